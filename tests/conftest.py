@@ -1,0 +1,47 @@
+"""What every test shares: a small model configuration, a small data set made once, and quiet, repeatable torch."""
+
+import os
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach the network
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+import pytest
+import torch
+
+from grisq.config import ModelConfig, SwinConfig, TextConfig
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def model_config() -> ModelConfig:
+    """Every part of the model, as small as it can be and still have several windows, levels and heads."""
+    return ModelConfig(
+        image_size=64,
+        swin=SwinConfig(embed_dim=16, depths=(2, 2, 2, 1), num_heads=(1, 2, 2, 4), window=4, drop_path=0.0),
+        text=TextConfig(hidden=24, layers=1, heads=2, intermediate=32, vocabulary=200, dropout=0.0),
+        channels=16,
+        blocks=2,
+        heads=2,
+        points=2,
+        feedforward=32,
+    )
+
+
+@pytest.fixture(scope="session")
+def mini_root(tmp_path_factory):
+    """A synthetic data set of a few pictures, made once per test run."""
+    from grisq.data.synthetic import SPECS, generate
+
+    return generate(SPECS["mini"], tmp_path_factory.mktemp("data") / "mini", workers=1, progress=False)
+
+
+@pytest.fixture(scope="session")
+def mini(mini_root):
+    """The same, read."""
+    from grisq.data import grefcoco
+
+    return grefcoco.load(mini_root)
