@@ -1,0 +1,49 @@
+"""The plan of a global batch: rows in, one recipe per slot out (Sec. 3.3)."""
+
+import numpy as np
+
+from grisq.augment.multi_target import choose_mosaic
+from grisq.augment.no_target import choose_donors
+from grisq.augment.recipes import Mosaic, NoTarget, Plain, Recipe
+from grisq.config import AugmentConfig
+
+
+def plan_batch(
+    rows: np.ndarray,
+    target_counts: np.ndarray,
+    image_ids: np.ndarray,
+    augment: AugmentConfig,
+    rng: np.random.Generator,
+) -> list[Recipe]:
+    """Decide every slot of one batch B.
+
+    The no-target augmentation goes first and the mosaic draws from the singles that are left, as the caption of
+    Fig. 3 has it. Probabilities apply to the batch given here; since the expected number of mosaics is not
+    linear in its size, callers give the global batch, whatever the number of processes.
+
+    Args: rows, target_counts, image_ids (B,), of the expressions drawn for this batch.
+    Returns: B recipes.
+    """
+    recipes: list[Recipe] = [Plain(int(row)) for row in rows]
+    singles = np.flatnonzero(target_counts == 1)  # B~ of Sec. 3.3
+    donors = choose_donors(singles, image_ids, augment.tau_no, rng)
+    for slot, donor in donors.items():
+        recipes[slot] = NoTarget(image=int(rows[slot]), text_from=int(rows[donor]))
+    remaining = np.setdiff1d(singles, list(donors))
+    mosaic = choose_mosaic(remaining, augment.tau_multi, rng)
+    if mosaic is not None:
+        replaced, cells = mosaic
+        recipes[replaced] = Mosaic(tuple((cell, int(rows[slot])) for cell, slot in cells))
+    return recipes
+
+
+def expected_shares(single: float, batch: int, augment: AugmentConfig) -> dict[str, float]:
+    """Closed form of what augmentation adds per batch, for a share of singles in the data.
+
+    Returns: expected no-target samples, and the probability of a mosaic, in one batch of that size; a slot is
+    chosen for the mosaic if it is single, was not made no-target, and its draw succeeds. Donors are taken to
+    exist always, which is so for large batches.
+    """
+    p = single * (1 - augment.tau_no) * augment.tau_multi
+    none, one = (1 - p) ** batch, batch * p * (1 - p) ** (batch - 1)
+    return {"no_target": batch * single * augment.tau_no, "mosaic": 1 - none - one}

@@ -1,0 +1,100 @@
+"""Which recipes each step and each process gets: pure functions of (seed, step), so any run can be resumed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from grisq.augment.plan import plan_batch
+from grisq.augment.recipes import Mosaic, Plain, Recipe
+from grisq.config import AugmentConfig
+from grisq.errors import InputError
+from grisq.seed import generator
+
+_ORDER, _AUGMENT = 0, 1  # streams of randomness
+
+
+class Slot(NamedTuple):
+    """A recipe and its weight in the plurality loss.
+
+    The loss averages over the samples of the *global* batch that have a target; a process that sees a part of
+    it cannot count them, so each slot carries parts / labelled samples of the whole.
+    """
+
+    recipe: Recipe
+    plurality_weight: float
+
+
+@dataclass
+class TrainingPlan:
+    """The whole training as a function of the step: epochs of shuffled rows, cut into global batches, augmented.
+
+    Args: rows, target_counts, image_ids (N,) of the training split; batch: global batch size.
+    """
+
+    rows: np.ndarray
+    target_counts: np.ndarray
+    image_ids: np.ndarray
+    batch: int
+    seed: int
+    augment: AugmentConfig
+    _orders: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self):
+        if len(self.rows) == 0:
+            raise InputError("The training split has no expressions: choose another split or data set.")
+
+    def recipes(self, step: int) -> list[Recipe]:
+        """The recipes of one global batch; steps count from 0."""
+        positions = np.arange(step * self.batch, (step + 1) * self.batch)
+        epochs, places = positions // len(self.rows), positions % len(self.rows)
+        drawn = np.array([self._order(int(epoch))[place] for epoch, place in zip(epochs, places)])
+        rng = generator(self.seed, _AUGMENT, step)
+        return plan_batch(self.rows[drawn], self.target_counts[drawn], self.image_ids[drawn], self.augment, rng)
+
+    def has_target(self, recipe: Recipe) -> bool:
+        """Whether a recipe's sample has anything to segment."""
+        if isinstance(recipe, Plain):
+            return bool(self.target_counts[np.searchsorted(self.rows, recipe.row)] > 0)
+        return isinstance(recipe, Mosaic)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        if epoch not in self._orders:
+            for old in [known for known in self._orders if known < epoch - 1]:
+                del self._orders[old]
+            self._orders[epoch] = generator(self.seed, _ORDER, epoch).permutation(len(self.rows))
+        return self._orders[epoch]
+
+
+class StepSampler(Sampler[list[Slot]]):
+    """A DataLoader's batch sampler: this process's slots of every step, one list per accumulation part.
+
+    The plan is made for the global batch and then cut, so that processes and accumulation change nothing in it.
+    Errors: InputError if the global batch cannot be cut evenly.
+    """
+
+    def __init__(
+        self, plan: TrainingPlan, *, start: int, stop: int, rank: int = 0, world: int = 1, accumulate: int = 1
+    ):
+        parts = world * accumulate
+        if plan.batch % parts:
+            raise InputError(
+                f"The global batch of {plan.batch} cannot be cut into {parts} equal parts ({world} processes x "
+                f"{accumulate} accumulation steps): set train.batch to a multiple of {parts}."
+            )
+        self.plan, self.start, self.stop = plan, start, stop
+        self.rank, self.world, self.accumulate = rank, world, accumulate
+
+    def __iter__(self) -> Iterator[list[Slot]]:
+        parts = self.world * self.accumulate
+        for step in range(self.start, self.stop):
+            recipes = self.plan.recipes(step)
+            labelled = sum(self.plan.has_target(recipe) for recipe in recipes)
+            weight = parts / max(labelled, 1)
+            for turn in range(self.accumulate):
+                yield [Slot(recipe, weight) for recipe in recipes[turn * self.world + self.rank :: parts]]
+
+    def __len__(self) -> int:
+        return (self.stop - self.start) * self.accumulate
