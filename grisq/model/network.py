@@ -1,0 +1,118 @@
+"""GRISQ: the whole of Fig. 2."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from grisq.config import ModelConfig
+from grisq.errors import InputError
+from grisq.model.heads import MaskHead, mlp
+from grisq.model.multimodal_encoder import MultimodalEncoder
+from grisq.model.pixel_decoder import DecoderFeatures, PixelDecoder
+from grisq.model.target_query import TargetQuery
+from grisq.model.text_encoder import TextEncoder
+
+STRIDE = 32  # of the coarsest level; canvas sides are multiples of it
+
+
+@dataclass
+class Output:
+    """mask_logits (B, 2, H, W); presence_logits (B, 2), index 1 = present; plurality_logits (B, 2), index 1 =
+    several. The last two are None where the model has no such head. `attention` as in TargetQuery."""
+
+    mask_logits: Tensor
+    presence_logits: Tensor | None
+    plurality_logits: Tensor | None
+    attention: list[Tensor] = field(default_factory=list)
+
+
+class GRISQ(nn.Module):
+    """Generalized referring image segmentation with a target query (Sec. 3.1-3.2, Fig. 2).
+
+    `config.target_query` and `config.plurality` are the switches of Table 2. Without the query, presence is told
+    from the mean of f_L^{M,4} over the picture ("pooled"), or by no head at all ("none").
+
+    Shapes: image (B, 3, H, W) normalised with zeros in the padding, valid (B, H, W) bool or None, tokens (B, T)
+    long, token_mask (B, T) bool -> Output. One picture (1, 3, H, W) with B expressions shares what it can.
+    Errors: InputError if H or W is not a multiple of 32.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        if config.plurality and not config.target_query:
+            raise InputError("model.plurality reads the target query: set model.target_query to true as well.")
+        self.config = config
+        C, D = config.channels, config.text.hidden
+        self.text_encoder = TextEncoder(config.text)
+        self.multimodal_encoder = MultimodalEncoder(
+            swin=config.swin, image_size=config.image_size, text_channels=D, gate=config.gate
+        )
+        widths = self.multimodal_encoder.channels
+        shared = {
+            "channels": C,
+            "heads": config.heads,
+            "feedforward": config.feedforward,
+            "blocks": config.blocks,
+        }
+        self.pixel_decoder = PixelDecoder(channels_in=widths[1:], points=config.points, **shared)
+        self.mask_head = MaskHead(
+            channels_in=widths[0],
+            channels=C,
+            layers=config.mask_mlp_layers,
+            at=config.mask_mlp_at,
+            smoothing=config.smoothing,
+        )
+        self.target_query = TargetQuery(text_channels=D, **shared) if config.target_query else None
+        has_presence = config.target_query or config.presence_without_query == "pooled"
+        self.presence_head = mlp(C, C, 2, layers=2) if has_presence else None
+        self.plurality_head = mlp(C, C, 2, layers=2) if config.plurality else None
+
+    def forward(
+        self,
+        image: Tensor,
+        valid: Tensor | None,
+        tokens: Tensor,
+        token_mask: Tensor,
+        need_weights: bool = False,
+    ) -> Output:
+        _check_canvas(image)
+        words = self.text_encoder(tokens, token_mask)  # f^T (B, T, D)
+        levels = self.multimodal_encoder(image, words, token_mask, valid)  # F^{M,1..4}
+        decoded = self.pixel_decoder(levels[1:])  # f_0 ... f_L
+        mask_logits = self.mask_head(decoded.finest, levels[1], levels[0], valid)
+        coarse_valid = None if levels[-1].valid is None else levels[-1].valid.flatten(1)
+        if self.target_query is None:
+            return Output(mask_logits, self._pooled_presence(decoded, coarse_valid), None)
+        e_0, e_L, attention = self.target_query(
+            words, token_mask, decoded.coarsest[:-1], decoded.coarsest_positions, coarse_valid, need_weights
+        )
+        plurality = None if self.plurality_head is None else self.plurality_head(e_0)
+        return Output(mask_logits, self.presence_head(e_L), plurality, attention)
+
+    def _pooled_presence(self, decoded: DecoderFeatures, valid: Tensor | None) -> Tensor | None:
+        """The baseline's presence: f_L^{M,4} averaged over the picture. -> (B, 2) or None."""
+        if self.presence_head is None:
+            return None
+        f = decoded.coarsest[-1]
+        if valid is None:
+            return self.presence_head(f.mean(1))
+        weight = valid[..., None].to(f.dtype)
+        return self.presence_head((f * weight).sum(1) / weight.sum(1))
+
+
+def _check_canvas(image: Tensor) -> None:
+    H, W = image.shape[-2:]
+    if H % STRIDE or W % STRIDE:
+        raise InputError(f"The input is {H}x{W} pixels: both sides must be multiples of {STRIDE}; letterbox it first.")
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Number of trainable parameters; works on the meta device too."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def build_on_meta(config: ModelConfig) -> GRISQ:
+    """The model's structure without memory or weights, for counting and for shapes at `paper` size."""
+    with torch.device("meta"):
+        return GRISQ(config)

@@ -1,0 +1,137 @@
+"""Pixel decoder Psi (Sec. 3.1, Eq. 2): L blocks of multi-scale deformable self-attention (MSDS)."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grisq.model.deformable_attention import MultiScaleDeformableAttention
+from grisq.model.multimodal_encoder import FeatureMap
+from grisq.model.positions import grid_centres, sine_positions
+from grisq.model.valid import ValidGroupNorm, extents
+
+
+class LevelProjection(nn.Module):
+    """The "linear projection" of one level to C channels: a 1x1 convolution and group normalisation.
+
+    Shapes: level.features (B, H, W, C_i) -> (B, H*W, C).
+    """
+
+    def __init__(self, channels_in: int, channels: int):
+        super().__init__()
+        self.linear = nn.Linear(channels_in, channels)
+        self.norm = ValidGroupNorm(min(32, channels // 8), channels)
+
+    def forward(self, level: FeatureMap) -> Tensor:
+        valid = None if level.valid is None else level.valid.flatten(1)
+        return self.norm(self.linear(level.features.flatten(1, 2)), valid)
+
+
+class MSDSBlock(nn.Module):
+    """f_l = MSDS_l(f_{l-1}): deformable self-attention over all levels, then a feed-forward layer; post-norm.
+
+    Shapes: f, positions (B, S, C), reference (B, S, levels, 2), valid (B, S) bool or None -> (B, S, C).
+    """
+
+    def __init__(self, *, channels: int, heads: int, levels: int, points: int, feedforward: int):
+        super().__init__()
+        self.attention = MultiScaleDeformableAttention(channels=channels, heads=heads, levels=levels, points=points)
+        self.attention_norm = nn.LayerNorm(channels)
+        self.expand = nn.Linear(channels, feedforward)
+        self.contract = nn.Linear(feedforward, channels)
+        self.feedforward_norm = nn.LayerNorm(channels)
+
+    def forward(
+        self,
+        f: Tensor,
+        positions: Tensor,
+        reference: Tensor,
+        sizes: list[tuple[int, int]],
+        valid: Tensor | None,
+    ) -> Tensor:
+        f = self.attention_norm(f + self.attention(f + positions, reference, f, sizes, valid))
+        return self.feedforward_norm(f + self.contract(F.relu(self.expand(f))))
+
+
+@dataclass
+class DecoderFeatures:
+    """What the pixel decoder hands on.
+
+    finest: f_L^{M,2} (B, H_2*W_2, C), for the mask head.
+    coarsest: f_0^{M,4} ... f_L^{M,4}, L + 1 tensors (B, H_4*W_4, C), for the target query (Eq. 4).
+    coarsest_positions: (B or 1, H_4*W_4, C), sine positions plus level embedding of that level.
+    """
+
+    finest: Tensor
+    coarsest: list[Tensor]
+    coarsest_positions: Tensor
+
+
+class PixelDecoder(nn.Module):
+    """Psi = MSDS_L o ... o MSDS_1 on f_0 = [f_0^{M,2}, f_0^{M,3}, f_0^{M,4}] (Eq. 2).
+
+    Shapes: levels F^{M,2..4} as FeatureMaps -> DecoderFeatures.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels_in: tuple[int, ...],
+        channels: int,
+        blocks: int,
+        heads: int,
+        points: int,
+        feedforward: int,
+    ):
+        super().__init__()
+        self.projections = nn.ModuleList(LevelProjection(C, channels) for C in channels_in)
+        self.level_embedding = nn.Parameter(torch.randn(len(channels_in), channels) * 0.02)
+        self.blocks = nn.ModuleList(
+            MSDSBlock(
+                channels=channels,
+                heads=heads,
+                levels=len(channels_in),
+                points=points,
+                feedforward=feedforward,
+            )
+            for _ in range(blocks)
+        )
+
+    def forward(self, levels: list[FeatureMap]) -> DecoderFeatures:
+        sizes = [level.size for level in levels]
+        lengths = [H * W for H, W in sizes]
+        projected = [project(level) for project, level in zip(self.projections, levels)]
+        f = torch.cat(projected, dim=1)  # (B, S, C)
+        centres = [grid_centres(level.size, level.valid, f) for level in levels]
+        positions = [
+            sine_positions(centre, f.shape[-1]) + embedding for centre, embedding in zip(centres, self.level_embedding)
+        ]
+        reference = reference_points(centres, levels)
+        valid = None if levels[0].valid is None else torch.cat([v.valid.flatten(1) for v in levels], dim=1)
+
+        coarsest = [projected[-1]]
+        all_positions = torch.cat(positions, dim=1)
+        for block in self.blocks:
+            f = block(f, all_positions, reference, sizes, valid)
+            coarsest.append(f[:, -lengths[-1] :])
+        return DecoderFeatures(f[:, : lengths[0]], coarsest, positions[-1])
+
+
+def reference_points(centres: list[Tensor], levels: list[FeatureMap]) -> Tensor:
+    """Where each position of every level looks at each level, in [0, 1] of that level's canvas.
+
+    A position's centre is a fraction of the picture; the picture fills another fraction of every level's canvas
+    (rounding up when halving an odd size), so the same spot has a coordinate of its own on each.
+    Shapes: centres list of (B or 1, N_l, 2) -> (B, sum N_l, levels, 2).
+    """
+    B = len(levels[0].features)
+    spots = torch.cat([centre.expand(B, -1, -1) for centre in centres], dim=1)  # (B, S, 2)
+    shares = []
+    for level in levels:
+        if level.valid is None:
+            shares.append(torch.ones(B, 2, device=spots.device))
+        else:
+            size = torch.tensor(level.size, device=spots.device)
+            shares.append((extents(level.valid) / size).flip(-1))  # (B, 2) as x, y
+    return spots[:, :, None, :] * torch.stack(shares, dim=1)[:, None]

@@ -1,0 +1,81 @@
+"""The target query (Sec. 3.2): one learnable vector that learns how many from the words, and whether from both."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class CrossAttentionBlock(nn.Module):
+    """CrossAttn(memory; query): multi-head attention, then a feed-forward layer, each with residual and norm.
+
+    Shapes: query (B, 1, C), memory (B, N, D), positions (B or 1, N, D) or None, memory_mask (B, N) bool or None,
+    True where memory may be read -> query (B, 1, C), attention (B, N) averaged over heads or None.
+    """
+
+    def __init__(self, *, channels: int, memory_channels: int, heads: int, feedforward: int):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(
+            channels, heads, kdim=memory_channels, vdim=memory_channels, batch_first=True
+        )
+        self.attention_norm = nn.LayerNorm(channels)
+        self.expand = nn.Linear(channels, feedforward)
+        self.contract = nn.Linear(feedforward, channels)
+        self.feedforward_norm = nn.LayerNorm(channels)
+
+    def forward(
+        self,
+        query: Tensor,
+        memory: Tensor,
+        memory_mask: Tensor | None,
+        positions: Tensor | None = None,
+        need_weights: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
+        key = memory if positions is None else memory + positions
+        hidden = None if memory_mask is None else ~memory_mask
+        attended, weights = self.attention(query, key, memory, key_padding_mask=hidden, need_weights=need_weights)
+        query = self.attention_norm(query + attended)
+        query = self.feedforward_norm(query + self.contract(F.relu(self.expand(query))))
+        return query, None if weights is None else weights[:, 0]
+
+
+class TargetQuery(nn.Module):
+    """Learnable query that gathers plurality from the words and presence from the decoder (Sec. 3.2).
+
+    e_0 = CrossAttn(f^T; e'_0)                                 (Eq. 3)
+    e_l = CrossAttn_l(f_{l-1}^{M,4}; e_{l-1}),  l = 1 ... L    (Eq. 4)
+
+    Shapes: words (B, T, D), word_mask (B, T) bool, memories L x (B, H_4*W_4, C), positions (B or 1, H_4*W_4, C),
+    valid (B, H_4*W_4) bool or None -> e_0, e_L (B, C), and with need_weights the attention of e_0 over the words
+    (B, T) followed by that of e_1 ... e_L over the coarsest level (B, H_4*W_4 each), else an empty list.
+    """
+
+    def __init__(self, *, channels: int, text_channels: int, blocks: int, heads: int, feedforward: int):
+        super().__init__()
+        self.initial = nn.Parameter(torch.randn(1, 1, channels) * 0.02)  # e'_0
+        self.read_words = CrossAttentionBlock(
+            channels=channels, memory_channels=text_channels, heads=heads, feedforward=feedforward
+        )
+        self.read_decoder = nn.ModuleList(
+            CrossAttentionBlock(channels=channels, memory_channels=channels, heads=heads, feedforward=feedforward)
+            for _ in range(blocks)
+        )
+
+    def forward(
+        self,
+        words: Tensor,
+        word_mask: Tensor,
+        memories: list[Tensor],
+        positions: Tensor,
+        valid: Tensor | None,
+        need_weights: bool = False,
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        attention = []
+        e_0, weights = self.read_words(
+            self.initial.expand(len(words), -1, -1), words, word_mask, need_weights=need_weights
+        )
+        attention.append(weights)
+        e = e_0
+        for block, memory in zip(self.read_decoder, memories, strict=True):
+            e, weights = block(e, memory, valid, positions, need_weights)
+            attention.append(weights)
+        return e_0[:, 0], e[:, 0], attention if need_weights else []

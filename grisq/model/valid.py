@@ -1,0 +1,73 @@
+"""What letterbox padding does to features, and how to keep it out.
+
+A letterboxed picture fills the top-left rectangle of a square canvas. `valid` marks it: (B, H, W) bool, True on
+the picture, or None where no sample of the batch is padded. Everything here has one aim: more padding never
+changes what the model says inside the picture.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def halve(valid: Tensor | None) -> Tensor | None:
+    """Validity of 2x2-merged positions: one is valid if any of its four is. (B, H, W) -> (B, ceil(H/2), ceil(W/2))."""
+    return pool(valid, 2)
+
+
+def pool(valid: Tensor | None, stride: int) -> Tensor | None:
+    """Validity of the cells of a grid with that stride: a cell is valid if any pixel in it is."""
+    if valid is None:
+        return None
+    return F.max_pool2d(valid[:, None].float(), stride, ceil_mode=True)[:, 0] > 0
+
+
+def extents(valid: Tensor) -> Tensor:
+    """Height and width in positions of the valid rectangle. (B, H, W) bool -> (B, 2) long."""
+    return torch.stack([valid[:, :, 0].sum(1), valid[:, 0, :].sum(1)], dim=1)
+
+
+def extend(x: Tensor, valid: Tensor | None) -> Tensor:
+    """Repeat the last valid row and column into the padding. (B, C, H, W) -> the same shape.
+
+    Bilinear upsampling repeats the border of a canvas; with this it meets the same values at the border of a
+    picture inside a larger canvas.
+    """
+    if valid is None:
+        return x
+    B, C, H, W = x.shape
+    last = extents(valid) - 1  # (B, 2)
+    rows = torch.arange(H, device=x.device).minimum(last[:, :1])  # (B, H)
+    columns = torch.arange(W, device=x.device).minimum(last[:, 1:])  # (B, W)
+    x = x.gather(2, rows[:, None, :, None].expand(B, C, H, W))
+    return x.gather(3, columns[:, None, None, :].expand(B, C, H, W))
+
+
+class ValidGroupNorm(nn.Module):
+    """Group normalisation whose mean and variance are taken over the valid positions only.
+
+    With `groups == channels` this is instance normalisation, as PWAM uses it. Statistics are float32 under
+    autocast. Shapes: x (B, N, C), valid (B, N) bool or None -> (B, N, C); padded positions get finite values
+    that nothing may read.
+    """
+
+    def __init__(self, groups: int, channels: int, *, affine: bool = True, eps: float = 1e-5):
+        super().__init__()
+        self.groups, self.eps = groups, eps
+        self.weight = nn.Parameter(torch.ones(channels)) if affine else None
+        self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
+
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
+        B, N, C = x.shape
+        grouped = x.float().view(B, N, self.groups, C // self.groups)
+        if valid is None:
+            variance, mean = torch.var_mean(grouped, dim=(1, 3), keepdim=True, correction=0)
+        else:
+            weight = valid[:, :, None, None].to(grouped.dtype)
+            weight = weight / (weight.sum(1, keepdim=True) * (C // self.groups))
+            mean = (grouped * weight).sum((1, 3), keepdim=True)
+            variance = ((grouped - mean).square() * weight).sum((1, 3), keepdim=True)
+        out = ((grouped - mean) * torch.rsqrt(variance + self.eps)).view(B, N, C)
+        if self.weight is not None:
+            out = out * self.weight + self.bias
+        return out.to(x.dtype)
