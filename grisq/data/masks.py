@@ -1,0 +1,90 @@
+"""COCO segmentations to masks, by pycocotools: polygons, compressed and uncompressed run-length encodings."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+from pycocotools import mask as coco
+
+Segmentation = list[list[float]] | dict  # polygons (x, y, x, y, ...) or RLE {"size": [h, w], "counts": ...}
+
+
+def to_rle(segmentation: Segmentation, height: int, width: int) -> dict:
+    """One segmentation as compressed RLE. Polygons with fewer than three corners are dropped; parts are merged."""
+    if isinstance(segmentation, dict):
+        if isinstance(segmentation["counts"], list):
+            return coco.frPyObjects(segmentation, height, width)
+        return segmentation
+    polygons = [polygon for polygon in segmentation if len(polygon) >= 6]
+    if not polygons:
+        return coco.encode(np.zeros((height, width), dtype=np.uint8, order="F"))
+    return coco.merge(coco.frPyObjects(polygons, height, width))
+
+
+def union(segmentations: Sequence[Segmentation], height: int, width: int) -> dict:
+    """All segmentations as one compressed RLE, of size (height, width)."""
+    if not segmentations:
+        return coco.encode(np.zeros((height, width), dtype=np.uint8, order="F"))
+    return coco.merge([to_rle(each, height, width) for each in segmentations])
+
+
+def decode(rle: dict) -> np.ndarray:
+    """(H, W) bool."""
+    return coco.decode(rle).astype(bool)
+
+
+def rasterise(
+    segmentations: Sequence[Segmentation],
+    height: int,
+    width: int,
+    *,
+    scale: tuple[float, float],
+    offset: tuple[int, int] = (0, 0),
+    out_height: int,
+    out_width: int,
+) -> np.ndarray:
+    """Union of segmentations of a height x width picture, drawn on a canvas after the geometry.
+
+    A point (x, y) of the picture lands at (x * scale_x + offset_x, y * scale_y + offset_y). Polygons are moved
+    and then rasterised; run-length encodings, which have no outline, are resized by area with threshold one
+    half. An object that would vanish keeps the pixel that it covers most.
+    Returns: (out_height, out_width) bool.
+    """
+    canvas = np.zeros((out_height, out_width), dtype=bool)
+    for segmentation in segmentations:
+        if isinstance(segmentation, dict):
+            canvas |= _resized(decode(to_rle(segmentation, height, width)), scale, offset, canvas.shape)
+        else:
+            canvas |= _moved(segmentation, scale, offset, canvas.shape)
+    return canvas
+
+
+def _moved(
+    polygons: list[list[float]], scale: tuple[float, float], offset: tuple[int, int], shape: tuple[int, int]
+) -> np.ndarray:
+    moved = [np.asarray(polygon, dtype=float) for polygon in polygons if len(polygon) >= 6]
+    moved = [polygon.reshape(-1, 2) * scale + offset for polygon in moved]
+    mask = decode(to_rle([polygon.ravel().tolist() for polygon in moved], *shape))
+    if moved and not mask.any():
+        x, y = np.concatenate(moved).mean(0)
+        mask[min(max(int(y), 0), shape[0] - 1), min(max(int(x), 0), shape[1] - 1)] = True
+    return mask
+
+
+def _resized(
+    mask: np.ndarray, scale: tuple[float, float], offset: tuple[int, int], shape: tuple[int, int]
+) -> np.ndarray:
+    height, width = (max(1, round(length * s)) for length, s in zip(mask.shape, scale[::-1]))
+    if (height, width) != mask.shape:
+        grey = Image.fromarray(mask.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)
+        covered = np.asarray(grey)
+        small = covered >= 128
+        if mask.any() and not small.any():
+            small = covered == covered.max()
+            small &= np.arange(small.size).reshape(small.shape) == np.flatnonzero(small)[0]
+        mask = small
+    canvas = np.zeros(shape, dtype=bool)
+    x, y = offset
+    target = canvas[y : y + height, x : x + width]
+    target[:] = mask[: target.shape[0], : target.shape[1]]
+    return canvas

@@ -1,0 +1,82 @@
+"""Expressions to token ids: BERT's WordPiece, made from the train split or loaded from a pretrained model."""
+
+import string
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+from grisq.errors import InputError
+
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+class ExpressionTokenizer:
+    """WordPiece tokenizer that ends every expression in [SEP], however much of it had to be cut.
+
+    Picklable, so data workers each hold one. `pad_id` fills what a batch does not use.
+    """
+
+    def __init__(self, tokenizer: Tokenizer):
+        self._tokenizer = tokenizer
+        tokenizer.no_truncation()  # `encode` cuts, and keeps [SEP]
+        tokenizer.no_padding()  # `collate` pads to the longest of the batch
+        self.pad_id, _, _, self._separator, _ = (tokenizer.token_to_id(token) for token in SPECIAL)
+
+    @classmethod
+    def train(cls, texts: Iterable[str], vocabulary: int) -> "ExpressionTokenizer":
+        """A vocabulary of the expressions' letters and most frequent words; lower-cased, like bert-base-uncased.
+
+        Rarer words are spelt from letters. (tokenizers' own trainer breaks ties by hash order, so that two runs
+        of one seed would not see the same ids.) At most `vocabulary` pieces, unless there are more letters.
+        """
+        normalizer, splitter = normalizers.BertNormalizer(lowercase=True), pre_tokenizers.BertPreTokenizer()
+        words = Counter(word for text in texts for word, _ in splitter.pre_tokenize_str(normalizer.normalize_str(text)))
+        letters = sorted({letter for word in words for letter in word} | set(string.ascii_lowercase + string.digits))
+        pieces = [*SPECIAL, *letters, *(f"##{letter}" for letter in letters)]
+        frequent = sorted(words.keys() - set(letters), key=lambda word: (-words[word], word))
+        pieces += frequent[: max(0, vocabulary - len(pieces))]
+        ids = {piece: number for number, piece in enumerate(pieces)}
+        tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
+        tokenizer.normalizer, tokenizer.pre_tokenizer = normalizer, splitter
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]",
+            special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+        )
+        return cls(tokenizer)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "ExpressionTokenizer":
+        """From a folder with tokenizer.json, as a checkpoint or a downloaded BERT has it.
+
+        Errors: InputError if there is none or it cannot be read.
+        """
+        path = Path(folder) / "tokenizer.json"
+        if not path.is_file():
+            raise InputError(f"{path} is missing: give a folder that holds a checkpoint or a BERT with its tokenizer.")
+        try:
+            return cls(Tokenizer.from_file(str(path)))
+        except Exception as error:  # tokenizers raises bare Exception
+            raise InputError(f"{path} is not a tokenizer file ({error}): copy it again from its source.") from None
+
+    def save(self, folder: Path) -> None:
+        """Write tokenizer.json into the folder."""
+        self._tokenizer.save(str(folder / "tokenizer.json"))
+
+    def encode(self, text: str, max_tokens: int) -> list[int]:
+        """Token ids of one expression, [CLS] ... [SEP], at most `max_tokens`.
+
+        Errors: InputError for a text without any word.
+        """
+        if not text.strip():
+            raise InputError("The expression is empty: say what to look for, for example 'the dog on the left'.")
+        ids = self._tokenizer.encode(text).ids
+        return ids if len(ids) <= max_tokens else [*ids[: max_tokens - 1], self._separator]
+
+    def tokens(self, text: str) -> list[str]:
+        """The pieces of an expression, for showing attention over words."""
+        return self._tokenizer.encode(text).tokens
+
+    def __len__(self) -> int:
+        return self._tokenizer.get_vocab_size()
