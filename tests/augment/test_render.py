@@ -5,7 +5,7 @@ from PIL import Image
 from grisq.augment.recipes import Mosaic, NoTarget, Plain
 from grisq.augment.render import RecipeDataset
 from grisq.augment.sampler import Slot
-from grisq.data.sample import FILL, SampleReader
+from grisq.data.sample import FILL, SampleReader, open_picture
 from grisq.data.tokenizer import ExpressionTokenizer
 
 SIDE = 64
@@ -71,7 +71,7 @@ def test_mosaic_cells_come_from_the_original_photograph(dataset, mini, singles):
     """Not from a canvas that was shrunk before: the cell equals one direct resize of the file."""
     row = singles[0]
     sample = dataset.render(Mosaic(((0, row), (3, singles[1]))))
-    picture = Image.open(mini.image_path(mini.expression(row).image_id)).convert("RGB")
+    picture = open_picture(mini.image_path(mini.expression(row).image_id), near=SIDE // 2)
     scale = (SIDE // 2) / max(picture.size)
     size = tuple(max(1, round(length * scale)) for length in picture.size)
     direct = np.asarray(picture.resize(size, Image.Resampling.BILINEAR))

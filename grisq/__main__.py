@@ -1,0 +1,6 @@
+"""`python -m grisq`, also for `accelerate launch -m grisq train`."""
+
+from grisq.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""A trained model as a folder: weights (safetensors), configuration (JSON), tokenizer. Whole or absent."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from grisq.config import ModelConfig, from_dict, to_dict
+from grisq.data.tokenizer import ExpressionTokenizer
+from grisq.errors import InputError
+from grisq.files import finished_folder, read_json, replaced_folder, write_json
+from grisq.model.network import GRISQ
+
+WEIGHTS, CONFIG, STATE = "model.safetensors", "config.json", "training.pt"
+
+
+@dataclass
+class Checkpoint:
+    """A model ready to use and what is known about it (`about`: preset, step, seed, data hash, metrics...)."""
+
+    model: GRISQ
+    tokenizer: ExpressionTokenizer
+    about: dict
+
+
+def save(folder: Path, model: GRISQ, tokenizer: ExpressionTokenizer, about: dict, state: dict | None = None) -> None:
+    """Write a checkpoint, replacing an older one only when it is complete. `state`: what resuming needs."""
+    with replaced_folder(folder) as partial:
+        save_file(_own_tensors(model), partial / WEIGHTS)
+        tokenizer.save(partial)
+        if state is not None:
+            torch.save(state, partial / STATE)
+        write_json(partial / CONFIG, {"model": to_dict(model.config), "about": about})
+
+
+def find(folder: str | Path) -> Path:
+    """The checkpoint meant by a path: itself, or the best, else the last one of a training run's folder.
+
+    Errors: InputError if there is none.
+    """
+    folder = Path(folder)
+    for candidate in (folder, folder / "best", folder / "last"):
+        path = finished_folder(candidate)
+        if path is not None and (path / WEIGHTS).is_file():
+            return path
+    raise InputError(f"{folder} holds no checkpoint ({WEIGHTS}): give the folder of a training run or a checkpoint.")
+
+
+def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
+    """Read a checkpoint; the model is in evaluation mode.
+
+    Errors: InputError if a file is missing or broken, or the weights belong to another configuration.
+    """
+    folder = find(folder)
+    stored = read_json(folder / CONFIG)
+    model = GRISQ(from_dict(ModelConfig, stored["model"], f"{folder / CONFIG}: model"))
+    load_weights(model, folder / WEIGHTS)
+    return Checkpoint(model.to(device).eval(), ExpressionTokenizer.load(folder), stored["about"])
+
+
+def load_weights(model: GRISQ, path: Path) -> None:
+    """Fill the model from a safetensors file, every tensor of the right name and shape.
+
+    Errors: InputError naming the first tensor that does not fit.
+    """
+    try:
+        weights = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read ({error}): copy the checkpoint again.") from None
+    expected = model.state_dict()
+    for name in sorted(expected.keys() | weights.keys()):
+        wanted, found = (tuple(t[name].shape) if name in t else None for t in (expected, weights))
+        if wanted != found:
+            raise InputError(
+                f"{path} belongs to another configuration: {name} should be {wanted} and is {found}; "
+                f"use the {CONFIG} that was saved with it."
+            )
+    model.load_state_dict(weights)
+
+
+def _own_tensors(model: GRISQ) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}

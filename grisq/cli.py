@@ -1,0 +1,189 @@
+"""The command line: `grisq data | stats | train | eval | predict | reproduce`, each with --help."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grisq.errors import InputError
+
+# Heavy modules are imported inside the commands, so that --help answers at once.
+
+app = typer.Typer(
+    help="Generalized referring image segmentation: which objects does an expression mean, are there any, "
+    "and is it one or several?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+data_app = typer.Typer(help="Make data sets in gRefCOCO's format.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(data_app, name="data")
+
+PresetOption = Annotated[str, typer.Option("--preset", "-p", help="tiny (laptop), small (one GPU) or paper.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", "-s", help="Change one setting, e.g. train.steps=100; repeatable.")
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", "-d", help="Folder in gRefCOCO's layout; default: the preset's synthetic set.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
+
+
+@data_app.command()
+def synthetic(
+    name: Annotated[str, typer.Argument(help="tiny or small.")] = "tiny",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; default: data/synthetic/NAME.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
+) -> None:
+    """Make a synthetic set: pictures, masks and expressions whose meaning is computed."""
+    from grisq.data.synthetic import SPECS, generate
+    from grisq.paths import DATA
+
+    if name not in SPECS:
+        raise InputError(f"There is no synthetic set {name!r}: choose one of {', '.join(SPECS)}.")
+    print(f"The set is in {generate(SPECS[name], out or DATA / 'synthetic' / name, workers=workers)}")
+
+
+@data_app.command()
+def expressions(
+    instances: Annotated[Path, typer.Option(help="COCO instances.json (CVAT and labelme export it).")],
+    images: Annotated[Path, typer.Option(help="Folder with its pictures.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
+    seed: Annotated[int, typer.Option(help="Another seed makes other expressions.")] = 0,
+) -> None:
+    """Turn your own COCO annotations into expressions and masks for this task."""
+    from grisq.data.from_coco import expressions_from_coco
+
+    print(f"The set is in {expressions_from_coco(instances, images, out, seed=seed)}")
+
+
+@app.command()
+def stats(
+    folder: Annotated[Path | None, typer.Argument(help="Folder in gRefCOCO's layout; default: the tiny set.")] = None,
+) -> None:
+    """Count pictures, expressions, masks and targets of a data set, by split."""
+    from grisq.config import preset
+    from grisq.data import statistics
+    from grisq.datasets import open_dataset
+
+    data = open_dataset(preset("tiny"), folder)
+    print(statistics.counts(data).to_string())
+    print(f"Release: {statistics.release_of(data)}")
+    if any(data.skipped.values()):
+        print("Skipped: " + ", ".join(f"{count} {reason}" for reason, count in data.skipped.items() if count))
+
+
+@app.command()
+def train(
+    preset: PresetOption = "tiny",
+    data: DataOption = None,
+    run: Annotated[Path | None, typer.Option("--run", "-r", help="Folder of the run; default: runs/PRESET.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
+    set_: SetOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run's folder and start again.")] = False,
+    init: Annotated[Path | None, typer.Option(help="Checkpoint to start the weights from.")] = None,
+    device: DeviceOption = "auto",
+    keep_memory: Annotated[
+        bool, typer.Option("--keep-memory", help="CPU only: never give freed memory back; faster, larger.")
+    ] = False,
+) -> None:
+    """Train a model; the same command goes on with a run that was stopped.
+
+    Several GPUs or nodes: accelerate launch -m grisq train ...
+    """
+    from grisq import config, paths
+    from grisq.datasets import open_dataset
+    from grisq.device import keep_freed_memory
+    from grisq.train import train as train_model
+
+    if keep_memory:
+        keep_freed_memory()
+    chosen = config.override(config.preset(preset), _settings(set_))
+    folder = run or paths.RUNS / preset
+    last = train_model(chosen, open_dataset(chosen, data), folder, seed=seed, fresh=fresh, init=init, device=device)
+    print(f"The trained model is in {last.parent} (grisq predict PICTURE 'EXPRESSION' --model {last.parent})")
+
+
+@app.command(name="eval")
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Folder of a training run or checkpoint.")],
+    data: DataOption = None,
+    split: Annotated[list[str] | None, typer.Option(help="Splits; default: all but train.")] = None,
+    protocol: Annotated[list[str] | None, typer.Option(help="rela, original, gsva; default: rela.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the numbers as JSON.")] = None,
+    batch: Annotated[int, typer.Option(help="Samples at once.")] = 32,
+    workers: Annotated[int, typer.Option(help="Processes that read pictures.")] = 0,
+    device: DeviceOption = "auto",
+) -> None:
+    """Measure a trained model: gIoU, cIoU, N-acc, T-acc, Pr@X under named protocols."""
+    from grisq.files import write_json
+    from grisq.report import evaluate_checkpoint, table
+
+    report = evaluate_checkpoint(
+        model, data, splits=split, protocols=protocol or ["rela"], batch=batch, workers=workers, device=device
+    )
+    print(table(report).to_string())
+    print(f"data {report['data'][:12]}, preset {report['preset']}, seed {report['seed']}, step {report['step']}")
+    if out:
+        write_json(out, report)
+
+
+@app.command()
+def predict(
+    picture: Annotated[Path, typer.Argument(help="A photograph.")],
+    text: Annotated[list[str], typer.Argument(help="One or more expressions, each in quotes.")],
+    model: Annotated[Path | None, typer.Option("--model", "-m", help="Run or checkpoint; default: runs/tiny.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Overlay (.png, .jpg) or bare mask (.mask.png).")
+    ] = None,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Least probability of presence.")] = 0.5,
+    device: DeviceOption = "auto",
+) -> None:
+    """Segment what each expression means in a picture, and say whether it is there and whether it is several."""
+    from grisq.paths import RUNS
+    from grisq.predict import Segmenter
+
+    segmenter = Segmenter.from_pretrained(model or RUNS / "tiny", device=device, threshold=threshold)
+    for number, prediction in enumerate(segmenter(picture, text)):
+        print(prediction.describe())
+        if out:
+            target = out if len(text) == 1 else out.with_name(f"{number + 1}-{out.name}")
+            print(f"  written to {prediction.save(target)}")
+
+
+@app.command()
+def reproduce(
+    preset: PresetOption = "tiny",
+    only: Annotated[list[str] | None, typer.Option(help="Run these notebooks alone, by number; repeatable.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="Start at this number, e.g. 05.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run finished and unchanged notebooks again too.")] = False,
+) -> None:
+    """Run the notebooks in order by papermill; executed copies go to notebooks/executed/PRESET."""
+    from grisq.runner import reproduce as run_notebooks
+
+    if not run_notebooks(preset, only=only, start=from_, fresh=fresh):
+        raise typer.Exit(1)
+
+
+def _settings(pairs: list[str] | None) -> dict[str, str]:
+    settings = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--set takes name=value, for example train.steps=100, and not {pair!r}.")
+        settings[name] = value
+    return settings
+
+
+def main() -> None:
+    """Entry point: an InputError becomes one sentence on standard error and exit status 2."""
+    try:
+        app()
+    except InputError as error:
+        print(f"grisq: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("grisq: stopped; the same command goes on from the last checkpoint.", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,25 @@
+"""The data set of a preset: a folder of the user's, or a synthetic one made on first use."""
+
+from pathlib import Path
+
+from grisq.config import Preset
+from grisq.data import grefcoco, synthetic
+from grisq.data.grefcoco import GRefCOCO
+from grisq.errors import InputError
+from grisq.paths import DATA
+
+
+def open_dataset(preset: Preset, folder: Path | None = None, *, progress: bool = True) -> GRefCOCO:
+    """Read `folder`, or make (once) and read the synthetic set that the preset names.
+
+    Errors: InputError if the preset has no synthetic set and no folder is given, or the folder cannot be read.
+    """
+    if folder is not None:
+        return grefcoco.load(folder)
+    if preset.data is None:
+        raise InputError(
+            f"The preset {preset.name!r} trains on gRefCOCO: give its folder with --data (it holds grefcoco/ and "
+            "images/)."
+        )
+    root = synthetic.generate(synthetic.SPECS[preset.data], DATA / "synthetic" / preset.data, progress=progress)
+    return grefcoco.load(root)

@@ -1,0 +1,170 @@
+"""Evaluation of a model on rows of a data set under one or more named protocols (Sec. 4.1)."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from grisq.data import masks
+from grisq.data.sample import Batch, Collate, Sample, SampleReader
+from grisq.device import autocast
+from grisq.metrics import AccuracyByKind, GRISMetrics
+from grisq.model.network import GRISQ, Output
+from grisq.protocols import Protocol, SampleScore, protocol, score
+
+
+@dataclass
+class Decision:
+    """What the model says of one sample: logit difference target - background (S, S) on the canvas, and the
+    probabilities of presence and plurality, None where the model has no such head."""
+
+    difference: Tensor
+    presence: float | None
+    plurality: float | None
+
+
+@dataclass
+class Evaluation:
+    """metrics: {protocol: {name: value}}; accuracy: as AccuracyByKind; samples: one dict per sample if kept."""
+
+    metrics: dict[str, dict[str, float]]
+    accuracy: dict[str, float]
+    samples: list[dict]
+
+
+class _Rows(Dataset):
+    def __init__(self, reader: SampleReader, rows: Sequence[int]):
+        self.reader, self.rows = reader, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.reader.read(int(self.rows[index]))
+
+
+def batches(reader: SampleReader, rows: Sequence[int], *, batch: int, workers: int = 0) -> Iterator[Batch]:
+    """The rows as batches, in order."""
+    loader = DataLoader(
+        _Rows(reader, rows), batch_size=batch, num_workers=workers, collate_fn=Collate(reader.tokenizer.pad_id)
+    )
+    return iter(loader)
+
+
+def decide(output: Output) -> list[Decision]:
+    """Per sample: softmax over each head, and the difference whose sign is the mask (threshold 0.5, Sec. 3.4)."""
+    difference = (output.mask_logits[:, 1].float() - output.mask_logits[:, 0].float()).cpu()
+    probabilities = [
+        [None] * len(difference) if logits is None else logits.float().softmax(-1)[:, 1].tolist()
+        for logits in (output.presence_logits, output.plurality_logits)
+    ]
+    return [Decision(*each) for each in zip(difference, *probabilities)]
+
+
+def evaluate(
+    model: GRISQ,
+    reader: SampleReader,
+    rows: Sequence[int],
+    *,
+    protocols: Sequence[str] = ("rela",),
+    device: torch.device | str = "cpu",
+    precision: str = "auto",
+    batch: int = 32,
+    workers: int = 0,
+    rank: int = 0,
+    world: int = 1,
+    keep_samples: bool = False,
+    progress: bool = True,
+) -> Evaluation:
+    """Run the model over rows and score every sample under every protocol.
+
+    With several processes each takes every `world`-th row; counters are summed over all of them when torch's
+    process group is up, and every sample counts exactly once. A model without presence head is scored with the
+    50-pixel rule. Errors: InputError for an unknown protocol, a missing or broken picture.
+    """
+    device, model = torch.device(device), model.eval()
+    chosen = [_for_model(protocol(name), model) for name in protocols]
+    meters = [GRISMetrics(each) for each in chosen]
+    accuracy, kept = AccuracyByKind(), []
+    mine = list(rows)[rank::world]
+    bar = tqdm(total=len(mine), unit="sample", desc="evaluate", disable=not progress or rank > 0, leave=False)
+    for each in batches(reader, mine, batch=batch, workers=workers):
+        with torch.inference_mode(), autocast(device, precision):
+            output = model(*each.to(device).inputs())
+        for sample, decision in zip(each.samples, decide(output)):
+            scores = _score(sample, decision, reader, chosen)
+            for meter, one in zip(meters, scores):
+                meter.update(one)
+            _count(accuracy, sample.target_count, decision)
+            if keep_samples:
+                kept.append(_record(sample, decision, scores, chosen))
+        bar.update(len(each))
+    bar.close()
+    metrics = {each.name: _plain(meter.compute()) for each, meter in zip(chosen, meters)}
+    return Evaluation(metrics, accuracy.compute(), kept)
+
+
+def _for_model(named: Protocol, model: GRISQ) -> Protocol:
+    has_head = model.presence_head is not None
+    return named if has_head or named.presence != "head" else replace(named, presence="pixels50")
+
+
+def _score(sample: Sample, decision: Decision, reader: SampleReader, chosen: list[Protocol]) -> list[SampleScore]:
+    """The accounting of one sample under each protocol; masks are made once per resolution."""
+    box, cache, scores = sample.letterbox, {}, []
+    expression = reader.data.expression(sample.row)
+    for each in chosen:
+        size = (each.square, each.square) if each.resolution == "square" else (box.height, box.width)
+        if size not in cache:
+            cache[size] = (
+                (box.to_picture(decision.difference, size) > 0).numpy(),
+                target_at(reader, expression.ann_ids, (box.height, box.width), size),
+            )
+        prediction, target = cache[size]
+        present = None if decision.presence is None else decision.presence >= 0.5
+        scores.append(
+            score(prediction, target, target_count=sample.target_count, predicted_present=present, protocol=each)
+        )
+    return scores
+
+
+def target_at(reader: SampleReader, ann_ids: tuple[int, ...], picture: tuple[int, int], size: tuple[int, int]):
+    """Union of the targets rasterised at a size (H, W) that need not keep the aspect ratio. -> bool array."""
+    if not ann_ids:
+        return np.zeros(size, dtype=bool)
+    (height, width), (out_height, out_width) = picture, size
+    return masks.rasterise(
+        reader.data.segmentations(ann_ids),
+        height,
+        width,
+        scale=(out_width / width, out_height / height),
+        offset=(0, 0),
+        out_height=out_height,
+        out_width=out_width,
+    )
+
+
+def _count(accuracy: AccuracyByKind, target_count: int, decision: Decision) -> None:
+    kind = min(target_count, 2)
+    if decision.presence is not None:
+        accuracy.update(0, kind, (decision.presence >= 0.5) == (target_count > 0))
+    if decision.plurality is not None and target_count > 0:
+        accuracy.update(1, kind, (decision.plurality >= 0.5) == (target_count > 1))
+
+
+def _record(sample: Sample, decision: Decision, scores: list[SampleScore], chosen: list[Protocol]) -> dict:
+    return {
+        "row": sample.row,
+        "target_count": sample.target_count,
+        "presence": decision.presence,
+        "plurality": decision.plurality,
+        "scores": {each.name: one._asdict() for each, one in zip(chosen, scores)},
+    }
+
+
+def _plain(values: dict) -> dict[str, float]:
+    return {name: value.item() if isinstance(value, Tensor) else value for name, value in values.items()}

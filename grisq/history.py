@@ -1,0 +1,49 @@
+"""What a training run tells while it runs: JSON lines for figures, TensorBoard events for watching."""
+
+import json
+import os
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from grisq.files import clear_disk_errors
+
+
+class History:
+    """Appends records {"kind": "train" | "eval", "step": n, ...} to history.jsonl and to TensorBoard.
+
+    `step` counts finished steps. Opening at a step drops what a killed run wrote after its last checkpoint.
+    """
+
+    def __init__(self, folder: Path, step: int = 0):
+        self.path = folder / "history.jsonl"
+        kept = [record for record in read_history(folder) if record["step"] <= step]
+        partial = self.path.with_suffix(".partial")
+        partial.write_text("".join(json.dumps(record) + "\n" for record in kept))
+        os.replace(partial, self.path)
+        self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
+
+    def write(self, kind: str, step: int, **values) -> None:
+        """Add one record; numbers also become TensorBoard scalars named kind/name."""
+        with clear_disk_errors(self.path), self.path.open("a") as lines:
+            lines.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+        for name, value in values.items():
+            if isinstance(value, int | float):
+                self._events.add_scalar(f"{kind}/{name}", value, step)
+
+    def close(self) -> None:
+        self._events.close()
+
+
+def read_history(run: Path, kind: str | None = None) -> list[dict]:
+    """All records of a run, or those of one kind; a line that a kill cut short is left out."""
+    path = run / "history.jsonl"
+    if not path.is_file():
+        return []
+    records = []
+    for line in path.read_text().splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return [record for record in records if kind is None or record["kind"] == kind]

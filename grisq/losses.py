@@ -1,0 +1,42 @@
+"""The training objective (Sec. 3.4, Eq. 5)."""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from grisq.data.sample import NO_PLURALITY, Batch
+from grisq.model.network import Output
+
+
+@dataclass
+class Losses:
+    """Terms of Eq. 5, each a scalar tensor; presence and plurality are zero where the model has no such head."""
+
+    total: Tensor
+    pixel: Tensor
+    presence: Tensor
+    plurality: Tensor
+
+    def detached(self) -> dict[str, float]:
+        """Plain numbers for a log; waits for the device."""
+        return {name: float(value.detach()) for name, value in vars(self).items()}
+
+
+def total_loss(output: Output, batch: Batch, *, lambda_presence: float, lambda_plurality: float) -> Losses:
+    """L_total = L_pixel(Y) + lambda_pr L_ce(y_pr) + lambda_pl L_ce(y_pl) (Eq. 5), in float32 under any autocast.
+
+    Padding counts as background in L_pixel. Samples without target have no plurality and are left out of its
+    mean, which runs over the labelled samples of the global batch (see `grisq.augment.sampler.Slot`).
+    """
+    pixel = F.cross_entropy(output.mask_logits.float(), batch.masks.long())
+    presence = plurality = pixel.new_zeros(())
+    if output.presence_logits is not None:
+        presence = F.cross_entropy(output.presence_logits.float(), batch.presence)
+    if output.plurality_logits is not None:
+        each = F.cross_entropy(
+            output.plurality_logits.float(), batch.plurality, ignore_index=NO_PLURALITY, reduction="none"
+        )
+        plurality = (each * batch.plurality_weight).sum()
+    total = pixel + lambda_presence * presence + lambda_plurality * plurality
+    return Losses(total, pixel, presence, plurality)

@@ -1,0 +1,56 @@
+"""AdamW, its parameter groups and the polynomial schedule (Sec. 4.2)."""
+
+import torch
+from torch import nn
+
+from grisq.config import TrainConfig
+
+# Tables of positions: small, looked up by index, and not to be pulled to zero.
+_POSITION_TABLES = ("relative_position_bias_table", "position_embeddings", "level_embedding")
+
+
+def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict]:
+    """Four groups: backbones (Swin and BERT) or the rest, with weight decay or without.
+
+    Norms, biases and position tables do not decay. A backbone counts as one only for its learning rate; PWAM,
+    gates and output norms are new and belong to the rest. Each group holds its `base_lr` for the schedule.
+    """
+    groups: dict[tuple[bool, bool], dict] = {}
+    for name, parameter in model.named_parameters():
+        backbone = name.startswith(("text_encoder.", "multimodal_encoder.patch_embed.", "multimodal_encoder.stages."))
+        decays = parameter.ndim > 1 and not any(table in name for table in _POSITION_TABLES)
+        group = groups.setdefault(
+            (backbone, decays),
+            {
+                "name": f"{'backbone' if backbone else 'new'}{'' if decays else ', no decay'}",
+                "params": [],
+                "base_lr": config.lr_backbone if backbone else config.lr,
+                "weight_decay": config.weight_decay if decays else 0.0,
+            },
+        )
+        group["params"].append(parameter)
+    for group in groups.values():
+        group["lr"] = group["base_lr"]
+    return list(groups.values())
+
+
+def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW over `parameter_groups` (Loshchilov and Hutter 2019)."""
+    on_gpu = next(model.parameters()).is_cuda
+    return torch.optim.AdamW(parameter_groups(model, config), fused=on_gpu or None)
+
+
+def learning_rate_factor(step: int, config: TrainConfig) -> float:
+    """(1 - step / steps)^0.9 (Sec. 4.2), after a linear warm-up where the preset has one. Steps count from 0."""
+    factor = (1 - step / config.steps) ** config.poly_power
+    if step < config.warmup:
+        factor *= (step + 1) / config.warmup
+    return factor
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, step: int, config: TrainConfig) -> float:
+    """Set every group's rate for this step; returns the factor."""
+    factor = learning_rate_factor(step, config)
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_lr"] * factor
+    return factor

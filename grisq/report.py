@@ -1,0 +1,73 @@
+"""A model measured on a data set's splits, as one JSON object that says everything a number needs beside it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from grisq import checkpoint
+from grisq.config import Preset, from_dict
+from grisq.data import statistics
+from grisq.data.sample import SampleReader
+from grisq.datasets import open_dataset
+from grisq.device import pick_device
+from grisq.evaluate import evaluate
+from grisq.provenance import provenance
+
+COLUMNS = ("gIoU", "cIoU", "N-acc", "T-acc", "Pr@0.7", "Pr@0.8", "Pr@0.9")
+
+
+def evaluate_checkpoint(
+    model: Path,
+    data: Path | None = None,
+    *,
+    splits: Sequence[str] | None = None,
+    protocols: Sequence[str] = ("rela",),
+    batch: int = 32,
+    workers: int = 0,
+    device: str = "auto",
+) -> dict:
+    """Evaluate on every split but train, or on `splits`, under each protocol.
+
+    Returns: {"preset", "seed", "step", "data" (SHA-256 of its annotations), "counts" by split, "results":
+    {split: {"protocols": {name: metrics in percent}, "accuracy": {...}}}, "provenance"}.
+    Errors: InputError for a missing checkpoint, data set, split or protocol.
+    """
+    place = pick_device(device)
+    loaded = checkpoint.load(model, place)
+    preset = from_dict(Preset, loaded.about["preset"])
+    dataset = open_dataset(preset, data)
+    config = loaded.model.config
+    reader = SampleReader(dataset, loaded.tokenizer, config.image_size, config.text.max_tokens)
+    results = {}
+    for split in splits or [name for name in dataset.splits if name != "train"]:
+        outcome = evaluate(
+            loaded.model,
+            reader,
+            dataset.rows(split),
+            protocols=protocols,
+            device=place,
+            batch=batch,
+            workers=workers,
+        )
+        results[split] = {"protocols": outcome.metrics, "accuracy": outcome.accuracy}
+    return {
+        "preset": preset.name,
+        "seed": loaded.about["seed"],
+        "step": loaded.about["step"],
+        "data": dataset.content_hash,
+        "counts": statistics.counts(dataset).to_dict(orient="index"),
+        "results": results,
+        "provenance": provenance(),
+    }
+
+
+def table(report: dict) -> pd.DataFrame:
+    """One line per split and protocol, metrics in percent with one decimal, sample counts beside them."""
+    lines = []
+    for split, outcome in report["results"].items():
+        for name, metrics in outcome["protocols"].items():
+            line = {"split": split, "protocol": name} | {column: round(metrics[column], 2) for column in COLUMNS}
+            counts = {key: metrics[f"n_{key}"] for key in ("no_target", "single", "multi")}
+            lines.append(line | counts)
+    return pd.DataFrame(lines).set_index(["split", "protocol"])

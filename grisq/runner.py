@@ -1,0 +1,184 @@
+"""Runs the notebooks in order by papermill and tells, for each, how it ended, how long it took and its peak memory."""
+
+import hashlib
+import json
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+import papermill
+import psutil
+from papermill.exceptions import PapermillExecutionError
+from tqdm import tqdm
+
+from grisq import paths
+from grisq.config import preset as find_preset
+from grisq.errors import InputError
+from grisq.provenance import provenance
+
+CELL_LIMIT = 3600  # seconds for one cell
+# What a reproduction does more of than the notebooks' own quick defaults.
+FULL: dict[str, dict] = {"08_training": {"steps": None}}
+
+
+@dataclass
+class Outcome:
+    """How one notebook ended: "done", "unchanged" or "failed"; seconds; peak megabytes of its processes."""
+
+    name: str
+    status: str
+    seconds: float = 0.0
+    peak_mb: float = 0.0
+    error: str = ""
+
+    def line(self) -> str:
+        tail = f"  {self.error}" if self.error else ""
+        return f"{self.name:<28} {self.status:<10} {self.seconds:7.0f} s {self.peak_mb:8.0f} MB{tail}"
+
+
+@dataclass
+class _Peak:
+    """Highest resident memory of this process's children, sampled while a notebook runs."""
+
+    megabytes: float = 0.0
+    stop: threading.Event = field(default_factory=threading.Event)
+
+    def watch(self) -> None:
+        process = psutil.Process()
+        while not self.stop.wait(0.5):
+            total = 0
+            for child in process.children(recursive=True):
+                try:
+                    total += child.memory_info().rss
+                except psutil.Error:  # it ended in between
+                    continue
+            self.megabytes = max(self.megabytes, total / 1e6)
+
+
+def reproduce(
+    preset: str,
+    *,
+    only: Sequence[str] | None = None,
+    start: str | None = None,
+    fresh: bool = False,
+    parameters: dict | None = None,
+    folder: Path | None = None,
+    out: Path | None = None,
+) -> bool:
+    """Run the course; True if every notebook ended well. Stops at the first failure, later ones build on it.
+
+    Args: only, start: notebook numbers such as "08"; fresh: run finished and unchanged ones again; parameters:
+    for every notebook that has them; folder, out: where notebooks are and where executed copies go.
+    Errors: InputError for an unknown preset, number or parameter.
+    """
+    find_preset(preset)
+    folder = folder or paths.NOTEBOOKS
+    out = out or folder / "executed" / preset
+    chosen = _choose(sorted(folder.glob("[0-9][0-9]_*.ipynb")), only, start)
+    jobs = {path: _parameters(path, preset, parameters or {}) for path in chosen}
+    outcomes: list[Outcome] = []
+    for path, values in tqdm(jobs.items(), unit="notebook", desc=f"reproduce {preset}"):
+        outcomes.append(_run(path, values, out / path.name, fresh))
+        tqdm.write(outcomes[-1].line())
+        if outcomes[-1].status == "failed":
+            break
+    print(f"\n{'notebook':<28} {'status':<10} {'time':>9} {'memory':>11}")
+    print("\n".join(outcome.line() for outcome in outcomes))
+    return all(outcome.status != "failed" for outcome in outcomes)
+
+
+def _choose(paths_: list[Path], only: Sequence[str] | None, start: str | None) -> list[Path]:
+    numbers = [path.name[:2] for path in paths_]
+    for number in [*(only or []), *([start] if start else [])]:
+        if number not in numbers:
+            raise InputError(f"There is no notebook {number!r}: there are {', '.join(numbers)}.")
+    keep = [path for path in paths_ if start is None or path.name[:2] >= start]
+    return [path for path in keep if not only or path.name[:2] in only]
+
+
+def _parameters(path: Path, preset: str, extra: dict) -> dict:
+    """What to inject into a notebook, checked against its own parameters cell."""
+    known = papermill.inspect_notebook(str(path))
+    values = {"preset": preset} | FULL.get(path.stem, {}) | extra
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise InputError(
+            f"{path.name} has no parameter {unknown[0]!r}: its parameters cell has {', '.join(known) or 'none'}."
+        )
+    return values
+
+
+def _run(path: Path, parameters: dict, target: Path, fresh: bool) -> Outcome:
+    key = _key(path, parameters)
+    if not fresh and _finished_key(target) == key:
+        return Outcome(path.stem, "unchanged")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_suffix(".partial.ipynb")
+    began, error = time.perf_counter(), ""
+    with _watched() as peak:
+        try:
+            papermill.execute_notebook(
+                str(path),
+                str(partial),
+                parameters=parameters,
+                cwd=str(path.parent),
+                execution_timeout=CELL_LIMIT,
+                progress_bar=False,
+            )
+        except PapermillExecutionError as failure:
+            error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue} (see {partial})"
+        except Exception as failure:  # a dead kernel, a time limit, a broken notebook: say it and stop in order
+            error = f"{type(failure).__name__}: {failure}"
+    seconds = time.perf_counter() - began
+    if error:
+        return Outcome(path.stem, "failed", seconds, peak.megabytes, error)
+    _finish(partial, target, key, parameters)
+    return Outcome(path.stem, "done", seconds, peak.megabytes)
+
+
+@contextmanager
+def _watched() -> Iterator[_Peak]:
+    peak = _Peak()
+    thread = threading.Thread(target=peak.watch, daemon=True)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        peak.stop.set()
+        thread.join()
+
+
+def _finish(partial: Path, target: Path, key: str, parameters: dict) -> None:
+    """Check that every code cell ran, add provenance, and put the executed copy in its place."""
+    notebook = nbformat.read(partial, as_version=4)
+    skipped = [
+        number
+        for number, cell in enumerate(notebook.cells)
+        if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None
+    ]
+    if skipped:
+        raise InputError(f"{partial} has a code cell that did not run (number {skipped[0]}): run it again.")
+    notebook.metadata["grisq"] = {"key": key, "parameters": parameters, "provenance": provenance()}
+    nbformat.write(notebook, partial)
+    os.replace(partial, target)
+
+
+def _key(path: Path, parameters: dict) -> str:
+    """Changes when the notebook, its parameters or the package change."""
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    for cell in nbformat.read(path, as_version=4).cells:
+        digest.update(cell.source.encode())
+    for module in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def _finished_key(target: Path) -> str | None:
+    if not target.is_file():
+        return None
+    return nbformat.read(target, as_version=4).metadata.get("grisq", {}).get("key")

@@ -1,0 +1,339 @@
+"""Training (Sec. 3.4, 4.2): one loop for a laptop, one GPU, several GPUs and several nodes.
+
+Data order, augmentation and dropout are functions of (seed, step), so a run that was killed goes on from its
+last checkpoint as if nothing had happened, bit for bit on a CPU.
+"""
+
+import math
+import shutil
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from grisq import checkpoint
+from grisq.augment.render import RecipeDataset
+from grisq.augment.sampler import StepSampler, TrainingPlan
+from grisq.config import Preset, to_dict
+from grisq.data.grefcoco import GRefCOCO
+from grisq.data.sample import Collate, SampleReader
+from grisq.data.tokenizer import ExpressionTokenizer
+from grisq.device import resolve_precision
+from grisq.errors import InputError
+from grisq.evaluate import evaluate
+from grisq.files import finished_folder, read_json, write_json
+from grisq.history import History
+from grisq.losses import Losses, total_loss
+from grisq.model.network import GRISQ
+from grisq.model.pretrained import load_pretrained
+from grisq.optimisation import build_optimizer, set_learning_rates
+from grisq.provenance import provenance
+from grisq.seed import seed_everything
+
+LOG_EVERY = 10  # steps between records of the history
+RUN = "run.json"  # what was asked for, written when a run starts
+
+
+@dataclass
+class _State:
+    """Everything the loop works on."""
+
+    accelerator: Accelerator
+    model: GRISQ
+    optimizer: torch.optim.Optimizer
+    reader: SampleReader
+    step: int = 0  # finished steps
+    best: float = -math.inf  # highest gIoU of the periodic evaluations
+
+
+def train(
+    preset: Preset,
+    data: GRefCOCO,
+    run: Path,
+    *,
+    seed: int = 0,
+    fresh: bool = False,
+    stop_at: int | None = None,
+    device: str = "auto",
+    init: Path | None = None,
+    progress: bool = True,
+) -> Path:
+    """Train a model on the data set's train split, or go on with an unfinished run in the same folder.
+
+    Args: run: folder for checkpoints `last` and `best`, history.jsonl, TensorBoard events and run.json; fresh:
+    delete what is there and start again; stop_at: finish after this many steps although the schedule runs to
+    `preset.train.steps` (go on later by calling again); init: checkpoint whose weights and tokenizer to start
+    from. Start several processes with `accelerate launch`; the batch size stays the global one.
+    Returns: the folder of the last checkpoint.
+    Errors: InputError if the folder holds a run with other settings, if the data cannot be used, if the loss
+    stops being finite, or if the disk is full; finished checkpoints stay.
+    """
+    config = preset.train
+    accelerator = _accelerator(config.precision, device)
+    if fresh and accelerator.is_main_process:
+        shutil.rmtree(run, ignore_errors=True)
+    accelerator.wait_for_everyone()
+    about = {"preset": to_dict(preset), "seed": seed, "data": data.content_hash, "init": init and str(init)}
+    resumed = _find_resumable(run, about)
+    state = _build(preset, data, accelerator, seed, resumed or init)
+    if resumed:
+        _restore(state, resumed)
+    if accelerator.is_main_process and not resumed:
+        write_json(run / RUN, about | {"provenance": provenance()})
+    stop = min(config.steps, config.steps if stop_at is None else stop_at)
+    if state.step < stop:
+        _loop(state, preset, data, run, about, stop, progress)
+    return run / "last"
+
+
+def _accelerator(precision: str, device: str) -> Accelerator:
+    on_cpu = device == "cpu" or not torch.cuda.is_available()
+    resolved = resolve_precision(precision, torch.device("cpu" if on_cpu else "cuda"))
+    return Accelerator(mixed_precision="bf16" if resolved == "bf16" else "no", cpu=on_cpu)
+
+
+def _find_resumable(run: Path, about: dict) -> Path | None:
+    """The last checkpoint of a run with the same settings, None if there is no run yet.
+
+    Errors: InputError if the folder's run was asked for with something else.
+    """
+    if not (run / RUN).is_file():
+        return None
+    before = read_json(run / RUN)
+    wanted = _flat(about)
+    for name, value in _flat({key: before.get(key) for key in about}).items():
+        if wanted.get(name) != value:
+            raise InputError(
+                f"{run} holds a run with {name} = {value}, not {wanted.get(name)}: choose another folder for this "
+                "run, or start it afresh."
+            )
+    last = finished_folder(run / "last")
+    return last if last and (last / checkpoint.STATE).is_file() else None
+
+
+def _flat(values: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def _build(preset: Preset, data: GRefCOCO, accelerator: Accelerator, seed: int, start: Path | None) -> _State:
+    """Model, optimizer and reader. `start`: a checkpoint that gives weights and tokenizer."""
+    seed_everything(seed)
+    model_config = preset.model
+    if start:
+        tokenizer = ExpressionTokenizer.load(checkpoint.find(start))
+    elif model_config.text.pretrained:
+        tokenizer = _pretrained_tokenizer(model_config.text.pretrained)
+    else:
+        rows = data.rows("train")
+        texts = data.expressions["text"].take(rows).to_pylist()
+        tokenizer = ExpressionTokenizer.train(texts, model_config.text.vocabulary)
+    model = GRISQ(model_config)
+    if start:
+        checkpoint.load_weights(model, checkpoint.find(start) / checkpoint.WEIGHTS)
+    else:
+        for line in load_pretrained(model, model_config):
+            accelerator.print(line)
+    model.to(accelerator.device)
+    optimizer = build_optimizer(model, preset.train)
+    model, optimizer = accelerator.prepare(model, optimizer)
+    reader = SampleReader(data, tokenizer, model_config.image_size, model_config.text.max_tokens)
+    return _State(accelerator, model, optimizer, reader)
+
+
+def _pretrained_tokenizer(name: str) -> ExpressionTokenizer:
+    if (Path(name) / "tokenizer.json").is_file():
+        return ExpressionTokenizer.load(name)
+    from transformers import AutoTokenizer  # only a hub name needs it
+
+    try:
+        return ExpressionTokenizer(AutoTokenizer.from_pretrained(name).backend_tokenizer)
+    except Exception as error:  # network and file errors of two libraries
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"The tokenizer of {name!r} cannot be loaded ({reason}): give a local folder with "
+            "model.text.pretrained=PATH, or model.text.pretrained=none to train one on the data."
+        ) from None
+
+
+def _loop(state: _State, preset: Preset, data: GRefCOCO, run: Path, about: dict, stop: int, progress: bool) -> None:
+    config, accelerator = preset.train, state.accelerator
+    main = accelerator.is_main_process
+    loader = iter(_loader(state, preset, data, about["seed"], stop))
+    history = History(run, state.step) if main else None
+    bar = tqdm(total=stop, initial=state.step, unit="step", desc=run.name, disable=not (progress and main))
+    window = _Window(config.batch)
+    state.model.train()
+    try:
+        while state.step < stop:
+            losses, norm = _step(state, loader, preset, about["seed"])
+            state.step += 1
+            window.add(losses)
+            if state.step % LOG_EVERY == 0 or state.step == stop:
+                values = _finite(window.close(), state.step, run)
+                bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['samples_per_second']:.0f} samples/s")
+                if main:
+                    rate = max(group["lr"] for group in state.optimizer.param_groups)
+                    history.write("train", state.step, **values, learning_rate=rate, gradient_norm=norm)
+            bar.update()
+            _milestones(state, preset, data, run, about, stop, history)
+    finally:
+        bar.close()
+        if history:
+            history.close()
+
+
+def _loader(state: _State, preset: Preset, data: GRefCOCO, seed: int, stop: int) -> DataLoader:
+    rows = data.rows("train")
+    plan = TrainingPlan(rows, data.target_counts[rows], data.image_ids[rows], preset.train.batch, seed, preset.augment)
+    accelerator = state.accelerator
+    sampler = StepSampler(
+        plan,
+        start=state.step,
+        stop=stop,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+        accumulate=preset.train.accumulate,
+    )
+    return DataLoader(
+        RecipeDataset(state.reader, preset.model.text.max_tokens_mosaic),
+        batch_sampler=sampler,
+        num_workers=preset.train.workers,
+        collate_fn=Collate(state.reader.tokenizer.pad_id),
+        pin_memory=accelerator.device.type == "cuda",
+    )
+
+
+def _step(state: _State, loader, preset: Preset, seed: int) -> tuple[Losses, float]:
+    """One optimizer step over all accumulation parts; dropout draws from (seed, step, process)."""
+    config, accelerator = preset.train, state.accelerator
+    key = np.random.SeedSequence([seed, state.step, accelerator.process_index]).generate_state(1)[0]
+    torch.manual_seed(int(key))
+    set_learning_rates(state.optimizer, state.step, config)
+    state.optimizer.zero_grad(set_to_none=True)
+    for turn in range(config.accumulate):
+        batch = next(loader).to(accelerator.device)
+        last = turn == config.accumulate - 1
+        with nullcontext() if last else accelerator.no_sync(state.model):
+            output = state.model(*batch.inputs())
+            losses = total_loss(
+                output,
+                batch,
+                lambda_presence=config.lambda_presence,
+                lambda_plurality=config.lambda_plurality,
+            )
+            accelerator.backward(losses.total / config.accumulate)
+    norm = math.nan
+    if config.clip is not None:
+        norm = float(accelerator.clip_grad_norm_(state.model.parameters(), config.clip))
+    state.optimizer.step()
+    return losses, norm
+
+
+class _Window:
+    """Losses and time since the last record; sums stay on the device until it is closed."""
+
+    def __init__(self, batch: int):
+        self.batch = batch
+        self._reset()
+
+    def add(self, losses: Losses) -> None:
+        values = torch.stack([value.detach() for value in vars(losses).values()])
+        self.total = values if self.total is None else self.total + values
+        self.steps += 1
+
+    def close(self) -> dict[str, float]:
+        loss, pixel, presence, plurality = (self.total / self.steps).tolist()
+        speed = self.steps * self.batch / (time.perf_counter() - self.start)
+        self._reset()
+        return {
+            "loss": loss,
+            "pixel": pixel,
+            "presence": presence,
+            "plurality": plurality,
+            "samples_per_second": speed,
+        }
+
+    def _reset(self) -> None:
+        self.total, self.steps, self.start = None, 0, time.perf_counter()
+
+
+def _finite(values: dict[str, float], step: int, run: Path) -> dict[str, float]:
+    if not math.isfinite(values["loss"]):
+        raise InputError(
+            f"The loss is {values['loss']} at step {step}: lower train.lr or set train.clip=1.0; the checkpoint in "
+            f"{run / 'last'} is from before."
+        )
+    return values
+
+
+def _milestones(state: _State, preset: Preset, data: GRefCOCO, run: Path, about: dict, stop: int, history) -> None:
+    """Evaluation and checkpoints that are due after this step."""
+    config, step = preset.train, state.step
+    done = step == stop
+    if step % config.eval_every == 0 or step == config.steps:
+        giou = _evaluate(state, preset, data, history)
+        if giou > state.best:
+            state.best = giou
+            _save(state, run / "best", about, with_state=False)
+    if done or step % config.checkpoint_every == 0:
+        _save(state, run / "last", about, with_state=True)
+
+
+def _evaluate(state: _State, preset: Preset, data: GRefCOCO, history: History | None) -> float:
+    """Periodic evaluation on an evenly spaced part of val; returns its gIoU."""
+    rows = data.rows("val")
+    keep = min(preset.train.eval_samples, len(rows))
+    rows = rows[np.linspace(0, len(rows) - 1, keep).astype(int)]
+    accelerator = state.accelerator
+    result = evaluate(
+        accelerator.unwrap_model(state.model),
+        state.reader,
+        rows,
+        device=accelerator.device,
+        precision=preset.train.precision,
+        batch=max(1, preset.train.batch // accelerator.num_processes),
+        workers=preset.train.workers,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+    )
+    state.model.train()
+    if history:
+        history.write("eval", state.step, **result.metrics["rela"], **result.accuracy)
+    return result.metrics["rela"]["gIoU"]
+
+
+def _save(state: _State, folder: Path, about: dict, *, with_state: bool) -> None:
+    accelerator = state.accelerator
+    if accelerator.is_main_process:
+        extra = {"optimizer": state.optimizer.state_dict(), "step": state.step, "best": state.best}
+        checkpoint.save(
+            folder,
+            accelerator.unwrap_model(state.model),
+            state.reader.tokenizer,
+            about | {"step": state.step},
+            extra if with_state else None,
+        )
+    accelerator.wait_for_everyone()
+
+
+def _restore(state: _State, folder: Path) -> None:
+    """Optimizer and counters of a checkpoint whose weights are already loaded."""
+    path = folder / checkpoint.STATE
+    try:
+        stored = torch.load(path, map_location=state.accelerator.device, weights_only=True)
+    except Exception as error:  # torch raises several kinds for a broken file
+        raise InputError(f"{path} cannot be read ({error}): start this run afresh.") from None
+    state.optimizer.load_state_dict(stored["optimizer"])
+    state.step, state.best = stored["step"], stored["best"]

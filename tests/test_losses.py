@@ -1,0 +1,84 @@
+import math
+
+import pytest
+import torch
+
+from grisq.data.sample import Batch
+from grisq.losses import total_loss
+from grisq.model.network import Output
+
+
+def make_batch(masks, presence, plurality, weight):
+    B, S = len(masks), masks.shape[-1]
+    return Batch(
+        images=torch.zeros(B, 3, S, S, dtype=torch.uint8),
+        valid=torch.ones(B, S, S, dtype=torch.bool),
+        masks=masks,
+        tokens=torch.zeros(B, 1, dtype=torch.long),
+        token_mask=torch.ones(B, 1, dtype=torch.bool),
+        presence=torch.tensor(presence),
+        plurality=torch.tensor(plurality),
+        plurality_weight=torch.tensor(weight),
+        samples=[],
+    )
+
+
+def naive_cross_entropy(logits, label):
+    return math.log(sum(math.exp(float(value)) for value in logits)) - float(logits[label])
+
+
+def test_equation_5_term_by_term():
+    masks = torch.rand(3, 4, 4) > 0.5
+    batch = make_batch(masks, [1, 0, 1], [0, -1, 1], [0.5, 0.0, 0.5])
+    output = Output(torch.randn(3, 2, 4, 4), torch.randn(3, 2), torch.randn(3, 2))
+    losses = total_loss(output, batch, lambda_presence=0.1, lambda_plurality=0.01)
+    pixel = sum(
+        naive_cross_entropy(output.mask_logits[b, :, i, j], int(masks[b, i, j]))
+        for b in range(3)
+        for i in range(4)
+        for j in range(4)
+    )
+    presence = sum(naive_cross_entropy(output.presence_logits[b], label) for b, label in enumerate([1, 0, 1])) / 3
+    plurality = (
+        naive_cross_entropy(output.plurality_logits[0], 0) + naive_cross_entropy(output.plurality_logits[2], 1)
+    ) / 2
+    assert float(losses.pixel) == pytest.approx(pixel / 48, rel=1e-5)
+    assert float(losses.presence) == pytest.approx(presence, rel=1e-5)
+    assert float(losses.plurality) == pytest.approx(plurality, rel=1e-5)
+    assert float(losses.total) == pytest.approx(pixel / 48 + 0.1 * presence + 0.01 * plurality, rel=1e-5)
+
+
+def test_plurality_ignores_no_target_samples():
+    batch = make_batch(torch.zeros(2, 2, 2, dtype=torch.bool), [0, 1], [-1, 1], [0.0, 1.0])
+    plurality = torch.randn(2, 2, requires_grad=True)
+    output = Output(torch.randn(2, 2, 2, 2), torch.randn(2, 2), plurality)
+    total_loss(output, batch, lambda_presence=0.1, lambda_plurality=1.0).plurality.backward()
+    assert not plurality.grad[0].any()
+    assert plurality.grad[1].any()
+
+
+def test_a_batch_without_any_target_has_no_plurality_loss():
+    batch = make_batch(torch.zeros(2, 2, 2, dtype=torch.bool), [0, 0], [-1, -1], [0.0, 0.0])
+    losses = total_loss(
+        Output(torch.randn(2, 2, 2, 2), torch.randn(2, 2), torch.randn(2, 2)),
+        batch,
+        lambda_presence=0.1,
+        lambda_plurality=0.01,
+    )
+    assert float(losses.plurality) == 0
+    assert torch.isfinite(losses.total)
+
+
+def test_heads_that_are_not_there_cost_nothing():
+    batch = make_batch(torch.zeros(1, 2, 2, dtype=torch.bool), [0], [-1], [0.0])
+    losses = total_loss(Output(torch.randn(1, 2, 2, 2), None, None), batch, lambda_presence=0.1, lambda_plurality=0.01)
+    assert float(losses.total) == float(losses.pixel)
+
+
+def test_large_bfloat16_logits_stay_finite_and_exact():
+    batch = make_batch(torch.ones(1, 2, 2, dtype=torch.bool), [1], [0], [1.0])
+    logits = torch.tensor([[300.0, -300.0]], dtype=torch.bfloat16)
+    output = Output(logits[..., None, None].expand(1, 2, 2, 2), logits, logits.flip(1))
+    losses = total_loss(output, batch, lambda_presence=1.0, lambda_plurality=1.0)
+    assert losses.total.dtype == torch.float32
+    assert float(losses.total) == pytest.approx(1800)
