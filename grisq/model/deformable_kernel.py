@@ -3,6 +3,11 @@
 `grid_sample` makes a tensor of every sampled value before it sums them; these loops add each sample to its sum
 while it is in cache, and touch nothing else. The operator has a fake implementation and a backward formula, so
 meta tensors, torch.export and autograd work with it.
+
+The arithmetic is strict (no `fastmath`): numba optimises a kernel that it has just compiled differently from the
+same kernel loaded from its cache, and with leave to reorder sums the two would differ in the last bit, so that a
+run that goes on in another process would not repeat the first. Arrays are indexed in full, never sliced: a slice
+is an object of its own in the innermost loop.
 """
 
 import threading
@@ -18,7 +23,7 @@ _ONE, _HALF, _ZERO = np.float32(1), np.float32(0.5), np.float32(0)
 _lock = threading.Lock()  # numba's thread pool takes one caller at a time
 
 
-@njit(fastmath=True, cache=True)
+@njit(cache=True)
 def _corners(x, y, width, height):
     """Columns, rows and fractions of a spot's four pixels, and 0 for each side that lies outside the level."""
     column, row = int(np.floor(x)), int(np.floor(y))
@@ -32,7 +37,7 @@ def _corners(x, y, width, height):
     return x0, x1, y0, y1, fx, fy, left, right, top, bottom
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@njit(parallel=True, cache=True)
 def _forward(value, shapes, starts, locations, weights, out):
     """out[b, q, h] = sum over levels and points of weight x bilinear sample; parallel over (batch, query chunks)."""
     B, Q, H, L, P, _ = locations.shape
@@ -42,9 +47,8 @@ def _forward(value, shapes, starts, locations, weights, out):
         b, first = task // chunks, task % chunks * _CHUNK
         for q in range(first, min(first + _CHUNK, Q)):
             for h in range(H):
-                total = out[b, q, h]
                 for d in range(D):
-                    total[d] = 0
+                    out[b, q, h, d] = 0
                 for level in range(L):
                     height, width, start = shapes[level, 0], shapes[level, 1], starts[level]
                     for p in range(P):
@@ -59,13 +63,17 @@ def _forward(value, shapes, starts, locations, weights, out):
                         w10 = a * (_ONE - fx) * fy * left * bottom
                         w11 = a * fx * fy * right * bottom
                         upper, lower = start + y0 * width, start + y1 * width
-                        v00, v01 = value[b, upper + x0, h], value[b, upper + x1, h]
-                        v10, v11 = value[b, lower + x0, h], value[b, lower + x1, h]
+                        i00, i01, i10, i11 = upper + x0, upper + x1, lower + x0, lower + x1
                         for d in range(D):
-                            total[d] += w00 * v00[d] + w01 * v01[d] + w10 * v10[d] + w11 * v11[d]
+                            out[b, q, h, d] += (
+                                w00 * value[b, i00, h, d]
+                                + w01 * value[b, i01, h, d]
+                                + w10 * value[b, i10, h, d]
+                                + w11 * value[b, i11, h, d]
+                            )
 
 
-@njit(parallel=True, fastmath=True, cache=True)
+@njit(parallel=True, cache=True)
 def _backward(value, shapes, starts, locations, weights, grad_out, grad_value, grad_locations, grad_weights):
     """Gradients of `_forward`; parallel over (batch, head), so that no two tasks add to the same value."""
     B, Q, H, L, P, _ = locations.shape
@@ -73,7 +81,6 @@ def _backward(value, shapes, starts, locations, weights, grad_out, grad_value, g
     for task in prange(B * H):
         b, h = task // H, task % H
         for q in range(Q):
-            g = grad_out[b, q, h]
             for level in range(L):
                 height, width, start = shapes[level, 0], shapes[level, 1], starts[level]
                 for p in range(P):
@@ -92,24 +99,21 @@ def _backward(value, shapes, starts, locations, weights, grad_out, grad_value, g
                     w10 = a * (_ONE - fx) * fy * m10
                     w11 = a * fx * fy * m11
                     upper, lower = start + y0 * width, start + y1 * width
-                    v00, v01 = value[b, upper + x0, h], value[b, upper + x1, h]
-                    v10, v11 = value[b, lower + x0, h], value[b, lower + x1, h]
-                    t00, t01 = grad_value[b, upper + x0, h], grad_value[b, upper + x1, h]
-                    t10, t11 = grad_value[b, lower + x0, h], grad_value[b, lower + x1, h]
+                    i00, i01, i10, i11 = upper + x0, upper + x1, lower + x0, lower + x1
                     s00, s01, s10, s11 = _ZERO, _ZERO, _ZERO, _ZERO  # products of the gradient with each corner
                     for d in range(D):
-                        s00 += g[d] * v00[d]
-                        s01 += g[d] * v01[d]
-                        s10 += g[d] * v10[d]
-                        s11 += g[d] * v11[d]
+                        s00 += grad_out[b, q, h, d] * value[b, i00, h, d]
+                        s01 += grad_out[b, q, h, d] * value[b, i01, h, d]
+                        s10 += grad_out[b, q, h, d] * value[b, i10, h, d]
+                        s11 += grad_out[b, q, h, d] * value[b, i11, h, d]
                     for d in range(D):
-                        t00[d] += w00 * g[d]
+                        grad_value[b, i00, h, d] += w00 * grad_out[b, q, h, d]
                     for d in range(D):
-                        t01[d] += w01 * g[d]
+                        grad_value[b, i01, h, d] += w01 * grad_out[b, q, h, d]
                     for d in range(D):
-                        t10[d] += w10 * g[d]
+                        grad_value[b, i10, h, d] += w10 * grad_out[b, q, h, d]
                     for d in range(D):
-                        t11[d] += w11 * g[d]
+                        grad_value[b, i11, h, d] += w11 * grad_out[b, q, h, d]
                     s00, s01, s10, s11 = s00 * m00, s01 * m01, s10 * m10, s11 * m11
                     above, below = s00 + fx * (s01 - s00), s10 + fx * (s11 - s10)
                     grad_weights[b, q, h, level, p] = above + fy * (below - above)

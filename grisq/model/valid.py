@@ -5,6 +5,8 @@ the picture, or None where no sample of the batch is padded. Everything here has
 changes what the model says inside the picture.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -58,16 +60,30 @@ class ValidGroupNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(channels)) if affine else None
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
-        B, N, C = x.shape
-        grouped = x.float().view(B, N, self.groups, C // self.groups)
-        if valid is None:
-            variance, mean = torch.var_mean(grouped, dim=(1, 3), keepdim=True, correction=0)
-        else:
-            weight = valid[:, :, None, None].to(grouped.dtype)
-            weight = weight / (weight.sum(1, keepdim=True) * (C // self.groups))
-            mean = (grouped * weight).sum((1, 3), keepdim=True)
-            variance = ((grouped - mean).square() * weight).sum((1, 3), keepdim=True)
-        out = ((grouped - mean) * torch.rsqrt(variance + self.eps)).view(B, N, C)
-        if self.weight is not None:
-            out = out * self.weight + self.bias
+        B, N, _ = x.shape
+        with _full_precision(x.device.type):
+            wide = x.float()
+            if valid is None:
+                weight = wide.new_full((1, 1, N), 1 / N).expand(B, 1, N)
+            else:
+                weight = valid[:, None].float()
+                weight = weight / weight.sum(-1, keepdim=True)
+            centred = wide - self._over_groups(weight @ wide)
+            scale = torch.rsqrt(self._over_groups(weight @ centred.square()) + self.eps)  # (B, 1, C)
+            out = centred * scale if self.weight is None else torch.addcmul(self.bias, centred, scale * self.weight)
         return out.to(x.dtype)
+
+    def _over_groups(self, mean: Tensor) -> Tensor:
+        """Means of channels -> for every channel the mean of its group. (B, 1, C) -> (B, 1, C)."""
+        B, _, C = mean.shape
+        if self.groups == C:
+            return mean
+        mean = mean.view(B, 1, self.groups, C // self.groups).mean(-1, keepdim=True)
+        return mean.expand(B, 1, self.groups, C // self.groups).reshape(B, 1, C)
+
+
+def _full_precision(device_type: str) -> AbstractContextManager:
+    """Autocast off, on devices that have it (the meta device has not)."""
+    if not torch.amp.is_autocast_available(device_type):
+        return nullcontext()
+    return torch.autocast(device_type, enabled=False)

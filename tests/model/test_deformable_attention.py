@@ -1,4 +1,7 @@
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -186,3 +189,33 @@ def test_sampling_stays_float32_under_autocast():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert module.locations(query, reference, [(3, 4)]).dtype == torch.float32
         assert module(query, reference, query, [(3, 4)]).dtype == torch.bfloat16
+
+
+PROBE = """
+import hashlib, torch
+from grisq.model.deformable_kernel import deformable_attention_cpu
+torch.manual_seed(0)
+leaves = [torch.randn(2, 84, 2, 16), torch.rand(2, 84, 2, 3, 4, 2), torch.rand(2, 84, 2, 3, 4)]
+value, locations, weights = (leaf.requires_grad_() for leaf in leaves)
+out = deformable_attention_cpu(value, [8, 8, 4, 4, 2, 2], locations, weights)
+out.square().sum().backward()
+bits = b"".join(t.detach().numpy().tobytes() for t in (out, value.grad, locations.grad, weights.grad))
+print(hashlib.sha256(bits).hexdigest())
+"""
+
+
+def test_a_compiled_kernel_and_one_from_the_cache_give_the_same_bits(tmp_path):
+    """Else a run that goes on in another process would not repeat one that was never stopped."""
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", PROBE],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in ("compiles", "reads the cache")
+    ]
+    assert list(tmp_path.rglob("*.nbc"))
+    assert len(said[0].strip()) == 64
+    assert said[0] == said[1]
