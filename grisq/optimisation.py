@@ -36,8 +36,7 @@ def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict]:
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
     """AdamW over `parameter_groups` (Loshchilov and Hutter 2019)."""
-    on_gpu = next(model.parameters()).is_cuda
-    return torch.optim.AdamW(parameter_groups(model, config), fused=on_gpu or None)
+    return torch.optim.AdamW(parameter_groups(model, config), fused=True)
 
 
 def learning_rate_factor(step: int, config: TrainConfig) -> float:
