@@ -18,6 +18,7 @@ from grisq.data.wording import chance, pick
 MIN_VISIBLE = 0.62  # of an object's pixels: less than this and it is placed elsewhere
 MIN_PIXELS = 40
 PLACEMENTS = 20
+AS_DRAWN = 0.65  # share of things in their sprite's own colours, as real dogs are mostly brown and few are purple
 OPAQUE = 128  # alpha from which on a pixel belongs to the object
 
 
@@ -31,10 +32,10 @@ class Cast:
 
 @dataclass(frozen=True)
 class Actor:
-    """One object before it is painted."""
+    """One object before it is painted; `colour`: a name of the palette, or None where people could disagree."""
 
     category: sprites.Category
-    colour: str
+    colour: str | None
     variant: str | None
     image: Image.Image
 
@@ -84,7 +85,7 @@ def _number_of_objects(rng: np.random.Generator, bounds: tuple[int, int]) -> int
     """Any number within the bounds, smaller ones more often."""
     low, high = bounds
     first, second = rng.integers(low, high + 1, 2)
-    return int(min(first, second)) if chance(rng, 0.4) else int(first + second) // 2
+    return int(min(first, second)) if chance(rng, 0.8) else int(first + second) // 2
 
 
 def _draw_actors(rng: np.random.Generator, count: int, people: float) -> list[Actor]:
@@ -92,7 +93,7 @@ def _draw_actors(rng: np.random.Generator, count: int, people: float) -> list[Ac
     categories: list[sprites.Category] = []
     colours: list[str] = []
     for _ in range(count):
-        if categories and chance(rng, 0.45):
+        if categories and chance(rng, 0.35):
             category = pick(rng, tuple(categories))
         else:
             category = sprites.PERSON if chance(rng, people) else pick(rng, sprites.OBJECTS)
@@ -104,7 +105,10 @@ def _draw_actors(rng: np.random.Generator, count: int, people: float) -> list[Ac
 
 def _dress(rng: np.random.Generator, category: sprites.Category, colour: str) -> Actor:
     if category is not sprites.PERSON:
-        return Actor(category, colour, None, sprites.thing(pick(rng, category.sprites), colour))
+        sprite = pick(rng, category.sprites)
+        if chance(rng, AS_DRAWN):
+            return Actor(category, sprite.colour, None, sprites.thing(sprite, None))
+        return Actor(category, colour, None, sprites.thing(sprite, colour))
     variant = pick(rng, tuple(sprites.HEADS))
     head, tone = pick(rng, sprites.HEADS[variant]), pick(rng, sprites.SKIN_TONES)
     child = variant in sprites.CHILDREN
@@ -113,8 +117,8 @@ def _dress(rng: np.random.Generator, category: sprites.Category, colour: str) ->
 
 def _place(actors: list[Actor], rng: np.random.Generator, width: int, height: int) -> list[Layer]:
     """A layer for each actor that found room without hiding too much of another, back to front."""
-    largest = {2: 0.50, 3: 0.48, 4: 0.44, 5: 0.40, 6: 0.37}.get(len(actors), 0.34)
-    bounds = int(0.24 * min(width, height)), int(largest * min(width, height))
+    largest = {2: 0.70, 3: 0.64, 4: 0.56, 5: 0.48, 6: 0.42}.get(len(actors), 0.38)
+    bounds = int(0.30 * min(width, height)), int(largest * min(width, height))
     placed: list[Layer] = []
     visible: list[np.ndarray] = []
     needed: list[float] = []

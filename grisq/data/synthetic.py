@@ -27,7 +27,7 @@ from grisq.data.nouns import Scene
 from grisq.data.scenes import Cast, Picture, compose
 from grisq.errors import InputError
 
-FORMAT = 1  # raised whenever the same spec would give other annotations
+FORMAT = 2  # raised whenever the same spec would give other annotations
 ANNOTATIONS_PER_IMAGE = 100  # annotation ids are image id * 100 + number from back to front
 FEW = 64  # pictures that are sooner made than a worker is started
 CATEGORY_NAMES = {category.id: category.name for category in sprites.CATEGORIES}
@@ -191,7 +191,7 @@ def _annotations(picture: Picture, image_id: int) -> list[dict[str, Any]]:
     found = []
     for index, (actor, mask) in enumerate(zip(picture.actors, picture.masks)):
         rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-        attributes = {"colour": actor.colour} | ({"variant": actor.variant} if actor.variant else {})
+        attributes = {"colour": actor.colour, "variant": actor.variant}
         found.append(
             {
                 "id": image_id * ANNOTATIONS_PER_IMAGE + index,
@@ -201,7 +201,7 @@ def _annotations(picture: Picture, image_id: int) -> list[dict[str, Any]]:
                 "area": int(coco_mask.area(rle)),
                 "bbox": [int(side) for side in coco_mask.toBbox(rle)],
                 "segmentation": {"size": list(mask.shape), "counts": rle["counts"].decode("ascii")},
-                "attributes": attributes,
+                "attributes": {name: value for name, value in attributes.items() if value is not None},
             }
         )
     return found

@@ -120,9 +120,9 @@ def is_human(kind: str) -> bool:
 
 
 def noun(kind: str, plural: bool, rng: np.random.Generator) -> str:
-    """A word for the kind; the commonest in more than half of the cases, else any synonym."""
+    """A word for the kind; the commonest in most cases, else any synonym."""
     words = _NOUNS.get(kind) or ((kind, kind + "s"),)
-    chosen = words[0] if chance(rng, 0.5) else pick(rng, words)
+    chosen = words[0] if chance(rng, 0.7) else pick(rng, words)
     return chosen[plural]
 
 

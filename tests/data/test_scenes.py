@@ -96,6 +96,25 @@ def test_every_sprite_goes_by_its_colour(colour):
             assert votes.max() > 0.15 * len(pixels), (category.name, sprite.code)
 
 
+def test_sprites_as_drawn_go_by_a_colour_near_theirs_or_by_none():
+    """A name that people would use: one of the three palette colours nearest to the body's main fill."""
+    things = [sprite for category in sprites.OBJECTS for sprite in category.sprites]
+    for sprite in things:
+        fill = [int(sprite.body[0][1:][i : i + 2], 16) for i in (0, 2, 4)]
+        order = sorted(sprites.PALETTE, key=lambda name: np.linalg.norm(np.subtract(sprites.PALETTE[name], fill)))
+        assert sprite.colour is None or sprite.colour in order[:3], sprite.code
+    assert {sprite.colour for sprite in things} >= {None, "red", "blue", "green", "white", "brown"}
+    drawn, painted = (np.asarray(sprites.thing(things[0], colour)) for colour in (None, "blue"))
+    assert drawn.shape == painted.shape
+    assert not np.array_equal(drawn, painted)
+
+
+def test_about_half_of_the_things_are_as_drawn():
+    pictures = [compose(np.random.default_rng(seed), 96, 96, Cast((2, 8), people=0.0)) for seed in range(60)]
+    unnamed = [actor.colour is None for picture in pictures for actor in picture.actors]
+    assert 0.05 < np.mean(unnamed) < 0.35  # of those as drawn, some go by no clear name
+
+
 @pytest.mark.parametrize("variant", sprites.HEADS)
 def test_people_wear_the_colour(variant):
     rgba = np.asarray(sprites.person(sprites.HEADS[variant][0], "1f3fd", variant in sprites.CHILDREN, "blue"))
