@@ -1,0 +1,102 @@
+"""Counts of a data set by split, beside the paper's and the known releases' (Sec. 4.1; the kind of Tab. A4)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from grisq.data.grefcoco import GRefCOCO, table
+
+# Sec. 4.1 and Sec. 3.3 of the paper.
+PAPER = {"images": 19_994, "expressions": 259_859, "masks": 83_513}
+PAPER_TRAIN_SHARES = {"no-target": 9.14, "multi-target": 25.53}  # percent of the training expressions
+
+
+@dataclass(frozen=True)
+class Release:
+    """A published state of gRefCOCO's annotations: expressions by split and target count, None where unknown."""
+
+    name: str
+    refs_sha256: str | None
+    splits: dict[str, tuple[int, int | None, int | None, int | None]]  # total, no, single, multi
+
+
+CURRENT = Release(
+    "gRefCOCO as distributed in 2025",
+    "cc37c5ff95373c78a6a3f98b4c7bc67fde387ea8514752a1392db64223eb3366",
+    {
+        "train": (209_344, 19_140, 120_624, 69_580),
+        "val": (14_229, 8_905, 0, 5_324),
+        "testA": (19_200, 4_448, 5_917, 8_835),
+        "testB": (16_063, 4_673, 5_646, 5_744),
+    },
+)
+# Sums to the paper's 259,859; its val split still had single-target expressions.
+EARLIER = Release(
+    "gRefCOCO after its update of August 2023",
+    None,
+    {
+        "train": (209_344, None, None, None),
+        "val": (16_870, None, None, None),
+        "testA": (18_712, None, None, None),
+        "testB": (14_933, None, None, None),
+    },
+)
+RELEASES = (CURRENT, EARLIER)
+
+
+def release_of(data: GRefCOCO) -> str:
+    """Which known release this is, by its file's SHA-256, else by its numbers of expressions."""
+    sizes = {split: len(data.rows(split)) for split in data.splits}
+    for release in RELEASES:
+        if data.refs_hash == release.refs_sha256:
+            return release.name
+    for release in RELEASES:
+        if sizes == {split: counts[0] for split, counts in release.splits.items()}:
+            return f"{release.name} (by its counts; the file differs)"
+    return f"none that is known (SHA-256 {data.refs_hash[:12]})"
+
+
+def counts(data: GRefCOCO) -> pd.DataFrame:
+    """One line per split and "all": images, refs, expressions, masks (distinct annotations meant), expressions
+    by target count, and their shares in percent."""
+    lines = {split: _line(table(data, split)) for split in data.splits}
+    lines["all"] = _line(data.expressions)
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("split")
+
+
+def _line(rows: pa.Table) -> dict[str, int | float]:
+    targets = rows["target_count"].to_numpy()
+    total = max(len(targets), 1)
+    kinds = {"no-target": targets == 0, "single-target": targets == 1, "multi-target": targets > 1}
+    line = {
+        "images": pc.count_distinct(rows["image_id"]).as_py(),
+        "refs": pc.count_distinct(rows["ref_id"]).as_py(),
+        "expressions": len(targets),
+        "masks": pc.count_distinct(pc.list_flatten(rows["ann_ids"])).as_py(),
+    }
+    line |= {kind: int(chosen.sum()) for kind, chosen in kinds.items()}
+    line |= {"two": int((targets == 2).sum()), "three or more": int((targets > 2).sum())}
+    return line | {f"{kind} %": round(100 * int(chosen.sum()) / total, 2) for kind, chosen in kinds.items()}
+
+
+def per_expression(data: GRefCOCO) -> pd.DataFrame:
+    """One line per expression: split, kind, targets, words. For histograms."""
+    targets = data.target_counts
+    return pd.DataFrame(
+        {
+            "split": data.expressions["split"].to_pylist(),
+            "kind": np.array(["no-target", "single-target", "multi-target"])[np.minimum(targets, 2)],
+            "targets": targets,
+            "words": [len(text.split()) for text in data.expressions["text"].to_pylist()],
+        }
+    )
+
+
+def category_histogram(data: GRefCOCO) -> pd.Series:
+    """How often an object of each category is meant, most frequent first."""
+    meant = pc.value_counts(pc.list_flatten(data.expressions["category_ids"])).to_pylist()
+    names = {data.categories[each["values"]]: each["counts"] for each in meant}
+    return pd.Series(names, name="targets", dtype=int).sort_values(ascending=False, kind="stable")

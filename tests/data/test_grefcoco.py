@@ -1,0 +1,242 @@
+import json
+import pickle
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from grisq.data import cache, grefcoco, masks
+from grisq.errors import InputError
+
+SQUARE = [[2.0, 2.0, 8.0, 2.0, 8.0, 6.0, 2.0, 6.0]]
+
+
+def annotation(ann_id, segmentation=SQUARE, image_id=7, iscrowd=0, category_id=1):
+    return {
+        "id": ann_id,
+        "image_id": image_id,
+        "category_id": category_id,
+        "iscrowd": iscrowd,
+        "area": 24.0,
+        "bbox": [2.0, 2.0, 6.0, 4.0],
+        "segmentation": segmentation,
+    }
+
+
+def ref(ref_id, ann_id, *texts, split="train", image_id=7, **more):
+    sentences = [
+        {"raw": text, "sent": text.lower(), "sent_id": 10 * ref_id + i, "tokens": []} for i, text in enumerate(texts)
+    ]
+    return {
+        "ref_id": ref_id,
+        "image_id": image_id,
+        "file_name": f"COCO_train2014_000000000007_{ref_id}.jpg",  # with the suffix that real files have
+        "split": split,
+        "ann_id": ann_id,
+        "category_id": -1,
+        "no_target": ann_id == [-1],
+        "sent_ids": [],
+        "sentences": sentences,
+    } | more
+
+
+INSTANCES = {
+    "images": [
+        {"id": 9, "file_name": "nine.jpg", "width": 30, "height": 20},
+        {"id": 7, "file_name": "COCO_train2014_000000000007.jpg", "width": 30, "height": 20},
+    ],
+    "annotations": [
+        annotation(300, image_id=9),
+        annotation(101, [[10.0, 10.0, 14.0, 10.0, 14.0, 14.0, 10.0, 14.0], SQUARE[0], [1.0, 2.0, 3.0, 4.0]]),
+        annotation(100),
+        annotation(200, {"size": [20, 30], "counts": [0, 600]}, iscrowd=1, category_id=2),
+    ],
+    "categories": [{"id": 1, "name": "cat", "supercategory": "animal"}, {"id": 2, "name": "dog"}],
+}
+REFS = [
+    ref(1, [100], "The left cat", "cat b;ack"),
+    ref(2, [-1], "a zebra"),
+    ref(3, 101, "right cat"),  # a bare number, as some releases have it
+    ref(4, [100, 101], "both cats", split="val"),
+    ref(5, [101, 200], "cat and the crowd"),  # the crowd region is no target
+    ref(6, [200], "the crowd"),
+    ref(7, [100]),  # no sentence at all
+    ref(8, [100], " ", "one cat"),  # an empty one among others
+]
+
+
+def write(root, refs=REFS, instances=INSTANCES):
+    (root / "grefcoco").mkdir(parents=True, exist_ok=True)
+    (root / grefcoco.REFS).write_text(json.dumps(refs))
+    (root / grefcoco.INSTANCES).write_text(json.dumps(instances))
+    return root
+
+
+@pytest.fixture
+def data(tmp_path):
+    return grefcoco.load(write(tmp_path))
+
+
+def test_one_row_a_sentence_with_the_raw_text(data):
+    texts = data.expressions["text"].to_pylist()
+    assert texts == ["The left cat", "cat b;ack", "a zebra", "right cat", "both cats", "cat and the crowd", "one cat"]
+    assert data.expression(1).sent_id == 11
+
+
+def test_targets_presence_and_plurality(data):
+    table = data.expressions.to_pydict()
+    assert table["ann_ids"] == [[100], [100], [], [101], [100, 101], [101], [100]]
+    assert table["category_ids"] == [[1], [1], [], [1], [1, 1], [1], [1]]
+    assert table["target_count"] == [1, 1, 0, 1, 2, 1, 1]
+    assert table["presence"] == [True, True, False, True, True, True, True]
+    assert table["plurality"] == [False, False, None, False, True, False, False]
+
+
+def test_what_is_left_out_is_counted(data):
+    assert data.skipped == {
+        "refs whose targets are all crowd regions": 1,
+        "refs without a sentence": 1,
+        "empty sentences": 1,
+    }
+
+
+def test_the_file_name_comes_from_the_pictures_table(data):
+    assert data.image_path(7) == data.root / "images/train2014/COCO_train2014_000000000007.jpg"
+    assert data.image(9)[1:] == ("nine.jpg", 30, 20)
+
+
+def test_masks_are_unions_of_all_parts(data):
+    assert data.mask(0).sum() == 24
+    assert data.mask(2).sum() == 0
+    assert data.mask(3).sum() == 24 + 16  # two parts, and one of two corners that is dropped
+    assert np.array_equal(data.mask(4), data.mask(3) | data.mask(0))
+    (crowd,) = data.segmentations((200,))
+    assert masks.decode(masks.to_rle(crowd, 20, 30)).all()
+
+
+def test_annotations_of_a_picture_crowds_included(data):
+    assert [(each.ann_id, each.iscrowd) for each in data.annotations_of(7)] == [(100, False), (101, False), (200, True)]
+    assert data.annotations_of(8) == []
+    assert data.categories == {1: "cat", 2: "dog"}
+
+
+def test_splits_in_the_usual_order_and_an_unknown_one(data):
+    assert data.splits == ("train", "val")
+    assert data.rows("val").tolist() == [4]
+    with pytest.raises(InputError, match="it has train, val"):
+        data.rows("test")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ([ref(1, [100, 555], "x")], r"ref 1 names the annotations \[555\]"),
+        ([ref(1, [100], "x", image_id=12)], "is about image 12"),
+        ([], "empty list"),
+        ([{"ref_id": 1}], "not in gRefCOCO's format"),
+        ({"refs": 1}, "not in gRefCOCO's format"),
+    ],
+)
+def test_refs_that_do_not_fit_are_named(tmp_path, change, said):
+    with pytest.raises(InputError, match=said):
+        grefcoco.load(write(tmp_path, refs=change))
+
+
+def test_a_truncated_file_is_named_with_the_place(tmp_path):
+    path = write(tmp_path) / grefcoco.INSTANCES
+    path.write_text(path.read_text()[:300])
+    with pytest.raises(InputError, match=r"instances\.json is damaged or cut short .*download"):
+        grefcoco.load(tmp_path)
+
+
+def test_a_missing_folder_and_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match="There is no folder"):
+        grefcoco.load(tmp_path / "none")
+    with pytest.raises(InputError, match=r"grefs\(unc\)\.json is missing"):
+        grefcoco.load(tmp_path)
+
+
+def test_a_pickle_alone_is_not_opened(tmp_path):
+    write(tmp_path)
+    (tmp_path / grefcoco.REFS).rename((tmp_path / grefcoco.REFS).with_suffix(".p"))
+    with pytest.raises(InputError, match="opening a pickle can run anything"):
+        grefcoco.load(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["image", "annotation"])
+def test_ids_that_do_not_exist(data, what):
+    with pytest.raises(InputError, match=f"has no {what} 555"):
+        data.image(555) if what == "image" else data.segmentations((555,))
+
+
+def test_meaning_and_form_of_synthetic_sets_are_kept(mini):
+    rows = mini.expressions.to_pylist()
+    assert all(json.loads(row["tree"]) for row in rows)
+    assert {row["kind"] for row in rows if not row["presence"]} == {"near", "far"}
+    assert {a.attributes["colour"] for a in mini.annotations_of(int(mini.image_ids[0]))}
+
+
+def test_a_data_set_pickles_small_and_opens_the_same_tables(data):
+    packed = pickle.dumps(data)
+    assert len(packed) < 1000
+    assert pickle.loads(packed).expressions.equals(data.expressions)
+
+
+def test_the_second_read_does_not_parse(tmp_path, monkeypatch):
+    write(tmp_path)
+    first = grefcoco.load(tmp_path)
+    monkeypatch.setattr(grefcoco.annotation_files, "parse", None)
+    assert grefcoco.load(tmp_path).expressions.equals(first.expressions)
+    assert grefcoco.load(tmp_path).skipped == first.skipped
+
+
+def test_changed_files_are_parsed_again(tmp_path):
+    write(tmp_path)
+    before = grefcoco.load(tmp_path)
+    write(tmp_path, refs=REFS[:2])
+    after = grefcoco.load(tmp_path)
+    assert len(after) == 3
+    assert after.content_hash != before.content_hash
+
+
+@pytest.mark.parametrize("damage", ["expressions.arrow", "skipped.json"])
+def test_a_damaged_cache_is_made_again(tmp_path, damage):
+    write(tmp_path)
+    grefcoco.load(tmp_path)
+    (file,) = (tmp_path / ".grisq-cache").glob(f"*/{damage}")
+    file.write_bytes(b"not arrow")
+    assert len(grefcoco.load(tmp_path)) == 7
+
+
+def test_a_folder_that_cannot_be_written_uses_the_users_cache(tmp_path, monkeypatch):
+    write(tmp_path / "data")
+    (tmp_path / "data" / ".grisq-cache").write_text("a file in the way")
+    monkeypatch.setenv("GRISQ_CACHE", str(tmp_path / "mine"))
+    assert len(grefcoco.load(tmp_path / "data")) == 7
+    assert list((tmp_path / "mine").glob("*/expressions.arrow"))
+
+
+def test_no_place_to_write_is_one_sentence(tmp_path, monkeypatch):
+    write(tmp_path)
+    blocked = tmp_path / "blocked"
+    blocked.write_text("")
+    monkeypatch.setattr(cache, "_places", lambda root: [blocked / "a", blocked / "b"])
+    with pytest.raises(InputError, match="set GRISQ_CACHE"):
+        grefcoco.load(tmp_path)
+
+
+def _count(root, out):
+    out.put(len(grefcoco.load(root)))
+
+
+def test_two_processes_may_build_the_cache_at_the_same_time(tmp_path):
+    write(tmp_path)
+    context = get_context("fork")
+    out = context.Queue()
+    processes = [context.Process(target=_count, args=(tmp_path, out)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    assert [out.get(timeout=60) for _ in processes] == [7, 7]
+    for process in processes:
+        process.join()
+    assert [path.name.count(".") for path in (tmp_path / ".grisq-cache").iterdir()] == [0]  # no partial folder left
