@@ -17,9 +17,10 @@ from grisq.errors import InputError
 from grisq.evaluate import Decision, decide
 from grisq.files import clear_disk_errors
 from grisq.model.network import GRISQ
+from grisq.overlay import overlay
 
 Picture = str | Path | Image.Image | np.ndarray
-MASK_COLOUR = (0, 158, 115)  # Okabe-Ito's bluish green
+MASK_COLOUR = (213, 94, 0)  # Okabe-Ito's vermillion
 
 
 @dataclass(frozen=True)
@@ -54,15 +55,8 @@ class Prediction:
         return f"{self.text!r}: present ({self.presence:.2f}){number}, {100 * self.mask.mean():.1f} % of the picture"
 
     def overlay(self) -> Image.Image:
-        """The picture with the mask tinted and outlined."""
-        pixels = np.asarray(self.picture).astype(np.float32)
-        inside = self.mask
-        pixels[inside] = 0.45 * pixels[inside] + 0.55 * np.array(MASK_COLOUR)
-        core = inside.copy()
-        core[1:-1, 1:-1] &= inside[:-2, 1:-1] & inside[2:, 1:-1] & inside[1:-1, :-2] & inside[1:-1, 2:]
-        core[[0, -1], :] = core[:, [0, -1]] = False
-        pixels[inside & ~core] = 255
-        return Image.fromarray(pixels.astype(np.uint8))
+        """The picture with what is meant outlined and the rest faded."""
+        return Image.fromarray(overlay(np.asarray(self.picture), self.mask, MASK_COLOUR))
 
     def save(self, path: str | Path) -> Path:
         """Write the overlay as a picture; a name ending in `.mask.png` gets the bare mask (0 and 255) instead.

@@ -1,0 +1,47 @@
+"""One look for every figure: Okabe-Ito colours, which survive colour blindness, and byte-stable output."""
+
+import matplotlib as mpl
+
+OKABE_ITO = {
+    "black": "#000000",
+    "orange": "#E69F00",
+    "sky blue": "#56B4E9",
+    "bluish green": "#009E73",
+    "yellow": "#F0E442",
+    "blue": "#0072B2",
+    "vermillion": "#D55E00",
+    "reddish purple": "#CC79A7",
+}
+# A kind has one colour, marker and hatching everywhere, so no figure depends on colour alone.
+KIND_COLOURS = {
+    "no-target": OKABE_ITO["vermillion"],
+    "single-target": OKABE_ITO["blue"],
+    "multi-target": OKABE_ITO["bluish green"],
+}
+KIND_MARKERS = {"no-target": "X", "single-target": "o", "multi-target": "s"}
+KIND_HATCHES = {"no-target": "xx", "single-target": "", "multi-target": "//"}
+
+
+def use() -> None:
+    """Set matplotlib's defaults for the whole session."""
+    mpl.rcParams.update(
+        {
+            "figure.dpi": 100,
+            "savefig.dpi": 150,
+            "figure.constrained_layout.use": True,
+            "font.size": 10,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": mpl.cycler(color=list(OKABE_ITO.values())[1:]),
+            "hatch.linewidth": 0.6,
+            "image.interpolation": "none",  # SVG and PDF hold a picture's own pixels, not enlarged ones
+            "svg.hashsalt": "grisq",  # element ids that do not change from run to run
+            "svg.fonttype": "none",  # text stays text: searchable, readable by screen readers
+            "pdf.fonttype": 42,
+        }
+    )
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """#RRGGBB as three numbers from 0 to 255."""
+    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))

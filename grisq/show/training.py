@@ -1,0 +1,70 @@
+"""Figures of a training run: curves from its history, and its predictions beside the annotation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+
+from grisq.data.grefcoco import GRefCOCO
+from grisq.data.sample import open_picture
+from grisq.history import read_history
+from grisq.metrics import kind_of
+from grisq.overlay import overlay
+from grisq.predict import MASK_COLOUR, Segmenter
+from grisq.show.figures import Tile, expression_tile, wall
+from grisq.show.style import KIND_COLOURS, KIND_MARKERS, OKABE_ITO
+
+_RIGHT, _WRONG = OKABE_ITO["blue"], OKABE_ITO["vermillion"]
+
+
+def learning_curves(run: Path) -> Figure:
+    """Losses of Eq. 5 over the steps, val metrics over the steps, and the accuracy of both heads by kind."""
+    train, evaluations = read_history(run, "train"), read_history(run, "eval")
+    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3))
+    steps = [record["step"] for record in train]
+    for name in ("pixel", "presence", "plurality"):
+        left.plot(steps, [record[name] for record in train], label=name)
+    left.set(title="terms of Eq. 5, unweighted", xlabel="step", yscale="log")
+    left.legend(frameon=False)
+    steps = [record["step"] for record in evaluations]
+    for name, marker in (("gIoU", "o"), ("cIoU", "s"), ("N-acc", "X"), ("T-acc", "^")):
+        middle.plot(steps, [record[name] for record in evaluations], marker=marker, label=name)
+    middle.set(title="val (part of it), %", xlabel="step", ylim=(0, 102))
+    middle.legend(frameon=False)
+    for kind, colour in KIND_COLOURS.items():
+        for head, line in (("presence", "--"), ("plurality", "-")):
+            values = [record.get(f"{head} {kind}", np.nan) for record in evaluations]
+            if not np.isnan(values).all():
+                right.plot(steps, values, line, color=colour, marker=KIND_MARKERS[kind], label=f"{head}, {kind}")
+    right.set(title="accuracy of the heads, %", xlabel="step", ylim=(0, 102))
+    right.legend(frameon=False, fontsize=7)
+    return figure
+
+
+def prediction_wall(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], rows_label: tuple[str, str]) -> Figure:
+    """Two lines: what is annotated, and what the model says, blue where its presence is right."""
+    tiles = [expression_tile(data, row) for row in rows]
+    for row in rows:
+        expression = data.expression(row)
+        picture = open_picture(data.image_path(expression.image_id))
+        said = segmenter(picture, expression.text)
+        right = said.present == (expression.target_count > 0)
+        answer = "nothing" if not said.present else _number(said.plurality)
+        title = f"{answer} ({said.presence:.2f})"
+        tiles.append(Tile(overlay(np.asarray(picture), said.mask, MASK_COLOUR), title, _RIGHT if right else _WRONG))
+    return wall(tiles, len(rows), rows=rows_label)
+
+
+def _number(plurality: float | None) -> str:
+    if plurality is None:
+        return "present"
+    return "several" if plurality >= 0.5 else "one"
+
+
+def rows_of_each_kind(data: GRefCOCO, split: str, each: int, seed: int) -> list[int]:
+    """So many random rows without target, with one, and with several, in this order."""
+    rng, rows = np.random.default_rng(seed), data.rows(split)
+    kinds = np.array([kind_of(count) for count in data.target_counts[rows]])
+    return [int(row) for kind in KIND_COLOURS for row in rng.choice(rows[kinds == kind], each, replace=False)]

@@ -1,0 +1,63 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from grisq.show import style
+from grisq.show.figures import Tile, expression_tile, save, show, wall
+from grisq.show.source import show_source
+
+
+@pytest.fixture(autouse=True)
+def _style():
+    style.use()
+    yield
+    plt.close("all")
+
+
+def draw():
+    figure, axis = plt.subplots(figsize=(3, 2))
+    axis.bar(["a", "b"], [1, 2], hatch=["", "//"])
+    return figure
+
+
+def test_the_same_figure_gives_the_same_bytes(tmp_path):
+    first, second = (save(draw(), "bars", tmp_path / name) for name in ("one", "two"))
+    assert [path.suffix for path in first] == [".png", ".svg", ".pdf"]
+    for one, other in zip(first, second):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_shown_figure_carries_its_description(capsys, monkeypatch):
+    seen = []
+    monkeypatch.setattr("grisq.show.figures.display", lambda bundle, raw, metadata: seen.append((bundle, metadata)))
+    figure = draw()
+    show(figure, "Two bars, the second twice as high.")
+    ((bundle, metadata),) = seen
+    assert bundle["image/png"].startswith(b"\x89PNG")
+    assert metadata == {"image/png": {"alt": "Two bars, the second twice as high."}}
+    assert capsys.readouterr().out.strip() == "Two bars, the second twice as high."
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_a_wall_has_a_tile_each_and_no_axes_beyond(mini):
+    tiles = [expression_tile(mini, row) for row in range(5)] + [Tile(np.zeros((4, 4, 3), np.uint8), "a " * 40)]
+    figure = wall(tiles, 4, rows=["first", "second"])
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles[0].replace("\n", " ") == mini.expression(0).text
+    assert len(figure.axes) == 8
+    assert not any(axis.axison for axis in figure.axes)
+
+
+def test_kinds_differ_by_more_than_colour():
+    for table in (style.KIND_COLOURS, style.KIND_MARKERS, style.KIND_HATCHES):
+        assert len(set(table.values())) == 3
+
+
+def test_source_is_the_packages_own():
+    listing = show_source(save).data
+    assert listing.startswith("`grisq.show.figures.save`\n```python\ndef save(")
+    assert listing.endswith("```")
+
+
+def test_colours_are_read_from_their_names():
+    assert style.rgb("#0072B2") == (0, 114, 178)
