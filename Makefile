@@ -37,7 +37,7 @@ notebooks: $(SETUP)  ## nbval: every notebook runs, and its outputs are those co
 	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 $(NOTEBOOKS)
 
 notebook-outputs: $(SETUP)  ## run the notebooks with their defaults and store the outputs that nbval compares with
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace $(NOTEBOOKS)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
 
 benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done

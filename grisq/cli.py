@@ -63,7 +63,10 @@ def expressions(
 def stats(
     folder: Annotated[Path | None, typer.Argument(help="Folder in gRefCOCO's layout; default: the tiny set.")] = None,
 ) -> None:
-    """Count pictures, expressions, masks and targets of a data set, by split."""
+    """Count pictures, expressions, masks and targets of a data set, by split.
+
+    Says which release of gRefCOCO it is (by the annotation file's SHA-256), and what the reader had to skip.
+    """
     from grisq.config import preset
     from grisq.data import statistics
     from grisq.datasets import open_dataset

@@ -102,12 +102,14 @@ class Preset:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
+# From random weights in under five minutes on two cores. Its training is 90 times shorter than the paper's, and
+# no-target samples are what it learns last, so it makes three times as many of them.
 _TINY = Preset(
     name="tiny",
     data="tiny",
     model=ModelConfig(
-        image_size=96,
-        swin=SwinConfig(embed_dim=32, depths=(1, 1, 2, 1), num_heads=(1, 2, 4, 8), window=6, drop_path=0.0),
+        image_size=64,
+        swin=SwinConfig(embed_dim=32, depths=(1, 1, 2, 1), num_heads=(1, 2, 4, 8), window=4, drop_path=0.0),
         text=TextConfig(hidden=96, layers=2, heads=4, intermediate=192, vocabulary=512, dropout=0.0),
         channels=64,
         blocks=2,
@@ -115,16 +117,17 @@ _TINY = Preset(
         feedforward=128,
         mask_mlp_at="quarter",
     ),
+    augment=AugmentConfig(tau_no=0.15),
     train=TrainConfig(
         batch=32,
-        steps=600,
-        lr=1e-3,
-        lr_backbone=1e-3,
+        steps=1_700,
+        lr=7e-4,
+        lr_backbone=7e-4,
         warmup=50,
         clip=1.0,
-        eval_every=200,
+        eval_every=340,
         eval_samples=300,
-        checkpoint_every=200,
+        checkpoint_every=340,
         workers=0,
     ),
 )

@@ -48,6 +48,7 @@ class _State:
     model: GRISQ
     optimizer: torch.optim.Optimizer
     reader: SampleReader
+    progress: bool  # whether to draw bars
     step: int = 0  # finished steps
     best: float = -math.inf  # highest gIoU of the periodic evaluations
 
@@ -81,14 +82,14 @@ def train(
     accelerator.wait_for_everyone()
     about = {"preset": to_dict(preset), "seed": seed, "data": data.content_hash, "init": init and str(init)}
     resumed = _find_resumable(run, about)
-    state = _build(preset, data, accelerator, seed, resumed or init)
+    state = _build(preset, data, accelerator, seed, resumed or init, progress)
     if resumed:
         _restore(state, resumed)
     if accelerator.is_main_process and not resumed:
         write_json(run / RUN, about | {"provenance": provenance()})
     stop = min(config.steps, config.steps if stop_at is None else stop_at)
     if state.step < stop:
-        _loop(state, preset, data, run, about, stop, progress)
+        _loop(state, preset, data, run, about, stop)
     return run / "last"
 
 
@@ -127,7 +128,9 @@ def _flat(values: dict, prefix: str = "") -> dict:
     return flat
 
 
-def _build(preset: Preset, data: GRefCOCO, accelerator: Accelerator, seed: int, start: Path | None) -> _State:
+def _build(
+    preset: Preset, data: GRefCOCO, accelerator: Accelerator, seed: int, start: Path | None, progress: bool
+) -> _State:
     """Model, optimizer and reader. `start`: a checkpoint that gives weights and tokenizer."""
     seed_everything(seed)
     model_config = preset.model
@@ -149,7 +152,7 @@ def _build(preset: Preset, data: GRefCOCO, accelerator: Accelerator, seed: int, 
     optimizer = build_optimizer(model, preset.train)
     model, optimizer = accelerator.prepare(model, optimizer)
     reader = SampleReader(data, tokenizer, model_config.image_size, model_config.text.max_tokens)
-    return _State(accelerator, model, optimizer, reader)
+    return _State(accelerator, model, optimizer, reader, progress)
 
 
 def _pretrained_tokenizer(name: str) -> ExpressionTokenizer:
@@ -167,12 +170,12 @@ def _pretrained_tokenizer(name: str) -> ExpressionTokenizer:
         ) from None
 
 
-def _loop(state: _State, preset: Preset, data: GRefCOCO, run: Path, about: dict, stop: int, progress: bool) -> None:
+def _loop(state: _State, preset: Preset, data: GRefCOCO, run: Path, about: dict, stop: int) -> None:
     config, accelerator = preset.train, state.accelerator
     main = accelerator.is_main_process
     loader = iter(_loader(state, preset, data, about["seed"], stop))
     history = History(run, state.step) if main else None
-    bar = tqdm(total=stop, initial=state.step, unit="step", desc=run.name, disable=not (progress and main))
+    bar = tqdm(total=stop, initial=state.step, unit="step", desc=run.name, disable=not (state.progress and main))
     window = _Window(config.batch)
     state.model.train()
     try:
@@ -307,6 +310,7 @@ def _evaluate(state: _State, preset: Preset, data: GRefCOCO, history: History | 
         workers=preset.train.workers,
         rank=accelerator.process_index,
         world=accelerator.num_processes,
+        progress=state.progress,
     )
     state.model.train()
     if history:

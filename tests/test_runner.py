@@ -1,0 +1,75 @@
+import nbformat
+import pytest
+
+from grisq import runner
+from grisq.errors import InputError
+
+
+def notebook(folder, name, *cells):
+    book = nbformat.v4.new_notebook()
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    book.cells = [nbformat.v4.new_code_cell('preset = "tiny"\nvalue = 1', metadata={"tags": ["parameters"]})]
+    book.cells += [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(book, folder / f"{name}.ipynb")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    notebook(tmp_path, "01_first", "print(preset, value)")
+    notebook(tmp_path, "02_second", "open('ran', 'a').write('x')")
+    return tmp_path
+
+
+def read(folder, name):
+    return nbformat.read(folder / "executed" / "tiny" / f"{name}.ipynb", as_version=4)
+
+
+def test_notebooks_run_in_order_with_parameters_and_provenance(folder, capsys):
+    assert runner.reproduce("tiny", folder=folder, parameters={"value": 7})
+    first = read(folder, "01_first")
+    assert first.cells[-1].outputs[0].text == "tiny 7\n"
+    assert first.metadata["grisq"]["parameters"] == {"preset": "tiny", "value": 7}
+    assert first.metadata["grisq"]["provenance"]["packages"]["torch"]
+    assert (folder / "ran").read_text() == "x"  # it ran in the notebooks' own folder
+    out = capsys.readouterr().out
+    assert out.index("01_first") < out.index("02_second")
+    assert "MB" in out
+
+
+def test_finished_and_unchanged_notebooks_are_skipped_unless_fresh(folder, capsys):
+    assert runner.reproduce("tiny", folder=folder, only=["02"])
+    assert runner.reproduce("tiny", folder=folder, only=["02"])
+    assert "unchanged" in capsys.readouterr().out
+    assert (folder / "ran").read_text() == "x"
+    assert runner.reproduce("tiny", folder=folder, only=["02"], fresh=True)
+    assert (folder / "ran").read_text() == "xx"
+
+
+def test_a_failure_stops_is_named_and_leaves_no_finished_copy(tmp_path, capsys):
+    notebook(tmp_path, "01_breaks", "1 / 0")
+    notebook(tmp_path, "02_later", "open('ran', 'a').write('x')")
+    assert not runner.reproduce("tiny", folder=tmp_path)
+    out = capsys.readouterr().out
+    assert "ZeroDivisionError" in out
+    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "executed/tiny/01_breaks.ipynb").exists()
+    assert (tmp_path / "executed/tiny/01_breaks.partial.ipynb").exists()
+
+
+def test_a_dead_kernel_is_a_failure_too(tmp_path, capsys):
+    notebook(tmp_path, "01_dies", "import os; os._exit(9)")
+    assert not runner.reproduce("tiny", folder=tmp_path)
+    assert "failed" in capsys.readouterr().out
+
+
+def test_a_parameter_that_does_not_exist_is_refused_before_anything_runs(folder):
+    with pytest.raises(InputError, match=r"01_first\.ipynb has no parameter 'colour'"):
+        runner.reproduce("tiny", folder=folder, parameters={"colour": "red"})
+    assert not (folder / "executed").exists()
+
+
+def test_numbers_choose_notebooks(folder):
+    assert runner.reproduce("tiny", folder=folder, start="02")
+    assert not (folder / "executed/tiny/01_first.ipynb").exists()
+    with pytest.raises(InputError, match="there are 01, 02"):
+        runner.reproduce("tiny", folder=folder, start="05")
