@@ -102,7 +102,7 @@ class Preset:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
-# From random weights in under five minutes on two cores. Its training is 90 times shorter than the paper's, and
+# From random weights in about five minutes on two cores. Its training is 90 times shorter than the paper's, and
 # no-target samples are what it learns last, so it makes three times as many of them.
 _TINY = Preset(
     name="tiny",

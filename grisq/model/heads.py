@@ -3,12 +3,15 @@
 from itertools import pairwise
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.model.multimodal_encoder import FeatureMap
 from grisq.model.pixel_decoder import LevelProjection
 from grisq.model.valid import extend, pool
+
+_ROWS = 64  # of the picture that the full-resolution MLP takes at once: its hidden layers stay small and in cache
 
 
 def mlp(channels_in: int, hidden: int, out: int, *, layers: int) -> nn.Sequential:
@@ -57,5 +60,7 @@ class MaskHead(nn.Module):
         before, after = (self.mlp[:1], self.mlp[1:]) if self.at == "full" else (self.mlp, nn.Identity())
         x = before(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C or 2, H1, W1)
         x = extend(x, None if valid is None else pool(valid, 4))
-        x = F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
-        return after(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        if x.device.type == "cpu":
+            x = x.float()  # bfloat16 has no fast upsampling there
+        x = F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
+        return torch.cat([after(rows) for rows in x.split(_ROWS, dim=1)], dim=1).permute(0, 3, 1, 2)
