@@ -26,6 +26,7 @@ def evaluate_checkpoint(
     batch: int = 32,
     workers: int = 0,
     device: str = "auto",
+    progress: bool = True,
 ) -> dict:
     """Evaluate on every split but train, or on `splits`, under each protocol.
 
@@ -36,7 +37,7 @@ def evaluate_checkpoint(
     place = pick_device(device)
     loaded = checkpoint.load(model, place)
     preset = from_dict(Preset, loaded.about["preset"])
-    dataset = open_dataset(preset, data)
+    dataset = open_dataset(preset, data, progress=progress)
     config = loaded.model.config
     reader = SampleReader(dataset, loaded.tokenizer, config.image_size, config.text.max_tokens)
     results = {}
@@ -49,6 +50,7 @@ def evaluate_checkpoint(
             device=place,
             batch=batch,
             workers=workers,
+            progress=progress,
         )
         results[split] = {"protocols": outcome.metrics, "accuracy": outcome.accuracy}
     return {
