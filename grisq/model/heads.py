@@ -57,10 +57,11 @@ class MaskHead(nn.Module):
         x = lateral + F.interpolate(coarse, size=(H1, W1), mode="bilinear", align_corners=False)
         if self.smoothing is not None:
             x = self.smoothing(extend(x, first.valid))
-        before, after = (self.mlp[:1], self.mlp[1:]) if self.at == "full" else (self.mlp, nn.Identity())
-        x = before(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C or 2, H1, W1)
+        mlp_below = self.mlp[:1] if self.at == "full" else self.mlp
+        x = mlp_below(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C or 2, H1, W1)
         x = extend(x, None if valid is None else pool(valid, 4))
-        if x.device.type == "cpu":
-            x = x.float()  # bfloat16 has no fast upsampling there
-        x = F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False).permute(0, 2, 3, 1)
-        return torch.cat([after(rows) for rows in x.split(_ROWS, dim=1)], dim=1).permute(0, 3, 1, 2)
+        x = F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
+        if self.at == "quarter":
+            return x
+        strips = x.permute(0, 2, 3, 1).split(_ROWS, dim=1)
+        return torch.cat([self.mlp[1:](strip) for strip in strips], dim=1).permute(0, 3, 1, 2)
