@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 import torch
-from interleaved import medians, peak_growth, table
+from interleaved import in_own_process, medians, table
 
 from grisq.config import preset
 from grisq.model.deformable_attention import deformable_attention
@@ -99,7 +99,7 @@ def main():
             times = medians({way: make(way, name) for way in WAYS}, arguments.rounds)
             milliseconds = [f"{1e3 * times[way]:.1f}" for way in WAYS]
             lines.append([name, kind, *milliseconds, f"{times['transformers'] / times['grisq']:.1f}x"])
-        peaks = {way: peak_growth([__file__, "--peak", way, name]) for way in WAYS}
+        peaks = {way: in_own_process([__file__, "--peak", way, name])[0] for way in WAYS}
         share = peaks["grisq"] / max(peaks["transformers"], 1e-9)
         lines.append([name, "peak memory, MB", *(f"{peaks[way]:.0f}" for way in WAYS), f"{share:.2f} of it"])
     print(table(["shapes", "what", "transformers, ms", "grisq, ms", "gain"], lines))

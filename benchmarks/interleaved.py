@@ -19,10 +19,10 @@ def medians(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[s
     return {name: statistics.median(values) for name, values in times.items()}
 
 
-def peak_growth(arguments: list[str]) -> float:
-    """Megabytes that the last line of a child process reports; each measurement gets a process of its own."""
+def in_own_process(arguments: list[str]) -> list[float]:
+    """The numbers that a Python process prints; each measurement of memory gets a process of its own."""
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
-    return float(done.stdout.split()[-1])
+    return [float(value) for value in done.stdout.split()]
 
 
 def table(header: list[str], lines: list[list]) -> str:

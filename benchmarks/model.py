@@ -11,7 +11,7 @@ import torch
 from interleaved import medians, table
 
 from grisq.config import preset
-from grisq.data.sample import NO_PLURALITY, Batch
+from grisq.data.sample import Batch
 from grisq.device import keep_freed_memory
 from grisq.losses import total_loss
 from grisq.model.network import GRISQ, count_parameters
@@ -42,7 +42,7 @@ def sample():
         tokens=torch.randint(1000, 2000, (1, TOKENS)),
         token_mask=torch.ones(1, TOKENS, dtype=torch.bool),
         presence=present,
-        plurality=torch.full((1,), NO_PLURALITY) + 1,
+        plurality=torch.zeros(1, dtype=torch.long),
         plurality_weight=torch.ones(1),
         samples=[],
     )

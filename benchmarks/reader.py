@@ -8,13 +8,12 @@ their own. Memory is what a process holds for itself (unique set size) and all i
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-from interleaved import table
+from interleaved import in_own_process, table
 
 from grisq.data import grefcoco
 
@@ -29,7 +28,7 @@ expression = data.expression(len(data) // 2)
 data.mask(len(data) // 2)
 seconds = time.perf_counter() - begin
 after = process.memory_full_info()
-print(seconds, after.uss / 1e6, after.rss / 1e6, before.uss / 1e6, len(data))
+print(seconds, after.uss / 1e6, after.rss / 1e6, before.uss / 1e6)
 """
 
 
@@ -79,14 +78,6 @@ def write(root: Path, images: int, expressions: int, annotations: int, seed: int
     return sum((root / name).stat().st_size for name in (grefcoco.REFS, grefcoco.INSTANCES)) / 1e6
 
 
-def measure(root: Path) -> list[float]:
-    """One read in a process of its own: seconds, unique and resident megabytes, unique before, expressions."""
-    import subprocess
-
-    done = subprocess.run([sys.executable, "-c", PROBE, str(root)], capture_output=True, text=True, check=True)
-    return [float(value) for value in done.stdout.split()]
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("images", 20_000), ("expressions", 260_000), ("annotations", 200_000)):
@@ -99,7 +90,7 @@ def main():
         print(f"{size:.0f} MB of JSON written in {time.perf_counter() - begin:.0f} s\n")
         lines = []
         for name in ("first read", "later read", "later read"):
-            seconds, unique, resident, before, _ = measure(root)
+            seconds, unique, resident, before = in_own_process(["-c", PROBE, str(root)])
             lines.append([name, f"{seconds:.2f}", f"{unique:.0f}", f"{resident:.0f}", f"{before:.0f}"])
     print(table(["what", "seconds", "own memory, MB", "resident, MB", "own memory before, MB"], lines))
 

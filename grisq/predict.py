@@ -44,14 +44,20 @@ class Prediction:
     def present(self) -> bool:
         return self.presence >= self.threshold
 
+    @property
+    def number(self) -> str | None:
+        """ "one" or "several", None if the model has no plurality head."""
+        if self.plurality is None:
+            return None
+        return "several" if self.plurality >= 0.5 else "one"
+
     def describe(self) -> str:
         """One sentence: `'two dogs': present (0.98), several (0.97), 12.3 % of the picture`."""
         if not self.present:
             return f"{self.text!r}: nothing meant is in the picture (presence {self.presence:.2f})"
         number = ""
         if self.plurality is not None:
-            several = self.plurality >= 0.5
-            number = f", {'several' if several else 'one'} ({max(self.plurality, 1 - self.plurality):.2f})"
+            number = f", {self.number} ({max(self.plurality, 1 - self.plurality):.2f})"
         return f"{self.text!r}: present ({self.presence:.2f}){number}, {100 * self.mask.mean():.1f} % of the picture"
 
     def overlay(self) -> Image.Image:

@@ -6,6 +6,7 @@ and no-target are computed, not guessed. `grisq.data.nouns` defines the three ou
 becomes ground truth only where it is clear, and positions and sizes are compared with margins to that end.
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +20,9 @@ from grisq.errors import InputError
 class Expression(Node):
     """A whole expression."""
 
+    @abstractmethod
     def render(self, rng: np.random.Generator) -> str:
         """One wording out of several; which one depends on the generator alone."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

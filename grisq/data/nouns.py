@@ -9,6 +9,7 @@ A *meaning* has three outcomes, here and in `grisq.data.expressions`:
 Boxes are COCO's (x, y, width, height) in pixels with y downwards, areas are in pixels.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -54,12 +55,12 @@ class Scene:
         return [instance for instance in self.instances if instance.ann_id in ids]
 
 
-class Node:
+class Node(ABC):
     """A part of an expression."""
 
+    @abstractmethod
     def meaning(self, scene: Scene) -> Meaning:
         """Annotation ids meant in the scene; empty where nothing is meant; None where people could disagree."""
-        raise NotImplementedError
 
     def denotes(self, scene: Scene) -> frozenset[int]:
         """Annotation ids of the targets; empty for no-target and for unclear expressions alike."""
@@ -79,9 +80,9 @@ class Selector(Node):
 
     kind: str
 
+    @abstractmethod
     def phrase(self, rng: np.random.Generator, plural: bool, word: str | None = None) -> str:
         """The noun phrase without an article; `word` stands for the noun ("the white one")."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

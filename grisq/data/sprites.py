@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import resvg_py
-from PIL import Image
+from PIL import Image, ImageColor
 
 from grisq.errors import InputError
 
@@ -163,11 +163,5 @@ def _shade(fill: str, body: tuple[str, ...], colour: str) -> str:
 
 
 def _lightness(fill: str) -> float:
-    red, green, blue = _rgb(fill)
+    red, green, blue = ImageColor.getrgb(fill)
     return 0.30 * red + 0.59 * green + 0.11 * blue
-
-
-def _rgb(fill: str) -> tuple[int, int, int]:
-    """#RRGGBB or #RGB as three numbers from 0 to 255."""
-    digits = fill[1:] if len(fill) == 7 else "".join(2 * digit for digit in fill[1:])
-    return tuple(int(digits[i : i + 2], 16) for i in (0, 2, 4))

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from grisq.data.grefcoco import GRefCOCO, table
 
+_KINDS = np.array(["no-target", "single-target", "multi-target"])
 # Sec. 4.1 and Sec. 3.3 of the paper.
 PAPER = {"images": 19_994, "expressions": 259_859, "masks": 83_513}
 PAPER_TRAIN_SHARES = {"no-target": 9.14, "multi-target": 25.53}  # percent of the training expressions
@@ -70,7 +71,7 @@ def counts(data: GRefCOCO) -> pd.DataFrame:
 def _line(rows: pa.Table) -> dict[str, int | float]:
     targets = rows["target_count"].to_numpy()
     total = max(len(targets), 1)
-    kinds = {"no-target": targets == 0, "single-target": targets == 1, "multi-target": targets > 1}
+    kinds = {kind: _kinds(targets) == kind for kind in _KINDS.tolist()}
     line = {
         "images": pc.count_distinct(rows["image_id"]).as_py(),
         "refs": pc.count_distinct(rows["ref_id"]).as_py(),
@@ -82,13 +83,18 @@ def _line(rows: pa.Table) -> dict[str, int | float]:
     return line | {f"{kind} %": round(100 * int(chosen.sum()) / total, 2) for kind, chosen in kinds.items()}
 
 
+def _kinds(targets: np.ndarray) -> np.ndarray:
+    """Name of the scenario of every expression, from its number of targets."""
+    return _KINDS[np.minimum(targets, 2)]
+
+
 def per_expression(data: GRefCOCO) -> pd.DataFrame:
     """One line per expression: split, kind, targets, words. For histograms."""
     targets = data.target_counts
     return pd.DataFrame(
         {
             "split": data.expressions["split"].to_pylist(),
-            "kind": np.array(["no-target", "single-target", "multi-target"])[np.minimum(targets, 2)],
+            "kind": _kinds(targets),
             "targets": targets,
             "words": [len(text.split()) for text in data.expressions["text"].to_pylist()],
         }

@@ -1,6 +1,7 @@
 """One look for every figure: Okabe-Ito colours, which survive colour blindness, and byte-stable output."""
 
 import matplotlib as mpl
+from PIL import ImageColor
 
 OKABE_ITO = {
     "black": "#000000",
@@ -44,4 +45,4 @@ def use() -> None:
 
 def rgb(colour: str) -> tuple[int, int, int]:
     """#RRGGBB as three numbers from 0 to 255."""
-    return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return ImageColor.getrgb(colour)

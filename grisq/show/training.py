@@ -11,8 +11,7 @@ from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import open_picture
 from grisq.history import read_history
 from grisq.metrics import kind_of
-from grisq.overlay import overlay
-from grisq.predict import MASK_COLOUR, Segmenter
+from grisq.predict import Segmenter
 from grisq.show.figures import Tile, expression_tile, wall
 from grisq.show.style import KIND_COLOURS, KIND_MARKERS, OKABE_ITO
 
@@ -51,16 +50,10 @@ def prediction_wall(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], r
         picture = open_picture(data.image_path(expression.image_id))
         said = segmenter(picture, expression.text)
         right = said.present == (expression.target_count > 0)
-        answer = "nothing" if not said.present else _number(said.plurality)
+        answer = (said.number or "present") if said.present else "nothing"
         title = f"{answer} ({said.presence:.2f})"
-        tiles.append(Tile(overlay(np.asarray(picture), said.mask, MASK_COLOUR), title, _RIGHT if right else _WRONG))
+        tiles.append(Tile(np.asarray(said.overlay()), title, _RIGHT if right else _WRONG))
     return wall(tiles, len(rows), rows=rows_label)
-
-
-def _number(plurality: float | None) -> str:
-    if plurality is None:
-        return "present"
-    return "several" if plurality >= 0.5 else "one"
 
 
 def rows_of_each_kind(data: GRefCOCO, split: str, each: int, seed: int) -> list[int]:

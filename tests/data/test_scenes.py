@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageColor
 
 from grisq.data import backgrounds, sprites
 from grisq.data.scenes import MIN_PIXELS, MIN_VISIBLE, Cast, compose
@@ -100,7 +100,7 @@ def test_sprites_as_drawn_go_by_a_colour_near_theirs_or_by_none():
     """A name that people would use: one of the three palette colours nearest to the body's main fill."""
     things = [sprite for category in sprites.OBJECTS for sprite in category.sprites]
     for sprite in things:
-        fill = [int(sprite.body[0][1:][i : i + 2], 16) for i in (0, 2, 4)]
+        fill = ImageColor.getrgb(sprite.body[0])
         order = sorted(sprites.PALETTE, key=lambda name: np.linalg.norm(np.subtract(sprites.PALETTE[name], fill)))
         assert sprite.colour is None or sprite.colour in order[:3], sprite.code
     assert {sprite.colour for sprite in things} >= {None, "red", "blue", "green", "white", "brown"}
