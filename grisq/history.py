@@ -2,11 +2,42 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
+import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from grisq.files import clear_disk_errors
+from grisq.losses import Losses
+
+
+class Window:
+    """Losses and time since the last record; sums stay on the device until it is closed."""
+
+    def __init__(self, batch: int):
+        self.batch = batch
+        self._reset()
+
+    def add(self, losses: Losses) -> None:
+        values = torch.stack([value.detach() for value in vars(losses).values()])
+        self.total = values if self.total is None else self.total + values
+        self.steps += 1
+
+    def close(self) -> dict[str, float]:
+        loss, pixel, presence, plurality = (self.total / self.steps).tolist()
+        speed = self.steps * self.batch / (time.perf_counter() - self.start)
+        self._reset()
+        return {
+            "loss": loss,
+            "pixel": pixel,
+            "presence": presence,
+            "plurality": plurality,
+            "samples_per_second": speed,
+        }
+
+    def _reset(self) -> None:
+        self.total, self.steps, self.start = None, 0, time.perf_counter()
 
 
 class History:

@@ -6,9 +6,7 @@ last checkpoint as if nothing had happened, bit for bit on a CPU.
 
 import math
 import shutil
-import time
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -27,30 +25,17 @@ from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.device import resolve_precision
 from grisq.errors import InputError
 from grisq.evaluate import evaluate
-from grisq.files import finished_folder, read_json, write_json
-from grisq.history import History
+from grisq.files import write_json
+from grisq.history import History, Window
 from grisq.losses import Losses, total_loss
 from grisq.model.network import GRISQ
 from grisq.model.pretrained import load_pretrained
 from grisq.optimisation import build_optimizer, set_learning_rates
 from grisq.provenance import provenance
+from grisq.run_state import RUN, RunState, find_resumable, restore, save
 from grisq.seed import seed_everything
 
 LOG_EVERY = 10  # steps between records of the history
-RUN = "run.json"  # what was asked for, written when a run starts
-
-
-@dataclass
-class _State:
-    """Everything the loop works on."""
-
-    accelerator: Accelerator
-    model: GRISQ
-    optimizer: torch.optim.Optimizer
-    reader: SampleReader
-    progress: bool  # whether to draw bars
-    step: int = 0  # finished steps
-    best: float = -math.inf  # highest gIoU of the periodic evaluations
 
 
 def train(
@@ -81,10 +66,10 @@ def train(
         shutil.rmtree(run, ignore_errors=True)
     accelerator.wait_for_everyone()
     about = {"preset": to_dict(preset), "seed": seed, "data": data.content_hash, "init": init and str(init)}
-    resumed = _find_resumable(run, about)
+    resumed = find_resumable(run, about)
     state = _build(preset, data, accelerator, seed, resumed or init, progress)
     if resumed:
-        _restore(state, resumed)
+        restore(state, resumed)
     if accelerator.is_main_process and not resumed:
         write_json(run / RUN, about | {"provenance": provenance()})
     stop = min(config.steps, config.steps if stop_at is None else stop_at)
@@ -99,45 +84,16 @@ def _accelerator(precision: str, device: str) -> Accelerator:
     return Accelerator(mixed_precision="bf16" if resolved == "bf16" else "no", cpu=on_cpu)
 
 
-def _find_resumable(run: Path, about: dict) -> Path | None:
-    """The last checkpoint of a run with the same settings, None if there is no run yet.
-
-    Errors: InputError if the folder's run was asked for with something else.
-    """
-    if not (run / RUN).is_file():
-        return None
-    before = read_json(run / RUN)
-    wanted = _flat(about)
-    for name, value in _flat({key: before.get(key) for key in about}).items():
-        if wanted.get(name) != value:
-            raise InputError(
-                f"{run} holds a run with {name} = {value}, not {wanted.get(name)}: choose another folder for this "
-                "run, or start it afresh."
-            )
-    last = finished_folder(run / "last")
-    return last if last and (last / checkpoint.STATE).is_file() else None
-
-
-def _flat(values: dict, prefix: str = "") -> dict:
-    flat = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
-    return flat
-
-
 def _build(
     preset: Preset, data: GRefCOCO, accelerator: Accelerator, seed: int, start: Path | None, progress: bool
-) -> _State:
+) -> RunState:
     """Model, optimizer and reader. `start`: a checkpoint that gives weights and tokenizer."""
     seed_everything(seed)
     model_config = preset.model
     if start:
         tokenizer = ExpressionTokenizer.load(checkpoint.find(start))
     elif model_config.text.pretrained:
-        tokenizer = _pretrained_tokenizer(model_config.text.pretrained)
+        tokenizer = ExpressionTokenizer.pretrained(model_config.text.pretrained)
     else:
         rows = data.rows("train")
         texts = data.expressions["text"].take(rows).to_pylist()
@@ -152,31 +108,16 @@ def _build(
     optimizer = build_optimizer(model, preset.train)
     model, optimizer = accelerator.prepare(model, optimizer)
     reader = SampleReader(data, tokenizer, model_config.image_size, model_config.text.max_tokens)
-    return _State(accelerator, model, optimizer, reader, progress)
+    return RunState(accelerator, model, optimizer, reader, progress)
 
 
-def _pretrained_tokenizer(name: str) -> ExpressionTokenizer:
-    if (Path(name) / "tokenizer.json").is_file():
-        return ExpressionTokenizer.load(name)
-    from transformers import AutoTokenizer  # only a hub name needs it
-
-    try:
-        return ExpressionTokenizer(AutoTokenizer.from_pretrained(name).backend_tokenizer)
-    except Exception as error:  # network and file errors of two libraries
-        reason = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"The tokenizer of {name!r} cannot be loaded ({reason}): give a local folder with "
-            "model.text.pretrained=PATH, or model.text.pretrained=none to train one on the data."
-        ) from None
-
-
-def _loop(state: _State, preset: Preset, data: GRefCOCO, run: Path, about: dict, stop: int) -> None:
+def _loop(state: RunState, preset: Preset, data: GRefCOCO, run: Path, about: dict, stop: int) -> None:
     config, accelerator = preset.train, state.accelerator
     main = accelerator.is_main_process
     loader = iter(_loader(state, preset, data, about["seed"], stop))
     history = History(run, state.step) if main else None
     bar = tqdm(total=stop, initial=state.step, unit="step", desc=run.name, disable=not (state.progress and main))
-    window = _Window(config.batch)
+    window = Window(config.batch)
     state.model.train()
     try:
         while state.step < stop:
@@ -197,7 +138,7 @@ def _loop(state: _State, preset: Preset, data: GRefCOCO, run: Path, about: dict,
             history.close()
 
 
-def _loader(state: _State, preset: Preset, data: GRefCOCO, seed: int, stop: int) -> DataLoader:
+def _loader(state: RunState, preset: Preset, data: GRefCOCO, seed: int, stop: int) -> DataLoader:
     rows = data.rows("train")
     plan = TrainingPlan(rows, data.target_counts[rows], data.image_ids[rows], preset.train.batch, seed, preset.augment)
     accelerator = state.accelerator
@@ -218,7 +159,7 @@ def _loader(state: _State, preset: Preset, data: GRefCOCO, seed: int, stop: int)
     )
 
 
-def _step(state: _State, loader, preset: Preset, seed: int) -> tuple[Losses, float]:
+def _step(state: RunState, loader, preset: Preset, seed: int) -> tuple[Losses, float]:
     """One optimizer step over all accumulation parts; dropout draws from (seed, step, process)."""
     config, accelerator = preset.train, state.accelerator
     key = np.random.SeedSequence([seed, state.step, accelerator.process_index]).generate_state(1)[0]
@@ -244,34 +185,6 @@ def _step(state: _State, loader, preset: Preset, seed: int) -> tuple[Losses, flo
     return losses, norm
 
 
-class _Window:
-    """Losses and time since the last record; sums stay on the device until it is closed."""
-
-    def __init__(self, batch: int):
-        self.batch = batch
-        self._reset()
-
-    def add(self, losses: Losses) -> None:
-        values = torch.stack([value.detach() for value in vars(losses).values()])
-        self.total = values if self.total is None else self.total + values
-        self.steps += 1
-
-    def close(self) -> dict[str, float]:
-        loss, pixel, presence, plurality = (self.total / self.steps).tolist()
-        speed = self.steps * self.batch / (time.perf_counter() - self.start)
-        self._reset()
-        return {
-            "loss": loss,
-            "pixel": pixel,
-            "presence": presence,
-            "plurality": plurality,
-            "samples_per_second": speed,
-        }
-
-    def _reset(self) -> None:
-        self.total, self.steps, self.start = None, 0, time.perf_counter()
-
-
 def _finite(values: dict[str, float], step: int, run: Path) -> dict[str, float]:
     if not math.isfinite(values["loss"]):
         raise InputError(
@@ -281,7 +194,7 @@ def _finite(values: dict[str, float], step: int, run: Path) -> dict[str, float]:
     return values
 
 
-def _milestones(state: _State, preset: Preset, data: GRefCOCO, run: Path, about: dict, stop: int, history) -> None:
+def _milestones(state: RunState, preset: Preset, data: GRefCOCO, run: Path, about: dict, stop: int, history) -> None:
     """Evaluation and checkpoints that are due after this step."""
     config, step = preset.train, state.step
     done = step == stop
@@ -289,12 +202,12 @@ def _milestones(state: _State, preset: Preset, data: GRefCOCO, run: Path, about:
         giou = _evaluate(state, preset, data, history)
         if giou > state.best:
             state.best = giou
-            _save(state, run / "best", about, with_state=False)
+            save(state, run / "best", about, with_state=False)
     if done or step % config.checkpoint_every == 0:
-        _save(state, run / "last", about, with_state=True)
+        save(state, run / "last", about, with_state=True)
 
 
-def _evaluate(state: _State, preset: Preset, data: GRefCOCO, history: History | None) -> float:
+def _evaluate(state: RunState, preset: Preset, data: GRefCOCO, history: History | None) -> float:
     """Periodic evaluation on an evenly spaced part of val; returns its gIoU."""
     rows = data.rows("val")
     keep = min(preset.train.eval_samples, len(rows))
@@ -316,28 +229,3 @@ def _evaluate(state: _State, preset: Preset, data: GRefCOCO, history: History | 
     if history:
         history.write("eval", state.step, **result.metrics["rela"], **result.accuracy)
     return result.metrics["rela"]["gIoU"]
-
-
-def _save(state: _State, folder: Path, about: dict, *, with_state: bool) -> None:
-    accelerator = state.accelerator
-    if accelerator.is_main_process:
-        extra = {"optimizer": state.optimizer.state_dict(), "step": state.step, "best": state.best}
-        checkpoint.save(
-            folder,
-            accelerator.unwrap_model(state.model),
-            state.reader.tokenizer,
-            about | {"step": state.step},
-            extra if with_state else None,
-        )
-    accelerator.wait_for_everyone()
-
-
-def _restore(state: _State, folder: Path) -> None:
-    """Optimizer and counters of a checkpoint whose weights are already loaded."""
-    path = folder / checkpoint.STATE
-    try:
-        stored = torch.load(path, map_location=state.accelerator.device, weights_only=True)
-    except Exception as error:  # torch raises several kinds for a broken file
-        raise InputError(f"{path} cannot be read ({error}): start this run afresh.") from None
-    state.optimizer.load_state_dict(stored["optimizer"])
-    state.step, state.best = stored["step"], stored["best"]

@@ -60,6 +60,22 @@ class ExpressionTokenizer:
         except Exception as error:  # tokenizers raises bare Exception
             raise InputError(f"{path} is not a tokenizer file ({error}): copy it again from its source.") from None
 
+    @classmethod
+    def pretrained(cls, name: str) -> "ExpressionTokenizer":
+        """The tokenizer of a pretrained BERT: a local folder or a hub name. Errors: InputError if it cannot be had."""
+        if (Path(name) / "tokenizer.json").is_file():
+            return cls.load(name)
+        from transformers import AutoTokenizer  # only a hub name needs it
+
+        try:
+            return cls(AutoTokenizer.from_pretrained(name).backend_tokenizer)
+        except Exception as error:  # network and file errors of two libraries
+            reason = str(error).strip().splitlines()[0]
+            raise InputError(
+                f"The tokenizer of {name!r} cannot be loaded ({reason}): give a local folder with "
+                "model.text.pretrained=PATH, or model.text.pretrained=none to train one on the data."
+            ) from None
+
     def save(self, folder: Path) -> None:
         """Write tokenizer.json into the folder."""
         self._tokenizer.save(str(folder / "tokenizer.json"))

@@ -1,0 +1,84 @@
+"""What a training run is made of, and how it goes on: its state, kept in checkpoints that are whole or absent."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+
+from grisq import checkpoint
+from grisq.data.sample import SampleReader
+from grisq.errors import InputError
+from grisq.files import finished_folder, read_json
+from grisq.model.network import GRISQ
+
+RUN = "run.json"  # what was asked for, written when a run starts
+
+
+@dataclass
+class RunState:
+    """Everything the loop works on."""
+
+    accelerator: Accelerator
+    model: GRISQ
+    optimizer: torch.optim.Optimizer
+    reader: SampleReader
+    progress: bool  # whether to draw bars
+    step: int = 0  # finished steps
+    best: float = -math.inf  # highest gIoU of the periodic evaluations
+
+
+def find_resumable(run: Path, about: dict) -> Path | None:
+    """The last checkpoint of a run with the same settings, None if there is no run yet.
+
+    Errors: InputError if the folder's run was asked for with something else.
+    """
+    if not (run / RUN).is_file():
+        return None
+    before = read_json(run / RUN)
+    wanted = _flat(about)
+    for name, value in _flat({key: before.get(key) for key in about}).items():
+        if wanted.get(name) != value:
+            raise InputError(
+                f"{run} holds a run with {name} = {value}, not {wanted.get(name)}: choose another folder for this "
+                "run, or start it afresh."
+            )
+    last = finished_folder(run / "last")
+    return last if last and (last / checkpoint.STATE).is_file() else None
+
+
+def _flat(values: dict, prefix: str = "") -> dict:
+    flat = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def save(state: RunState, folder: Path, about: dict, *, with_state: bool) -> None:
+    """Write a checkpoint from the main process. `with_state`: with what going on needs."""
+    accelerator = state.accelerator
+    if accelerator.is_main_process:
+        extra = {"optimizer": state.optimizer.state_dict(), "step": state.step, "best": state.best}
+        checkpoint.save(
+            folder,
+            accelerator.unwrap_model(state.model),
+            state.reader.tokenizer,
+            about | {"step": state.step},
+            extra if with_state else None,
+        )
+    accelerator.wait_for_everyone()
+
+
+def restore(state: RunState, folder: Path) -> None:
+    """Optimizer and counters of a checkpoint whose weights are already loaded."""
+    path = folder / checkpoint.STATE
+    try:
+        stored = torch.load(path, map_location=state.accelerator.device, weights_only=True)
+    except Exception as error:  # torch raises several kinds for a broken file
+        raise InputError(f"{path} cannot be read ({error}): start this run afresh.") from None
+    state.optimizer.load_state_dict(stored["optimizer"])
+    state.step, state.best = stored["step"], stored["best"]
