@@ -6,17 +6,18 @@ from grisq.model.heads import MaskHead, mlp
 from grisq.model.multimodal_encoder import FeatureMap
 
 
-def inputs():
-    first, second = FeatureMap(torch.randn(2, 8, 12, 6), None), FeatureMap(torch.randn(2, 4, 6, 9), None)
-    return torch.randn(2, 24, 16), second, first
+def inputs(height=8):
+    first, second = FeatureMap(torch.randn(2, height, 12, 6), None), FeatureMap(torch.randn(2, height // 2, 6, 9), None)
+    return torch.randn(2, height // 2 * 6, 16), second, first
 
 
-def test_full_resolution_head_equals_the_papers_order():
+@pytest.mark.parametrize("height", [2, 4, 10])  # less than one strip, one, and several with a rest
+def test_full_resolution_head_equals_the_papers_order(height):
     """Sum, upsample to the picture, then the whole MLP: the first layer here runs before the upsampling."""
     head = MaskHead(channels_in=6, channels=16, layers=3).eval()
-    finest, second, first = inputs()
-    coarse = finest.transpose(1, 2).reshape(2, 16, 4, 6)
-    lateral = head.lateral(first).transpose(1, 2).reshape(2, 16, 8, 12)
+    finest, second, first = inputs(height)
+    coarse = finest.transpose(1, 2).reshape(2, 16, height // 2, 6)
+    lateral = head.lateral(first).transpose(1, 2).reshape(2, 16, height, 12)
     x = lateral + F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
     x = F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
     expected = head.mlp(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
