@@ -55,6 +55,7 @@ class ModelConfig:
     gate: Literal["lavt", "zero-last", "none"] = "lavt"  # language gate back into Swin's trunk
     target_query: bool = True
     plurality: bool = True
+    query_level: Literal[2, 3, 4] = 4  # j of f^{M,j}, where presence is read: the query's memory (Eq. 4 has j = 4)
     presence_without_query: Literal["pooled", "none"] = "pooled"  # how the baseline row tells presence
     mask_mlp_layers: int = 3
     mask_mlp_at: Literal["full", "quarter"] = "full"  # resolution at which the mask MLP's hidden layers run
@@ -83,6 +84,7 @@ class TrainConfig:
     clip: float | None = None  # maximum gradient norm over all parameters; none in the paper
     lambda_presence: float = 0.1
     lambda_plurality: float = 0.01
+    pixel_weights: tuple[float, float] = (1.0, 1.0)  # background, target in L_pixel; (0.9, 1.1) in LAVT and ReLA
     accumulate: int = 1
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 autocast on GPUs, fp32 on CPUs
     eval_every: int = 5_000
@@ -221,21 +223,22 @@ def _replace(config, path: list[str], value, full_name: str):
 
 
 def _read(text: str, hint, name: str):
-    """`text` as the type `hint`: bool, int, float, str, tuple of int, Literal, or one of these or None."""
+    """`text` as the type `hint`: bool, int, float, str, tuple of int or float, Literal, or one of these or None."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         if text.lower() == "none":
             return None
         hint = next(kind for kind in arguments if kind is not type(None))
     if origin is Literal:
-        if text not in arguments:
-            raise InputError(f"Setting {name} cannot be {text!r}: choose one of {', '.join(arguments)}.")
-        return text
+        choices = {str(choice): choice for choice in arguments}
+        if text not in choices:
+            raise InputError(f"Setting {name} cannot be {text!r}: choose one of {', '.join(choices)}.")
+        return choices[text]
     try:
         if hint is bool:
             return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
         if origin is tuple:
-            return tuple(int(part) for part in text.strip("()[]").split(",") if part.strip())
+            return tuple(arguments[0](part) for part in text.strip("()[]").split(",") if part.strip())
         return hint(text)
     except (KeyError, ValueError, TypeError):
         raise InputError(f"Setting {name} cannot be {text!r}: it takes {getattr(hint, '__name__', hint)}.") from None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -23,13 +24,24 @@ class Losses:
         return {name: float(value.detach()) for name, value in vars(self).items()}
 
 
-def total_loss(output: Output, batch: Batch, *, lambda_presence: float, lambda_plurality: float) -> Losses:
+def total_loss(
+    output: Output,
+    batch: Batch,
+    *,
+    lambda_presence: float,
+    lambda_plurality: float,
+    pixel_weights: tuple[float, float] = (1.0, 1.0),
+) -> Losses:
     """L_total = L_pixel(Y) + lambda_pr L_ce(y_pr) + lambda_pl L_ce(y_pl) (Eq. 5), in float32 under any autocast.
 
-    Padding counts as background in L_pixel. Samples without target have no plurality and are left out of its
-    mean, which runs over the labelled samples of the global batch (see `grisq.augment.sampler.Slot`).
+    Padding counts as background in L_pixel, whose `pixel_weights` are those of background and target; it is the
+    mean of the weighted terms, so that parts of a batch average to the whole. Samples without target have no
+    plurality and are left out of its mean, which runs over the labelled samples of the global batch (see
+    `grisq.augment.sampler.Slot`).
     """
-    pixel = F.cross_entropy(output.mask_logits.float(), batch.masks.long())
+    weights = output.mask_logits.new_tensor(pixel_weights, dtype=torch.float32)
+    pixel = F.cross_entropy(output.mask_logits.float(), batch.masks.long(), weights, reduction="sum")
+    pixel = pixel / batch.masks.numel()
     presence = plurality = pixel.new_zeros(())
     if output.presence_logits is not None:
         presence = F.cross_entropy(output.presence_logits.float(), batch.presence)

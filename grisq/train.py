@@ -176,6 +176,7 @@ def _step(state: RunState, loader, preset: Preset, seed: int) -> tuple[Losses, f
                 batch,
                 lambda_presence=config.lambda_presence,
                 lambda_plurality=config.lambda_plurality,
+                pixel_weights=config.pixel_weights,
             )
             accelerator.backward(losses.total / config.accumulate)
     norm = math.nan

@@ -31,7 +31,9 @@ def test_a_preset_survives_json(name):
         ("train.clip", "none", None),
         ("train.clip", "0.5", 0.5),
         ("model.swin.depths", "1,2,3,4", (1, 2, 3, 4)),
+        ("train.pixel_weights", "0.9,1.1", (0.9, 1.1)),
         ("model.gate", "zero-last", "zero-last"),
+        ("model.query_level", "2", 2),
         ("model.swin.pretrained", "/some/file", "/some/file"),
     ],
 )

@@ -48,6 +48,21 @@ def test_equation_5_term_by_term():
     assert float(losses.total) == pytest.approx(pixel / 48 + 0.1 * presence + 0.01 * plurality, rel=1e-5)
 
 
+def test_pixel_weights_are_those_of_background_and_target():
+    masks = torch.rand(2, 3, 3) > 0.5
+    batch, logits = make_batch(masks, [1, 1], [0, 0], [0.5, 0.5]), torch.randn(2, 2, 3, 3)
+    losses = total_loss(
+        Output(logits, None, None), batch, lambda_presence=0.1, lambda_plurality=0.01, pixel_weights=(0.9, 1.1)
+    )
+    terms = [
+        (0.9, 1.1)[int(masks[b, i, j])] * naive_cross_entropy(logits[b, :, i, j], int(masks[b, i, j]))
+        for b in range(2)
+        for i in range(3)
+        for j in range(3)
+    ]
+    assert float(losses.pixel) == pytest.approx(sum(terms) / 18, rel=1e-5)
+
+
 def test_plurality_ignores_no_target_samples():
     batch = make_batch(torch.zeros(2, 2, 2, dtype=torch.bool), [0, 1], [-1, 1], [0.0, 1.0])
     plurality = torch.randn(2, 2, requires_grad=True)

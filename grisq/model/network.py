@@ -9,7 +9,7 @@ from grisq.config import ModelConfig
 from grisq.errors import InputError
 from grisq.model.heads import MaskHead, mlp
 from grisq.model.multimodal_encoder import MultimodalEncoder
-from grisq.model.pixel_decoder import DecoderFeatures, PixelDecoder
+from grisq.model.pixel_decoder import PixelDecoder
 from grisq.model.target_query import TargetQuery
 from grisq.model.text_encoder import TextEncoder
 
@@ -31,7 +31,7 @@ class GRISQ(nn.Module):
     """Generalized referring image segmentation with a target query (Sec. 3.1-3.2, Fig. 2).
 
     `config.target_query` and `config.plurality` are the switches of Table 2. Without the query, presence is told
-    from the mean of f_L^{M,4} over the picture ("pooled"), or by no head at all ("none").
+    from the mean of f_L^{M,j} over the picture ("pooled"), or by no head at all ("none"); j is `query_level`.
 
     Shapes: image (B, 3, H, W) normalised with zeros in the padding, valid (B, H, W) bool or None, tokens (B, T)
     long, token_mask (B, T) bool -> Output. One picture (1, 3, H, W) with B expressions shares what it can.
@@ -80,21 +80,22 @@ class GRISQ(nn.Module):
         words = self.text_encoder(tokens, token_mask)  # f^T (B, T, D)
         levels = self.multimodal_encoder(image, words, token_mask, valid)  # F^{M,1..4}
         decoded = self.pixel_decoder(levels[1:])  # f_0 ... f_L
-        mask_logits = self.mask_head(decoded.finest, levels[1], levels[0], valid)
-        coarse_valid = None if levels[-1].valid is None else levels[-1].valid.flatten(1)
+        mask_logits = self.mask_head(decoded.subsequence(2)[-1], levels[1], levels[0], valid)
+        level = self.config.query_level
+        read, read_valid = decoded.subsequence(level), levels[level - 1].valid  # f_0^{M,j} ... f_L^{M,j}
+        read_valid = None if read_valid is None else read_valid.flatten(1)
         if self.target_query is None:
-            return Output(mask_logits, self._pooled_presence(decoded, coarse_valid), None)
+            return Output(mask_logits, self._pooled_presence(read[-1], read_valid), None)
         e_0, e_L, attention = self.target_query(
-            words, token_mask, decoded.coarsest[:-1], decoded.coarsest_positions, coarse_valid, need_weights
+            words, token_mask, read[:-1], decoded.positions_of(level), read_valid, need_weights
         )
         plurality = None if self.plurality_head is None else self.plurality_head(e_0)
         return Output(mask_logits, self.presence_head(e_L), plurality, attention)
 
-    def _pooled_presence(self, decoded: DecoderFeatures, valid: Tensor | None) -> Tensor | None:
-        """The baseline's presence: f_L^{M,4} averaged over the picture. -> (B, 2) or None."""
+    def _pooled_presence(self, f: Tensor, valid: Tensor | None) -> Tensor | None:
+        """The baseline's presence: f_L^{M,j} (B, H_j*W_j, C) averaged over the picture. -> (B, 2) or None."""
         if self.presence_head is None:
             return None
-        f = decoded.coarsest[-1]
         if valid is None:
             return self.presence_head(f.mean(1))
         weight = valid[..., None].to(f.dtype)

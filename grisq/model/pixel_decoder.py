@@ -11,6 +11,8 @@ from grisq.model.multimodal_encoder import FeatureMap
 from grisq.model.positions import grid_centres, sine_positions
 from grisq.model.valid import ValidGroupNorm, extents
 
+FIRST_LEVEL = 2  # the decoder's sequence starts with f^{M,2}
+
 
 class LevelProjection(nn.Module):
     """The "linear projection" of one level to C channels: a 1x1 convolution and group normalisation.
@@ -56,16 +58,25 @@ class MSDSBlock(nn.Module):
 
 @dataclass
 class DecoderFeatures:
-    """What the pixel decoder hands on.
+    """What the pixel decoder hands on: f_0 ... f_L, each level by level.
 
-    finest: f_L^{M,2} (B, H_2*W_2, C), for the mask head.
-    coarsest: f_0^{M,4} ... f_L^{M,4}, L + 1 tensors (B, H_4*W_4, C), for the target query (Eq. 4).
-    coarsest_positions: (B or 1, H_4*W_4, C), sine positions plus level embedding of that level.
+    layers: L + 1 tensors f_l (B, S, C), the levels 2, 3, 4 one after the other.
+    lengths: numbers of positions H_j*W_j of the levels 2, 3, 4; their sum is S.
+    positions: of each level (B or 1, H_j*W_j, C), sine positions plus its level embedding.
     """
 
-    finest: Tensor
-    coarsest: list[Tensor]
-    coarsest_positions: Tensor
+    layers: list[Tensor]
+    lengths: list[int]
+    positions: list[Tensor]
+
+    def subsequence(self, level: int) -> list[Tensor]:
+        """f_0^{M,j} ... f_L^{M,j} of level j = 2, 3 or 4: L + 1 tensors (B, H_j*W_j, C)."""
+        start = sum(self.lengths[: level - FIRST_LEVEL])
+        return [f[:, start : start + self.lengths[level - FIRST_LEVEL]] for f in self.layers]
+
+    def positions_of(self, level: int) -> Tensor:
+        """Positions of level j = 2, 3 or 4: (B or 1, H_j*W_j, C)."""
+        return self.positions[level - FIRST_LEVEL]
 
 
 class PixelDecoder(nn.Module):
@@ -100,9 +111,7 @@ class PixelDecoder(nn.Module):
 
     def forward(self, levels: list[FeatureMap]) -> DecoderFeatures:
         sizes = [level.size for level in levels]
-        lengths = [H * W for H, W in sizes]
-        projected = [project(level) for project, level in zip(self.projections, levels)]
-        f = torch.cat(projected, dim=1)  # (B, S, C)
+        f = torch.cat([project(level) for project, level in zip(self.projections, levels)], dim=1)  # (B, S, C)
         centres = [grid_centres(level.size, level.valid, f) for level in levels]
         positions = [
             sine_positions(centre, f.shape[-1]) + embedding for centre, embedding in zip(centres, self.level_embedding)
@@ -110,12 +119,11 @@ class PixelDecoder(nn.Module):
         reference = reference_points(centres, levels)
         valid = None if levels[0].valid is None else torch.cat([v.valid.flatten(1) for v in levels], dim=1)
 
-        coarsest = [projected[-1]]
+        layers = [f]
         all_positions = torch.cat(positions, dim=1)
         for block in self.blocks:
-            f = block(f, all_positions, reference, sizes, valid)
-            coarsest.append(f[:, -lengths[-1] :])
-        return DecoderFeatures(f[:, : lengths[0]], coarsest, positions[-1])
+            layers.append(block(layers[-1], all_positions, reference, sizes, valid))
+        return DecoderFeatures(layers, [H * W for H, W in sizes], positions)
 
 
 def reference_points(centres: list[Tensor], levels: list[FeatureMap]) -> Tensor:

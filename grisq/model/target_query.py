@@ -42,11 +42,11 @@ class TargetQuery(nn.Module):
     """Learnable query that gathers plurality from the words and presence from the decoder (Sec. 3.2).
 
     e_0 = CrossAttn(f^T; e'_0)                                 (Eq. 3)
-    e_l = CrossAttn_l(f_{l-1}^{M,4}; e_{l-1}),  l = 1 ... L    (Eq. 4)
+    e_l = CrossAttn_l(f_{l-1}^{M,j}; e_{l-1}),  l = 1 ... L    (Eq. 4, where j = 4)
 
-    Shapes: words (B, T, D), word_mask (B, T) bool, memories L x (B, H_4*W_4, C), positions (B or 1, H_4*W_4, C),
-    valid (B, H_4*W_4) bool or None -> e_0, e_L (B, C), and with need_weights the attention of e_0 over the words
-    (B, T) followed by that of e_1 ... e_L over the coarsest level (B, H_4*W_4 each), else an empty list.
+    Shapes: words (B, T, D), word_mask (B, T) bool, memories L x (B, N, C) with N = H_j*W_j, positions
+    (B or 1, N, C), valid (B, N) bool or None -> e_0, e_L (B, C), and with need_weights the attention of e_0 over
+    the words (B, T) followed by that of e_1 ... e_L over the level (B, N each), else an empty list.
     """
 
     def __init__(self, *, channels: int, text_channels: int, blocks: int, heads: int, feedforward: int):

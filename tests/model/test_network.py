@@ -58,13 +58,24 @@ def test_rows_of_table_2_are_working_models(model_config, switches, presence, pl
     assert (output.plurality_logits is not None) == plurality
 
 
+@pytest.mark.parametrize(("level", "positions"), [(2, 64), (3, 16), (4, 4)])
+def test_the_query_reads_the_level_that_it_is_told_to(model_config, level, positions):
+    model = GRISQ(replace(model_config, query_level=level))
+    output = model(torch.randn(2, 3, 64, 64), None, *tokens(2), need_weights=True)
+    _, *layers = output.attention
+    assert [weights.shape for weights in layers] == [(2, positions)] * model_config.blocks
+
+
 def test_plurality_without_the_query_is_refused(model_config):
     with pytest.raises(InputError, match="target_query"):
         GRISQ(replace(model_config, target_query=False))
 
 
 @pytest.mark.parametrize("canvas", [(64, 96), (96, 96), (128, 160)])
-@pytest.mark.parametrize("switches", [{}, {"mask_mlp_at": "quarter"}, {"target_query": False, "plurality": False}])
+@pytest.mark.parametrize(
+    "switches",
+    [{}, {"mask_mlp_at": "quarter"}, {"query_level": 2}, {"target_query": False, "plurality": False}],
+)
 def test_more_padding_never_changes_the_result_inside_the_picture(model_config, canvas, switches):
     model = GRISQ(replace(model_config, **switches)).eval()
     words = tokens(1)

@@ -20,23 +20,27 @@ def pyramid(height=8, width=12, valid=None):
 
 
 @pytest.mark.parametrize("blocks", [1, 3])
-def test_shapes_and_one_memory_more_than_blocks(blocks):
+@pytest.mark.parametrize(("level", "length"), [(2, 96), (3, 24), (4, 6)])
+def test_every_level_comes_once_more_than_there_are_blocks(blocks, level, length):
     decoded = build(blocks)(pyramid())
-    assert decoded.finest.shape == (2, 96, 16)
-    assert [tuple(f.shape) for f in decoded.coarsest] == [(2, 6, 16)] * (blocks + 1)
-    assert decoded.coarsest_positions.shape[-2:] == (6, 16)
+    assert [tuple(f.shape) for f in decoded.subsequence(level)] == [(2, length, 16)] * (blocks + 1)
+    assert decoded.positions_of(level).shape[-2:] == (length, 16)
 
 
-def test_the_first_memory_is_the_projection_before_any_block():
+@pytest.mark.parametrize("level", [2, 3, 4])
+def test_a_level_starts_as_its_projection_before_any_block(level):
     decoder, levels = build(), pyramid()
-    torch.testing.assert_close(decoder(levels).coarsest[0], decoder.projections[2](levels[2]))
+    index = level - 2
+    torch.testing.assert_close(
+        decoder(levels).subsequence(level)[0], decoder.projections[index](levels[index]), atol=1e-6, rtol=1e-5
+    )
 
 
 def test_coarse_levels_reach_the_finest_through_the_blocks():
     decoder, levels = build(), pyramid()
-    before = decoder(levels).finest
+    before = decoder(levels).subsequence(2)[-1]
     levels[2].features = levels[2].features + torch.randn_like(levels[2].features)
-    assert not torch.allclose(before, decoder(levels).finest)
+    assert not torch.allclose(before, decoder(levels).subsequence(2)[-1])
 
 
 def test_reference_points_name_the_same_spot_on_every_level():
