@@ -10,11 +10,12 @@ import torch
 from grisq import __version__
 from grisq.paths import ROOT
 
+_CODE = ("grisq", "notebooks", "constraints.txt")  # what a number depends on; figures and results change by running
 _PACKAGES = ("torch", "timm", "transformers", "tokenizers", "accelerate", "numpy", "numba", "pycocotools")
 
 
 def provenance() -> dict:
-    """Package versions, commit of the checkout (with "+changes" if it has any), Python, device and its cores."""
+    """Package versions, commit of the checkout (with "+changes" if its code has any), Python, device and its cores."""
     return {
         "grisq": __version__,
         "commit": commit(),
@@ -41,7 +42,7 @@ def commit() -> str | None:
     """Short hash of the checkout's HEAD, or None outside a checkout."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
-        return head + ("+changes" if _git("status", "--porcelain", "--untracked-files=no") else "")
+        return head + ("+changes" if _git("status", "--porcelain", "--untracked-files=no", "--", *_CODE) else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 
