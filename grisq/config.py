@@ -84,7 +84,7 @@ class TrainConfig:
     clip: float | None = None  # maximum gradient norm over all parameters; none in the paper
     lambda_presence: float = 0.1
     lambda_plurality: float = 0.01
-    pixel_weights: tuple[float, float] = (1.0, 1.0)  # background, target in L_pixel; (0.9, 1.1) in LAVT and ReLA
+    pixel_weights: tuple[float, float] = (1.0, 1.0)  # background, target in L_pixel; LAVT and ReLA: 0.9 and 1.1
     accumulate: int = 1
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 autocast on GPUs, fp32 on CPUs
     eval_every: int = 5_000
@@ -106,7 +106,8 @@ class Preset:
 
 # From random weights in about five minutes on two cores. Its training is 90 times shorter than the paper's, and
 # no-target samples are what it learns last, so it makes three times as many of them. At 64 px stride 32 leaves 2x2
-# positions, too few to tell presence by; stride 8 has 8x8, as many as stride 32 has in `small`.
+# positions, from which the query learns presence far more slowly than from stride 8's 8x8 (as many as stride 32 has
+# in `small`).
 _TINY = Preset(
     name="tiny",
     data="tiny",
@@ -237,11 +238,16 @@ def _read(text: str, hint, name: str):
         if text not in choices:
             raise InputError(f"Setting {name} cannot be {text!r}: choose one of {', '.join(choices)}.")
         return choices[text]
+    fixed = origin is tuple and arguments[-1] is not Ellipsis
+    takes = f"{len(arguments)} numbers with a comma between" if fixed else getattr(hint, "__name__", hint)
     try:
         if hint is bool:
             return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
         if origin is tuple:
-            return tuple(arguments[0](part) for part in text.strip("()[]").split(",") if part.strip())
+            parts = [arguments[0](part) for part in text.strip("()[]").split(",") if part.strip()]
+            if fixed and len(parts) != len(arguments):
+                raise ValueError(text)
+            return tuple(parts)
         return hint(text)
     except (KeyError, ValueError, TypeError):
-        raise InputError(f"Setting {name} cannot be {text!r}: it takes {getattr(hint, '__name__', hint)}.") from None
+        raise InputError(f"Setting {name} cannot be {text!r}: it takes {takes}.") from None

@@ -35,7 +35,8 @@ def total_loss(
     """L_total = L_pixel(Y) + lambda_pr L_ce(y_pr) + lambda_pl L_ce(y_pl) (Eq. 5), in float32 under any autocast.
 
     Padding counts as background in L_pixel, whose `pixel_weights` are those of background and target; it is the
-    mean of the weighted terms, so that parts of a batch average to the whole. Samples without target have no
+    mean over pixels of the weighted terms (LAVT divides by the sum of the weights instead), so that parts of a batch
+    average to the whole. Samples without target have no
     plurality and are left out of its mean, which runs over the labelled samples of the global batch (see
     `grisq.augment.sampler.Slot`).
     """

@@ -10,7 +10,7 @@ import torch
 from grisq import __version__
 from grisq.paths import ROOT
 
-_CODE = ("grisq", "notebooks", "constraints.txt")  # what a number depends on; figures and results change by running
+_CODE = ("grisq", "pyproject.toml", "constraints.txt")  # tracked files that numbers depend on; running changes others
 _PACKAGES = ("torch", "timm", "transformers", "tokenizers", "accelerate", "numpy", "numba", "pycocotools")
 
 

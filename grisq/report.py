@@ -31,7 +31,8 @@ def evaluate_checkpoint(
     """Evaluate on every split but train, or on `splits`, under each protocol.
 
     Returns: {"preset", "seed", "step", "data" (SHA-256 of its annotations), "counts" by split, "results":
-    {split: {"protocols": {name: metrics in percent}, "accuracy": {...}}}, "provenance"}.
+    {split: {"protocols": {name: metrics in percent}, "accuracy": {...}}}, "trained" and "provenance": versions,
+    commit and machine of the training (None for an older checkpoint) and of this evaluation}.
     Errors: InputError for a missing checkpoint, data set, split or protocol.
     """
     place = pick_device(device)
@@ -60,6 +61,7 @@ def evaluate_checkpoint(
         "data": dataset.content_hash,
         "counts": statistics.counts(dataset).to_dict(orient="index"),
         "results": results,
+        "trained": loaded.about.get("provenance"),
         "provenance": provenance(),
     }
 

@@ -8,6 +8,7 @@ import torch
 from accelerate import Accelerator
 
 from grisq import checkpoint
+from grisq.config import Preset, from_dict, to_dict
 from grisq.data.sample import SampleReader
 from grisq.errors import InputError
 from grisq.files import finished_folder, read_json
@@ -37,6 +38,8 @@ def find_resumable(run: Path, about: dict) -> Path | None:
     if not (run / RUN).is_file():
         return None
     before = read_json(run / RUN)
+    if "preset" in before:  # a field younger than the run had its default's meaning
+        before["preset"] = to_dict(from_dict(Preset, before["preset"], f"{run / RUN}: preset"))
     wanted = _flat(about)
     for name, value in _flat({key: before.get(key) for key in about}).items():
         if wanted.get(name) != value:

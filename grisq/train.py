@@ -70,8 +70,9 @@ def train(
     state = _build(preset, data, accelerator, seed, resumed or init, progress)
     if resumed:
         restore(state, resumed)
+    about |= {"provenance": provenance()}  # after the comparison with an older run: versions may differ
     if accelerator.is_main_process and not resumed:
-        write_json(run / RUN, about | {"provenance": provenance()})
+        write_json(run / RUN, about)
     stop = min(config.steps, config.steps if stop_at is None else stop_at)
     if state.step < stop:
         _loop(state, preset, data, run, about, stop)

@@ -14,6 +14,7 @@ def test_paper_preset_is_section_4_2():
     assert (train.batch, train.steps, train.poly_power, train.weight_decay) == (48, 150_000, 0.9, 0.01)
     assert (train.lr, train.lr_backbone) == (2.5e-5, 2.5e-6)
     assert (train.lambda_presence, train.lambda_plurality) == (0.1, 0.01)
+    assert (train.pixel_weights, paper.model.query_level) == ((1.0, 1.0), 4)
     assert (paper.augment.tau_no, paper.augment.tau_multi) == (0.05, 0.05)
 
 
@@ -50,6 +51,8 @@ def test_settings_are_read_as_the_type_of_their_field(name, text, value):
         ("train.stepz", "7", "train.stepz"),
         ("model.gate", "open", "lavt, zero-last, none"),
         ("train.steps", "many", "int"),
+        ("train.pixel_weights", "0.9", "takes 2 numbers with a comma"),
+        ("model.query_level", "5", "2, 3, 4"),
         ("model.plurality", "perhaps", "bool"),
     ],
 )

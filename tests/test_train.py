@@ -127,6 +127,34 @@ def test_other_settings_in_the_same_folder_are_refused_and_fresh_starts_again(sm
     assert checkpoint.load(run / "last").about["preset"]["train"]["lr"] == 5e-4
 
 
+def test_a_run_older_than_a_setting_had_its_default(small, mini, tmp_path):
+    run = tmp_path / "run"
+    train(small, mini, run, device="cpu", progress=False, stop_at=2)
+    asked = json.loads((run / "run.json").read_text())
+    del asked["preset"]["model"]["query_level"]
+    (run / "run.json").write_text(json.dumps(asked))
+    other = replace(small, model=replace(small.model, query_level=2))
+    with pytest.raises(InputError, match=r"preset\.model\.query_level = 4, not 2"):
+        train(other, mini, run, device="cpu", progress=False)
+    train(small, mini, run, device="cpu", progress=False, stop_at=4)
+    assert checkpoint.load(run / "last").about["step"] == 4
+
+
+def test_pixel_weights_reach_the_loss(small, mini, tmp_path):
+    """The first step's loss, before any update, is that of the same model: twice the weights, twice the loss."""
+    pixel = []
+    for name, weights in (("plain", (1.0, 1.0)), ("double", (2.0, 2.0))):
+        changed = replace(small, train=replace(small.train, pixel_weights=weights))
+        train(changed, mini, tmp_path / name, device="cpu", progress=False, stop_at=1)
+        pixel.append(read_history(tmp_path / name, "train")[0]["pixel"])
+    assert pixel[1] == pytest.approx(2 * pixel[0], rel=1e-5)
+
+
+def test_a_checkpoint_says_what_trained_it(small, mini, tmp_path):
+    train(small, mini, tmp_path / "run", device="cpu", progress=False, stop_at=1)
+    assert checkpoint.load(tmp_path / "run").about["provenance"]["packages"]["torch"] == torch.__version__
+
+
 def test_a_loss_that_is_not_finite_stops_with_advice(small, mini, tmp_path):
     wild = replace(small, train=replace(small.train, lr=1e18, lr_backbone=1e18, clip=None))
     with pytest.raises(InputError, match=r"lower train\.lr"):

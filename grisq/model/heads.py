@@ -12,7 +12,7 @@ from grisq.model.multimodal_encoder import FeatureMap
 from grisq.model.pixel_decoder import LevelProjection
 from grisq.model.valid import extend, pool
 
-_ROWS = 4  # of F^{M,1}, whose upsampled pixels the MLP takes at once: memory stays small, is used again and in cache
+_ROWS = 4  # of F^{M,1}, whose upsampled pixels the MLP takes at once; without gradients memory stays small
 
 
 def mlp(channels_in: int, hidden: int, out: int, *, layers: int) -> nn.Sequential:
@@ -71,7 +71,8 @@ def _upsampled_strips(x: Tensor) -> Iterator[Tensor]:
     """Bilinear upsampling by 4, a strip of rows at a time. (B, H, W, C) -> some (B, rows, 4 W, C), 4 H rows in all.
 
     Interpolation is linear along each side, so it is two products with a matrix; with many channels that is faster
-    than the interpolation kernel, and far faster in bfloat16 (the weights, odd multiples of 1/8, are exact in it).
+    than the interpolation kernel, and far faster in bfloat16 (the weights, multiples of 1/8, are exact in it; what
+    lies between the two products is rounded once).
     """
     B, H, W, C = x.shape
     wide = _interpolation(W, x) @ x  # (B, H, 4 W, C)

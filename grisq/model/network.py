@@ -42,6 +42,8 @@ class GRISQ(nn.Module):
         super().__init__()
         if config.plurality and not config.target_query:
             raise InputError("model.plurality reads the target query: set model.target_query to true as well.")
+        if config.query_level not in (2, 3, 4):
+            raise InputError(f"model.query_level is {config.query_level}: the decoder has the levels 2, 3 and 4.")
         self.config = config
         C, D = config.channels, config.text.hidden
         self.text_encoder = TextEncoder(config.text)

@@ -70,7 +70,7 @@ class DecoderFeatures:
     positions: list[Tensor]
 
     def subsequence(self, level: int) -> list[Tensor]:
-        """f_0^{M,j} ... f_L^{M,j} of level j = 2, 3 or 4: L + 1 tensors (B, H_j*W_j, C)."""
+        """f_0^{M,j} ... f_L^{M,j} of level j = 2, 3 or 4: L + 1 tensors (B, H_j*W_j, C), views."""
         start = sum(self.lengths[: level - FIRST_LEVEL])
         return [f[:, start : start + self.lengths[level - FIRST_LEVEL]] for f in self.layers]
 

@@ -25,7 +25,7 @@ def learning_curves(run: Path) -> Figure:
     steps = [record["step"] for record in train]
     for name in ("pixel", "presence", "plurality"):
         left.plot(steps, [record[name] for record in train], label=name)
-    left.set(title="terms of Eq. 5, unweighted", xlabel="step", yscale="log")
+    left.set(title="terms of Eq. 5, before λ", xlabel="step", yscale="log")
     left.legend(frameon=False)
     steps = [record["step"] for record in evaluations]
     for name, marker in (("gIoU", "o"), ("cIoU", "s"), ("N-acc", "X"), ("T-acc", "^")):

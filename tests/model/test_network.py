@@ -71,10 +71,22 @@ def test_plurality_without_the_query_is_refused(model_config):
         GRISQ(replace(model_config, target_query=False))
 
 
+def test_a_level_that_is_not_there_is_refused(model_config):
+    with pytest.raises(InputError, match="levels 2, 3 and 4"):
+        GRISQ(replace(model_config, query_level=1))
+
+
 @pytest.mark.parametrize("canvas", [(64, 96), (96, 96), (128, 160)])
 @pytest.mark.parametrize(
     "switches",
-    [{}, {"mask_mlp_at": "quarter"}, {"query_level": 2}, {"target_query": False, "plurality": False}],
+    [
+        {},
+        {"mask_mlp_at": "quarter"},
+        {"query_level": 2},
+        {"query_level": 3},
+        {"target_query": False, "plurality": False},
+        {"target_query": False, "plurality": False, "query_level": 2},
+    ],
 )
 def test_more_padding_never_changes_the_result_inside_the_picture(model_config, canvas, switches):
     model = GRISQ(replace(model_config, **switches)).eval()
