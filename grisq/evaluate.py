@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from grisq.data import masks
+from grisq.data.kinds import kind_index
 from grisq.data.sample import Batch, Collate, Sample, SampleReader
 from grisq.device import autocast
 from grisq.metrics import AccuracyByKind, GRISMetrics
@@ -149,7 +150,7 @@ def target_at(reader: SampleReader, ann_ids: tuple[int, ...], picture: tuple[int
 
 
 def _count(accuracy: AccuracyByKind, target_count: int, decision: Decision) -> None:
-    kind = min(target_count, 2)
+    kind = kind_index(target_count)
     if decision.presence is not None:
         accuracy.update(0, kind, (decision.presence >= 0.5) == (target_count > 0))
     if decision.plurality is not None and target_count > 0:

@@ -19,10 +19,6 @@ class Losses:
     presence: Tensor
     plurality: Tensor
 
-    def detached(self) -> dict[str, float]:
-        """Plain numbers for a log; waits for the device."""
-        return {name: float(value.detach()) for name, value in vars(self).items()}
-
 
 def total_loss(
     output: Output,
@@ -36,9 +32,8 @@ def total_loss(
 
     Padding counts as background in L_pixel, whose `pixel_weights` are those of background and target; it is the
     mean over pixels of the weighted terms (LAVT divides by the sum of the weights instead), so that parts of a batch
-    average to the whole. Samples without target have no
-    plurality and are left out of its mean, which runs over the labelled samples of the global batch (see
-    `grisq.augment.sampler.Slot`).
+    average to the whole. Samples without target have no plurality and are left out of its mean, which runs over the
+    labelled samples of the global batch (see `grisq.augment.sampler.Slot`).
     """
     weights = output.mask_logits.new_tensor(pixel_weights, dtype=torch.float32)
     pixel = F.cross_entropy(output.mask_logits.float(), batch.masks.long(), weights, reduction="sum")

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import torch
 
+from grisq.data.kinds import KINDS
 from grisq.protocols import Protocol, SampleScore
 from grisq.torchvision_guard import ensure_torchvision_imports
 
@@ -13,12 +14,6 @@ ensure_torchvision_imports()  # torchmetrics imports torchvision
 from torchmetrics import Metric  # noqa: E402
 
 PRECISION_AT = (0.7, 0.8, 0.9)
-KINDS = ("no-target", "single-target", "multi-target")
-
-
-def kind_of(target_count: int) -> str:
-    """Name of the scenario of Fig. 1."""
-    return KINDS[min(target_count, 2)]
 
 
 class GRISMetrics(Metric):

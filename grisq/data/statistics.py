@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from grisq.data.grefcoco import GRefCOCO, table
+from grisq.data.kinds import KINDS
 
-_KINDS = np.array(["no-target", "single-target", "multi-target"])
 # Sec. 4.1 and Sec. 3.3 of the paper.
 PAPER = {"images": 19_994, "expressions": 259_859, "masks": 83_513}
 PAPER_TRAIN_SHARES = {"no-target": 9.14, "multi-target": 25.53}  # percent of the training expressions
@@ -71,21 +71,15 @@ def counts(data: GRefCOCO) -> pd.DataFrame:
 def _line(rows: pa.Table) -> dict[str, int | float]:
     targets = rows["target_count"].to_numpy()
     total = max(len(targets), 1)
-    kinds = {kind: _kinds(targets) == kind for kind in _KINDS.tolist()}
+    of_kind = dict(zip(KINDS, np.bincount(np.minimum(targets, 2), minlength=len(KINDS)).tolist()))
     line = {
         "images": pc.count_distinct(rows["image_id"]).as_py(),
         "refs": pc.count_distinct(rows["ref_id"]).as_py(),
         "expressions": len(targets),
         "masks": pc.count_distinct(pc.list_flatten(rows["ann_ids"])).as_py(),
     }
-    line |= {kind: int(chosen.sum()) for kind, chosen in kinds.items()}
-    line |= {"two": int((targets == 2).sum()), "three or more": int((targets > 2).sum())}
-    return line | {f"{kind} %": round(100 * int(chosen.sum()) / total, 2) for kind, chosen in kinds.items()}
-
-
-def _kinds(targets: np.ndarray) -> np.ndarray:
-    """Name of the scenario of every expression, from its number of targets."""
-    return _KINDS[np.minimum(targets, 2)]
+    line |= of_kind | {"two": int((targets == 2).sum()), "three or more": int((targets > 2).sum())}
+    return line | {f"{kind} %": round(100 * count / total, 2) for kind, count in of_kind.items()}
 
 
 def per_expression(data: GRefCOCO) -> pd.DataFrame:
@@ -94,7 +88,7 @@ def per_expression(data: GRefCOCO) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "split": data.expressions["split"].to_pylist(),
-            "kind": _kinds(targets),
+            "kind": np.array(KINDS)[np.minimum(targets, 2)],
             "targets": targets,
             "words": [len(text.split()) for text in data.expressions["text"].to_pylist()],
         }

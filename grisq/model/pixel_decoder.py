@@ -61,18 +61,16 @@ class DecoderFeatures:
     """What the pixel decoder hands on: f_0 ... f_L, each level by level.
 
     layers: L + 1 tensors f_l (B, S, C), the levels 2, 3, 4 one after the other.
-    lengths: numbers of positions H_j*W_j of the levels 2, 3, 4; their sum is S.
     positions: of each level (B or 1, H_j*W_j, C), sine positions plus its level embedding.
     """
 
     layers: list[Tensor]
-    lengths: list[int]
     positions: list[Tensor]
 
     def subsequence(self, level: int) -> list[Tensor]:
         """f_0^{M,j} ... f_L^{M,j} of level j = 2, 3 or 4: L + 1 tensors (B, H_j*W_j, C), views."""
-        start = sum(self.lengths[: level - FIRST_LEVEL])
-        return [f[:, start : start + self.lengths[level - FIRST_LEVEL]] for f in self.layers]
+        lengths = [positions.shape[1] for positions in self.positions]
+        return [f.split(lengths, dim=1)[level - FIRST_LEVEL] for f in self.layers]
 
     def positions_of(self, level: int) -> Tensor:
         """Positions of level j = 2, 3 or 4: (B or 1, H_j*W_j, C)."""
@@ -123,7 +121,7 @@ class PixelDecoder(nn.Module):
         all_positions = torch.cat(positions, dim=1)
         for block in self.blocks:
             layers.append(block(layers[-1], all_positions, reference, sizes, valid))
-        return DecoderFeatures(layers, [H * W for H, W in sizes], positions)
+        return DecoderFeatures(layers, positions)
 
 
 def reference_points(centres: list[Tensor], levels: list[FeatureMap]) -> Tensor:

@@ -1,6 +1,7 @@
 """Figures: saved in three formats byte-stably, shown with alternative text, and pictures with masks on them."""
 
 import io
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.kinds import kind_of
 from grisq.data.sample import open_picture
-from grisq.metrics import kind_of
 from grisq.overlay import overlay
 from grisq.paths import FIGURES
 from grisq.show.style import KIND_COLOURS, rgb
@@ -76,10 +77,5 @@ def wall(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: Sequen
     return figure
 
 
-def _wrapped(text: str, width: int = 26) -> str:
-    lines = [""]
-    for word in text.split():
-        if lines[-1] and len(lines[-1]) + len(word) >= width:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "\n".join(lines)
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 26, break_long_words=False, break_on_hyphens=False)

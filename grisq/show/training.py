@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.kinds import kind_of
 from grisq.data.sample import open_picture
 from grisq.history import read_history
-from grisq.metrics import kind_of
 from grisq.predict import Segmenter
 from grisq.show.figures import Tile, expression_tile, wall
 from grisq.show.style import KIND_COLOURS, KIND_MARKERS, OKABE_ITO
