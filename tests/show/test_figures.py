@@ -1,6 +1,9 @@
+import io
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from PIL import Image
 
 from grisq.show import style
 from grisq.show.figures import Tile, expression_tile, save, show, wall
@@ -37,6 +40,19 @@ def test_a_shown_figure_carries_its_description(capsys, monkeypatch):
     assert metadata == {"image/png": {"alt": "Two bars, the second twice as high."}}
     assert capsys.readouterr().out.strip() == "Two bars, the second twice as high."
     assert not plt.fignum_exists(figure.number)
+
+
+def test_colours_of_titles_survive_beside_photographs(monkeypatch):
+    """Blue must not come out as green: titles say with it whether the model is right."""
+    seen = []
+    monkeypatch.setattr("grisq.show.figures.display", lambda bundle, raw, metadata: seen.append(bundle["image/png"]))
+    noise = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
+    show(
+        wall([Tile(noise, "some words", colour) for colour in style.KIND_COLOURS.values()], 3), "Three tiles of noise."
+    )
+    pixels = np.asarray(Image.open(io.BytesIO(seen[0])).convert("RGB")).astype(int)
+    for colour in style.KIND_COLOURS.values():
+        assert np.abs(pixels - style.rgb(colour)).max(-1).min() < 20, colour
 
 
 def test_a_wall_has_a_tile_each_and_no_axes_beyond(mini):
