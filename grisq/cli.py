@@ -33,17 +33,15 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
 
 @data_app.command()
 def synthetic(
-    name: Annotated[str, typer.Argument(help="tiny or small.")] = "tiny",
+    name: Annotated[str, typer.Argument(help="tiny, small or tiny-long.")] = "tiny",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; default: data/synthetic/NAME.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
 ) -> None:
     """Make a synthetic set: pictures, masks and expressions whose meaning is computed."""
-    from grisq.data.synthetic import SPECS, generate
+    from grisq.data.synthetic import find_spec, generate
     from grisq.paths import DATA
 
-    if name not in SPECS:
-        raise InputError(f"There is no synthetic set {name!r}: choose one of {', '.join(SPECS)}.")
-    print(f"The set is in {generate(SPECS[name], out or DATA / 'synthetic' / name, workers=workers)}")
+    print(f"The set is in {generate(find_spec(name), out or DATA / 'synthetic' / name, workers=workers)}")
 
 
 @data_app.command()

@@ -12,7 +12,8 @@ from grisq.paths import DATA
 def open_dataset(preset: Preset, folder: Path | None = None, *, progress: bool = True) -> GRefCOCO:
     """Read `folder`, or make (once) and read the synthetic set that the preset names.
 
-    Errors: InputError if the preset has no synthetic set and no folder is given, or the folder cannot be read.
+    Errors: InputError if no folder is given and the preset names no set, or one that there is not, or if the folder
+    cannot be read.
     """
     if folder is not None:
         return grefcoco.load(folder)
@@ -21,5 +22,5 @@ def open_dataset(preset: Preset, folder: Path | None = None, *, progress: bool =
             f"The preset {preset.name!r} trains on gRefCOCO: give its folder with --data (it holds grefcoco/ and "
             "images/)."
         )
-    root = synthetic.generate(synthetic.SPECS[preset.data], DATA / "synthetic" / preset.data, progress=progress)
+    root = synthetic.generate(synthetic.find_spec(preset.data), DATA / "synthetic" / preset.data, progress=progress)
     return grefcoco.load(root)

@@ -164,7 +164,11 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
             "model.text.pretrained",
         ),
         "another run's settings": (["train", "-d", mini_root, "-r", run], "choose another folder"),
-        "unknown set": (["data", "synthetic", "large"], "mini, tiny, small"),
+        "unknown set": (["data", "synthetic", "large"], "mini, tiny, tiny-long, small"),
+        "unknown set of a preset": (
+            ["train", "-s", "data=large", "-r", tmp_path / "r"],
+            "mini, tiny, tiny-long, small",
+        ),
         "missing instances": (
             ["data", "expressions", "--instances", tmp_path / "i.json", "--images", tmp_path, "-o", tmp_path / "o"],
             "i.json",
