@@ -84,9 +84,7 @@ class MultiScaleDeformableAttention(nn.Module):
         if valid is not None:
             value = value.masked_fill(~valid[..., None], 0.0)
         value = value.view(B, -1, self.heads, C // self.heads).float()
-        weights = self.attention_weights(query).view(B, Q, self.heads, self.levels * self.points).float().softmax(-1)
-        weights = weights.view(B, Q, self.heads, self.levels, self.points)
-        locations = self.locations(query, reference, sizes)
+        locations, weights = self.locations(query, reference, sizes), self.weights(query)
         out = deformable_attention(value, sizes, locations, weights).reshape(B, Q, C)
         return self.output_proj(out.to(query.dtype))
 
@@ -96,3 +94,9 @@ class MultiScaleDeformableAttention(nn.Module):
         offsets = self.sampling_offsets(query).view(B, Q, self.heads, self.levels, self.points, 2).float()
         pixels = torch.tensor(sizes, dtype=torch.float32, device=query.device).flip(-1)  # (L, 2) as (W, H)
         return reference.float()[:, :, None, :, None, :] + offsets / pixels[:, None, :]
+
+    def weights(self, query: Tensor) -> Tensor:
+        """How much each spot counts. -> (B, Q, heads, L, points), float32, one in total for each head."""
+        B, Q, _ = query.shape
+        scores = self.attention_weights(query).view(B, Q, self.heads, self.levels * self.points).float()
+        return scores.softmax(-1).view(B, Q, self.heads, self.levels, self.points)

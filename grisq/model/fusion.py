@@ -37,12 +37,16 @@ class PixelWordAttention(nn.Module):
         self.out_norm = ValidGroupNorm(channels, channels, affine=False)
 
     def forward(self, x: Tensor, words: Tensor, word_mask: Tensor, valid: Tensor | None = None) -> Tensor:
-        q = self.query_norm(self.query(x), valid)  # (B, N, C)
-        k, v = self.key(words), self.value(words)  # (B, T, C)
-        scores = q @ k.transpose(1, 2) / k.shape[-1] ** 0.5  # (B, N, T)
-        scores = scores.masked_fill(~word_mask[:, None, :], torch.finfo(scores.dtype).min)
-        g = self.out_norm(self.out(scores.softmax(-1) @ v), valid)  # (B, N, C)
+        g = self.attention(x, words, word_mask, valid) @ self.value(words)  # (B, N, C)
+        g = self.out_norm(self.out(g), valid)
         return F.gelu(self.fuse(F.gelu(self.visual(x)) * g))
+
+    def attention(self, x: Tensor, words: Tensor, word_mask: Tensor, valid: Tensor | None = None) -> Tensor:
+        """softmax(q k^T / sqrt(C)): how much each position listens to each word. -> (B, N, T), rows sum to one."""
+        q = self.query_norm(self.query(x), valid)  # (B, N, C)
+        k = self.key(words)  # (B, T, C)
+        scores = q @ k.transpose(1, 2) / k.shape[-1] ** 0.5  # (B, N, T)
+        return scores.masked_fill(~word_mask[:, None, :], torch.finfo(scores.dtype).min).softmax(-1)
 
 
 class LanguageGate(nn.Module):
