@@ -48,6 +48,11 @@ class _Rows(Dataset):
         return self.reader.read(int(self.rows[index]))
 
 
+def evenly(rows: np.ndarray, count: int) -> np.ndarray:
+    """At most `count` of the rows, evenly spaced, so that every part of a split is there."""
+    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
+
+
 def batches(reader: SampleReader, rows: Sequence[int], *, batch: int, workers: int = 0) -> Iterator[Batch]:
     """The rows as batches, in order."""
     loader = DataLoader(
@@ -71,7 +76,7 @@ def evaluate(
     reader: SampleReader,
     rows: Sequence[int],
     *,
-    protocols: Sequence[str] = ("rela",),
+    protocols: Sequence[str | Protocol] = ("rela",),
     device: torch.device | str = "cpu",
     precision: str = "auto",
     batch: int = 32,
@@ -81,14 +86,14 @@ def evaluate(
     keep_samples: bool = False,
     progress: bool = True,
 ) -> Evaluation:
-    """Run the model over rows and score every sample under every protocol.
+    """Run the model over rows and score every sample under every protocol, given by name or as one's own rules.
 
     With several processes each takes every `world`-th row; counters are summed over all of them when torch's
     process group is up, and every sample counts exactly once. A model without presence head is scored with the
     50-pixel rule. Errors: InputError for an unknown protocol, a missing or broken picture.
     """
     device, model = torch.device(device), model.eval()
-    chosen = [_for_model(protocol(name), model) for name in protocols]
+    chosen = [_for_model(each if isinstance(each, Protocol) else protocol(each), model) for each in protocols]
     meters = [GRISMetrics(each) for each in chosen]
     accuracy, kept = AccuracyByKind(), []
     mine = list(rows)[rank::world]

@@ -24,7 +24,7 @@ from grisq.data.sample import Collate, SampleReader
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.device import resolve_precision
 from grisq.errors import InputError
-from grisq.evaluate import evaluate
+from grisq.evaluate import evaluate, evenly
 from grisq.files import write_json
 from grisq.history import History, Window
 from grisq.losses import Losses, total_loss
@@ -211,9 +211,7 @@ def _milestones(state: RunState, preset: Preset, data: GRefCOCO, run: Path, abou
 
 def _evaluate(state: RunState, preset: Preset, data: GRefCOCO, history: History | None) -> float:
     """Periodic evaluation on an evenly spaced part of val; returns its gIoU."""
-    rows = data.rows("val")
-    keep = min(preset.train.eval_samples, len(rows))
-    rows = rows[np.linspace(0, len(rows) - 1, keep).astype(int)]
+    rows = evenly(data.rows("val"), preset.train.eval_samples)
     accelerator = state.accelerator
     result = evaluate(
         accelerator.unwrap_model(state.model),

@@ -6,6 +6,7 @@ from grisq.augment.multi_target import choose_mosaic
 from grisq.augment.no_target import choose_donors
 from grisq.augment.recipes import Mosaic, NoTarget, Plain, Recipe
 from grisq.config import AugmentConfig
+from grisq.data.kinds import KINDS
 
 
 def plan_batch(
@@ -47,3 +48,15 @@ def expected_shares(single: float, batch: int, augment: AugmentConfig) -> dict[s
     p = single * (1 - augment.tau_no) * augment.tau_multi
     none, one = (1 - p) ** batch, batch * p * (1 - p) ** (batch - 1)
     return {"no_target": batch * single * augment.tau_no, "mosaic": 1 - none - one}
+
+
+def shares_after(shares: dict[str, float], batch: int, augment: AugmentConfig) -> dict[str, float]:
+    """Shares of the kinds that the model trains on, from their shares in the data; both by name as in KINDS, in [0, 1].
+
+    A no-target sample and a mosaic each take the slot of a single-target one, so multi-target expressions of the
+    data stay as many as they are.
+    """
+    no, single, multi = (shares[kind] for kind in KINDS)
+    added = expected_shares(single, batch, augment)
+    no, multi = no + added["no_target"] / batch, multi + added["mosaic"] / batch
+    return dict(zip(KINDS, (no, 1 - no - multi, multi)))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from grisq.augment.multi_target import choose_mosaic
 from grisq.augment.no_target import choose_donors
-from grisq.augment.plan import expected_shares, plan_batch
+from grisq.augment.plan import expected_shares, plan_batch, shares_after
 from grisq.augment.recipes import Mosaic, NoTarget, Plain
 from grisq.config import AugmentConfig
 
@@ -114,3 +114,13 @@ def test_simulation_agrees_with_the_closed_form(batch):
     expected = expected_shares(0.576, batch, augment)
     assert no_target / rounds == pytest.approx(expected["no_target"], rel=0.06)
     assert mosaic / rounds == pytest.approx(expected["mosaic"], abs=0.025)
+
+
+def test_shares_after_augmentation_are_the_known_ones():
+    """gRefCOCO's train split with the paper's probabilities and batch: 9.1 -> 12.0 and 33.2 -> 34.0 percent."""
+    before = {"no-target": 0.0914, "single-target": 0.5762, "multi-target": 0.3324}
+    after = shares_after(before, 48, AugmentConfig(0.05, 0.05))
+    assert after["no-target"] == pytest.approx(0.120, abs=5e-4)
+    assert after["multi-target"] == pytest.approx(0.340, abs=5e-4)
+    assert sum(after.values()) == pytest.approx(1)
+    assert shares_after(before, 48, AugmentConfig(0, 0)) == pytest.approx(before)

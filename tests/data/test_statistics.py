@@ -1,4 +1,9 @@
+import itertools
+
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from grisq.data import statistics
 
@@ -45,3 +50,18 @@ def test_an_unknown_set_is_no_release_and_a_known_hash_is(mini, monkeypatch):
     assert statistics.release_of(mini).startswith("none that is known")
     monkeypatch.setattr(mini, "refs_hash", statistics.CURRENT.refs_sha256)
     assert statistics.release_of(mini) == statistics.CURRENT.name
+
+
+@given(st.lists(st.tuples(st.sampled_from(["a", "A ", "b", "two c"]), st.booleans()), max_size=30))
+def test_the_ceiling_of_text_is_that_of_the_best_rule_over_all_rules(rows):
+    """Every function of the text, tried one by one."""
+    texts = [text for text, _ in rows]
+    kinds = [text.strip().lower() for text in texts]
+    kept = [(kind, label) for kind, (_, label) in zip(kinds, rows) if kinds.count(kind) > 1]
+    found = statistics.text_ceiling(texts, np.array([label for _, label in rows], dtype=bool))
+    assert found.expressions == len(kept)
+    if kept:
+        names = sorted({kind for kind, _ in kept})
+        rules = [dict(zip(names, says)) for says in itertools.product([False, True], repeat=len(names))]
+        best = max(sum(rule[kind] == label for kind, label in kept) for rule in rules)
+        assert found.right == pytest.approx(100 * best / len(kept))

@@ -1,0 +1,68 @@
+"""How often the words of one picture fit another: what swapping captions (Sec. 3.3) gets wrong, counted exactly.
+
+The paper assumes that a caption rarely applies to another picture. Where expressions have a computed meaning, every
+expression can be asked of every other picture.
+"""
+
+import json
+from collections import Counter
+
+import pandas as pd
+
+from grisq.data.describe import leaves
+from grisq.data.expressions import parse_tree
+from grisq.data.grefcoco import GRefCOCO
+from grisq.data.nouns import Node, Scene
+from grisq.data.records import read_scenes
+from grisq.errors import InputError
+
+OUTCOMES = ("fits", "unclear", "nothing")
+_DIRECTIONS = ("left", "right", "top", "bottom", "middle")
+
+
+def outcome(tree: Node, scene: Scene) -> str:
+    """What an expression means in a scene: it "fits" something, is "unclear" (people could disagree), or "nothing"."""
+    meaning = tree.meaning(scene)
+    if meaning is None:
+        return "unclear"
+    return "fits" if meaning else "nothing"
+
+
+def conditions(tree: Node) -> int:
+    """How specific an expression is: its nouns, colours, places, ranks, sizes and relations, counted.
+
+    "the dog" has one, "red dog on the left" three, "dog left of the red car" four.
+    """
+    return len(leaves(tree))
+
+
+def is_spatial(tree: Node) -> bool:
+    """Whether it speaks of a place, an order or a relation, which a mosaic's cell makes untrue."""
+    return any(name in ("place", "side", "relation") or word in _DIRECTIONS for name, word in leaves(tree))
+
+
+def swapped(data: GRefCOCO, split: str) -> pd.DataFrame:
+    """Every single-target expression of a split, asked of the pictures of all its other single-target expressions.
+
+    One line per expression: text, form, conditions, spatial, and the shares of those pictures where it fits, is
+    unclear, or means nothing. With words drawn as in Sec. 3.3, from a batch large enough, the mean of `fits` is the
+    share of synthetic no-target samples that have a target after all.
+    Errors: InputError if the set's expressions have no computed meaning.
+    """
+    rows = [int(row) for row in data.rows(split) if data.target_counts[row] == 1]
+    texts, forms, stored = (data.expressions[name].take(rows).to_pylist() for name in ("text", "kind", "tree"))
+    if not rows or None in stored:
+        raise InputError(f"The {split} split of {data.root} has no single-target expressions with a computed meaning.")
+    scenes, own = read_scenes(data.root), data.image_ids[rows].tolist()
+    slots = Counter(own)  # how many single-target expressions each picture has
+    trees = {text: parse_tree(json.loads(text)) for text in set(stored)}
+    outcomes = {text: {picture: outcome(tree, scenes[picture]) for picture in slots} for text, tree in trees.items()}
+    lines = []
+    for text, form, tree, picture in zip(texts, forms, stored, own):
+        found = Counter()
+        for other, count in slots.items():
+            found[outcomes[tree][other]] += count * (other != picture)
+        shares = {name: found[name] / max(1, found.total()) for name in OUTCOMES}
+        known = {"conditions": conditions(trees[tree]), "spatial": is_spatial(trees[tree])}
+        lines.append({"text": text, "form": form} | known | shares)
+    return pd.DataFrame(lines)
