@@ -1,5 +1,6 @@
 """Runs the notebooks in order by papermill and tells, for each, how it ended, how long it took and its peak memory."""
 
+import ast
 import hashlib
 import json
 import os
@@ -8,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import nbformat
@@ -18,10 +20,12 @@ from tqdm import tqdm
 
 from grisq import paths
 from grisq.config import preset as find_preset
+from grisq.datasets import open_dataset
 from grisq.errors import InputError
 from grisq.provenance import provenance
 
 CELL_LIMIT = 3600  # seconds for one cell
+LOG = "reproduce.log"
 # What a reproduction does more of than the notebooks' own quick defaults.
 FULL: dict[str, dict] = {"08_training": {"steps": None}}
 
@@ -67,24 +71,30 @@ def reproduce(
     start: str | None = None,
     fresh: bool = False,
     parameters: dict | None = None,
+    data: Path | None = None,
+    model: Path | None = None,
     folder: Path | None = None,
     out: Path | None = None,
 ) -> bool:
     """Run the course; True if every notebook ended well. Stops at the first failure, later ones build on it.
 
     Args: only, start: notebook numbers such as "08"; fresh: run finished and unchanged ones again; parameters:
-    for every notebook that has them; folder, out: where notebooks are and where executed copies go.
+    for every chosen notebook; data, model: the data set and the trained model to look at, for the notebooks that
+    have such a parameter; folder, out: where notebooks are and where executed copies and reproduce.log go.
     Errors: InputError for an unknown preset, number or parameter.
     """
     find_preset(preset)
     folder = folder or paths.NOTEBOOKS
     out = out or folder / "executed" / preset
     chosen = _choose(sorted(folder.glob("[0-9][0-9]_*.ipynb")), only, start)
-    jobs = {path: _parameters(path, preset, parameters or {}) for path in chosen}
+    places = {"data_root": data, "model": model}
+    offered = {name: str(place.resolve()) for name, place in places.items() if place is not None}
+    jobs = {path: _parameters(path, preset, parameters or {}, offered) for path in chosen}
     outcomes: list[Outcome] = []
     for path, values in tqdm(jobs.items(), unit="notebook", desc=f"reproduce {preset}"):
         outcomes.append(_run(path, values, out / path.name, fresh))
         tqdm.write(outcomes[-1].line())
+        _log(out, outcomes[-1])
         if outcomes[-1].status == "failed":
             break
     print(f"\n{'notebook':<28} {'status':<10} {'time':>9} {'memory':>11}")
@@ -101,16 +111,28 @@ def _choose(paths_: list[Path], only: Sequence[str] | None, start: str | None) -
     return [path for path in keep if not only or path.name[:2] in only]
 
 
-def _parameters(path: Path, preset: str, extra: dict) -> dict:
-    """What to inject into a notebook, checked against its own parameters cell."""
-    known = papermill.inspect_notebook(str(path))
-    values = {"preset": preset} | FULL.get(path.stem, {}) | extra
-    unknown = sorted(set(values) - set(known))
+def _parameters(path: Path, preset: str, wanted: dict, offered: dict) -> dict:
+    """Every parameter of a notebook with its value in this run, checked against its own parameters cell.
+
+    `offered` ones are left out where the notebook does not have them, `wanted` ones are refused.
+    """
+    defaults = {
+        name: ast.literal_eval(found["default"]) for name, found in papermill.inspect_notebook(str(path)).items()
+    }
+    values = {"preset": preset} | FULL.get(path.stem, {}) | wanted
+    unknown = sorted(set(values) - set(defaults))
     if unknown:
         raise InputError(
-            f"{path.name} has no parameter {unknown[0]!r}: its parameters cell has {', '.join(known) or 'none'}."
+            f"{path.name} has no parameter {unknown[0]!r}: its parameters cell has {', '.join(defaults) or 'none'}."
         )
-    return values
+    return defaults | {name: value for name, value in offered.items() if name in defaults} | values
+
+
+def _log(out: Path, outcome: Outcome) -> None:
+    """One more line in the log that stays beside the executed copies."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / LOG).open("a") as lines:
+        lines.write(f"{datetime.now().isoformat(' ', 'seconds')}  {outcome.line()}\n")
 
 
 def _run(path: Path, parameters: dict, target: Path, fresh: bool) -> Outcome:
@@ -163,18 +185,27 @@ def _finish(partial: Path, target: Path, key: str, parameters: dict) -> None:
     ]
     if skipped:
         raise InputError(f"{partial} has a code cell that did not run (number {skipped[0]}): run it again.")
-    notebook.metadata["grisq"] = {"key": key, "parameters": parameters, "provenance": provenance()}
+    about = provenance() | {"data": _data_hash(parameters)}
+    notebook.metadata["grisq"] = {"key": key, "parameters": parameters, "provenance": about}
     nbformat.write(notebook, partial)
     os.replace(partial, target)
 
 
+def _data_hash(parameters: dict) -> str | None:
+    """SHA-256 of the annotations that a notebook looked at; None for one without data."""
+    if "data_root" not in parameters:
+        return None
+    folder = parameters["data_root"] and Path(parameters["data_root"])
+    return open_dataset(find_preset(parameters["preset"]), folder, progress=False).content_hash
+
+
 def _key(path: Path, parameters: dict) -> str:
-    """Changes when the notebook, its parameters or the package change."""
+    """Changes when the notebook, its parameters, the package or the model that comes with it change."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     for cell in nbformat.read(path, as_version=4).cells:
         digest.update(cell.source.encode())
-    for module in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(module.read_bytes())
+    for file in [*sorted(Path(__file__).parent.rglob("*.py")), *sorted(paths.SHIPPED.glob("*.safetensors"))]:
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

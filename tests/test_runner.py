@@ -29,6 +29,8 @@ def test_notebooks_run_in_order_with_parameters_and_provenance(folder, capsys):
     first = read(folder, "01_first")
     assert first.cells[-1].outputs[0].text == "tiny 7\n"
     assert first.metadata["grisq"]["parameters"] == {"preset": "tiny", "value": 7}
+    log = (folder / "executed" / "tiny" / runner.LOG).read_text().splitlines()
+    assert [line.split()[2:4] for line in log] == [["01_first", "done"], ["02_second", "done"]]
     assert first.metadata["grisq"]["provenance"]["packages"]["torch"]
     assert (folder / "ran").read_text() == "x"  # it ran in the notebooks' own folder
     out = capsys.readouterr().out
@@ -73,3 +75,17 @@ def test_numbers_choose_notebooks(folder):
     assert not (folder / "executed/tiny/01_first.ipynb").exists()
     with pytest.raises(InputError, match="there are 01, 02"):
         runner.reproduce("tiny", folder=folder, start="05")
+
+
+def test_data_and_model_reach_the_notebooks_that_have_them(tmp_path, mini_root, mini):
+    """Paths are made absolute, since notebooks run in their own folder; the data's hash goes into the provenance."""
+    notebook(tmp_path, "01_looks", "print(data_root, model)")
+    book = nbformat.read(tmp_path / "01_looks.ipynb", as_version=4)
+    book.cells[0].source = 'preset = "tiny"\ndata_root = None\nmodel = None\nseed = 3'
+    nbformat.write(book, tmp_path / "01_looks.ipynb")
+    notebook(tmp_path, "02_has_none", "print(preset)")
+    assert runner.reproduce("tiny", folder=tmp_path, data=mini_root, model=tmp_path)
+    seen = read(tmp_path, "01_looks")
+    assert seen.cells[-1].outputs[0].text == f"{mini_root} {tmp_path}\n"
+    assert seen.metadata["grisq"]["parameters"]["seed"] == 3
+    assert seen.metadata["grisq"]["provenance"]["data"] == mini.content_hash
