@@ -3,14 +3,22 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup-done
+BROWSER := $(VENV)/.browser-done
+CHROMIUM := chromium chromium-driver fonts-liberation
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 
 export JUPYTER_PLATFORM_DIRS := 1
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
+MODEL_NOTE := The trained model that the notebooks look at: the preset tiny, trained six times as long as the runs of \
+the tables and on four times as many synthetic pictures, drawn from another seed than those it is measured on. It is \
+here to be looked into, not to be used. Sprites in its training pictures: Twemoji, copyright Twitter, Inc. and other \
+contributors, CC BY 4.0. Made again by: make model
+
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test lint unit notebooks notebook-outputs benchmarks lab constraints clean
+.PHONY: help setup reproduce test test-browser chromium lint unit notebooks notebook-outputs model benchmarks lab \
+	constraints clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -36,8 +44,34 @@ unit: $(SETUP)  ## unit tests
 notebooks: $(SETUP)  ## nbval: every notebook runs, and its outputs are those committed
 	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 $(NOTEBOOKS)
 
+test-browser: $(SETUP) $(BROWSER) chromium  ## notebooks in JupyterLab in a real browser; installs Debian's Chromium if missing
+	$(BIN)/python -m pytest tests/browser --durations=10
+
+$(BROWSER): $(SETUP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
+	touch $@
+
+chromium:
+	@if { command -v chromium && command -v chromedriver; } > /dev/null; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; else sudo=sudo; fi; \
+	for need in apt-get $$sudo; do \
+		command -v $$need > /dev/null && continue; \
+		echo "Chromium is missing and there is no $$need to install it: install Debian's $(CHROMIUM) yourself." >&2; \
+		exit 1; \
+	done; \
+	$$sudo apt-get update -q && \
+	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(CHROMIUM)
+
 notebook-outputs: $(SETUP)  ## run the notebooks with their defaults and store the outputs that nbval compares with
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False $(NOTEBOOKS)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
+		--ExecutePreprocessor.store_widget_state=False $(NOTEBOOKS)
+
+# Longer than the tables' runs, on four times as many pictures, so that there is something to look at.
+model: $(SETUP)  ## train the model in data/models/tiny again (about 40 minutes on two cores)
+	$(BIN)/grisq data synthetic tiny
+	$(BIN)/grisq train --preset tiny --set data=tiny-long --set train.steps=9600 --set train.eval_every=960 \
+		--set train.eval_samples=1500 --set train.checkpoint_every=480 --run runs/tiny-long --keep-memory
+	$(BIN)/grisq pack runs/tiny-long --data data/synthetic/tiny --out data/models/tiny --note "$(MODEL_NOTE)"
 
 benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
@@ -45,7 +79,7 @@ benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine
 lab: $(SETUP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=.
 
-constraints: $(SETUP)  ## write down the versions that are installed now
+constraints: $(SETUP) $(BROWSER)  ## write down the versions that are installed now
 	( grep '^#' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+(cpu|cu[0-9]+)//' ) > constraints.new
 	mv constraints.new constraints.txt
 

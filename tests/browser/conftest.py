@@ -1,0 +1,146 @@
+"""A JupyterLab of its own for every test, a headless Chromium, and what they showed when a test fails."""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
+
+from grisq import paths
+
+FAILURES = Path(__file__).parent / "failures"
+START_SECONDS, STOP_SECONDS = 180, 30
+SETTINGS = {
+    # Cells outside the window would otherwise not be on the page.
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab: its address, its token, the folder that it shows, and its log."""
+
+    address: str
+    token: str
+    folder: Path
+    log: Path
+
+    def page(self, notebook: str) -> str:
+        """The address at which a notebook opens."""
+        assert (self.folder / notebook).is_file(), f"there is no notebooks/{notebook}"
+        return f"{self.address}/lab/tree/{notebook}?token={self.token}"
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """JupyterLab from the environment that runs the tests, on a copy of the notebooks, with settings of its own."""
+    folder = tmp_path / "notebooks"
+    shutil.copytree(paths.NOTEBOOKS, folder, ignore=shutil.ignore_patterns("executed", ".ipynb_checkpoints"))
+    port = free_port()
+    lab = Lab(f"http://127.0.0.1:{port}", secrets.token_hex(16), folder, tmp_path / "jupyterlab.log")
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={lab.token}"]
+    command += ["--LabApp.extension_manager=readonly"]  # the other one asks PyPI
+    with lab.log.open("w") as log:
+        process = subprocess.Popen(command, env=environment(tmp_path), cwd=folder, stdout=log, stderr=log)
+    try:
+        wait_until_it_answers(lab, process)
+        yield lab
+    finally:
+        stop(process)
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Variables that keep JupyterLab away from the user's own settings; kernels still come from sys.prefix."""
+    settings = folder / "config" / "labconfig" / "default_setting_overrides.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps(SETTINGS))
+    own = {"CONFIG_DIR": "config", "DATA_DIR": "data", "RUNTIME_DIR": "runtime"}
+    own = {f"JUPYTER_{name}": str(folder / place) for name, place in own.items()}
+    return {**os.environ, **own, "IPYTHONDIR": str(folder / "ipython")}
+
+
+def wait_until_it_answers(lab: Lab, process: subprocess.Popen) -> None:
+    """Ask for the server's status until it comes; a server that ended or hangs fails the test with its log."""
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy cannot see this machine's ports
+    limit = time.monotonic() + START_SECONDS
+    while process.poll() is None and time.monotonic() < limit:
+        try:
+            direct.open(f"{lab.address}/api/status?token={lab.token}", timeout=10).close()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    pytest.fail(f"JupyterLab did not start:\n{lab.log.read_text()}", pytrace=False)
+
+
+def stop(process: subprocess.Popen) -> None:
+    """Let the server end its kernels and then itself."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def browser():
+    """A headless Chromium with an empty profile."""
+    options = webdriver.ChromeOptions()
+    options.binary_location = program("chromium")
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,1000"):
+        options.add_argument(argument)
+    # With a path, selenium does not try to download a driver.
+    driver = webdriver.Chrome(options, webdriver.ChromeService(program("chromedriver")))
+    yield driver
+    driver.quit()
+
+
+def program(name: str) -> str:
+    """The path of a program; its absence fails the test."""
+    path = shutil.which(name)
+    if path is None:
+        pytest.fail(f"{name} is missing: `make test-browser` installs it on Debian.", pytrace=False)
+    return path
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Keep what the page and the server showed when a test failed, and say where."""
+    report = yield
+    if report.when == "call" and report.failed and {"browser", "lab"} <= item.funcargs.keys():
+        kept = keep(item.name, item.funcargs["browser"], item.funcargs["lab"])
+        report.sections.append(("What the browser showed", kept))
+    return report
+
+
+def keep(name: str, browser: webdriver.Chrome, lab: Lab) -> str:
+    """Write the screenshot, and the page's text with the server's log, to the folder of failures."""
+    FAILURES.mkdir(exist_ok=True)
+    picture, text = FAILURES / f"{name}.png", FAILURES / f"{name}.txt"
+    try:
+        browser.save_screenshot(str(picture))
+        visible = browser.execute_script("return document.body.innerText")
+    except WebDriverException as error:
+        return f"nothing: the browser no longer answers ({error.msg})"
+    text.write_text(f"{visible}\n\n--- the log of JupyterLab ---\n{lab.log.read_text()}")
+    return f"screenshot: {picture}\ntext of the page, log of JupyterLab: {text}"
