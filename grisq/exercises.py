@@ -1,4 +1,8 @@
-"""Checks for the notebooks' exercises: they answer at once, and never with a traceback."""
+"""Checks for the notebooks' exercises: they answer at once, and never with a traceback.
+
+Each exercise is one function that solves it (shown by `solution` after trying) and the inputs that a reader's answer is
+tried on, which the notebook does not show.
+"""
 
 import inspect
 from collections.abc import Callable
@@ -11,7 +15,7 @@ def check(exercise: str, answer: Callable) -> None:
 
     Args: exercise: the notebook's number, such as "01".
     """
-    solve, inputs = _EXERCISES[exercise]
+    solve, inputs = EXERCISES[exercise]
     for given in inputs():
         expected = solve(*given)
         try:
@@ -30,7 +34,7 @@ def check(exercise: str, answer: Callable) -> None:
 
 def solution(exercise: str) -> str:
     """The source of one right answer, to print after trying."""
-    return inspect.getsource(_EXERCISES[exercise][0])
+    return inspect.getsource(EXERCISES[exercise][0])
 
 
 def _shares_by_kind(target_counts):
@@ -38,31 +42,139 @@ def _shares_by_kind(target_counts):
     return {kind: 100 * chosen.mean() for kind, chosen in kinds.items()}
 
 
-def _learning_rate(step, steps, rate, power):
-    return rate * (1 - step / steps) ** power
-
-
 def _counts():
     rng = np.random.default_rng(1)
     return [(rng.integers(0, high, 40),) for high in (1, 2, 5)]
+
+
+def _giou_and_ciou(masks, targets, said_present):
+    ious, intersections, unions = [], 0, 0
+    for mask, target, present in zip(masks, targets, said_present):
+        intersection, union = (mask & target).sum(), (mask | target).sum()
+        if not target.any():
+            ious.append(0.0 if present else 1.0)
+            unions += mask.sum() if present else 0
+            continue
+        ious.append(intersection / union if present else 0.0)
+        intersections += intersection if present else 0
+        unions += union
+    return {"gIoU": 100 * np.mean(ious), "cIoU": 100 * intersections / unions}
+
+
+def _masks():
+    rng = np.random.default_rng(2)
+    given = []
+    for empty in (0, 1, 2):
+        masks, targets = rng.random((2, 4, 3, 5)) < 0.5
+        targets[:empty] = False
+        given.append((masks, targets, np.array([True, True, False, True])))
+        given.append((masks, targets, np.array([False, True, True, True])))
+    return given
+
+
+def _mosaic_probability(singles, tau):
+    none = (1 - tau) ** singles
+    one = singles * tau * (1 - tau) ** (singles - 1)
+    return 1 - none - one
+
+
+def _attention(q, k, word_mask):
+    scores = q @ k.T / np.sqrt(q.shape[1])
+    scores = np.where(word_mask, scores, -np.inf)
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _queries_and_keys():
+    rng = np.random.default_rng(4)
+    masks = [[True, True, True], [True, True, False], [True, False, False]]
+    return [(rng.normal(size=(4, 2)), rng.normal(size=(3, 2)), np.array(mask)) for mask in masks]
+
+
+def _bilinear(grid, x, y):
+    height, width = grid.shape
+    column, row = x * width - 0.5, y * height - 0.5  # a cell's value stands at its centre
+    total = 0.0
+    for i in (int(np.floor(row)), int(np.floor(row)) + 1):
+        for j in (int(np.floor(column)), int(np.floor(column)) + 1):
+            if 0 <= i < height and 0 <= j < width:
+                total += (1 - abs(row - i)) * (1 - abs(column - j)) * grid[i, j]
+    return total
+
+
+def _spots():
+    grid = np.arange(6.0).reshape(2, 3) + 1
+    return [(grid, x, y) for x, y in ((0.5, 0.5), (1 / 6, 0.25), (0.4, 0.6), (0.0, 0.0), (1.1, 0.5), (3.0, 0.5))]
+
+
+def _ceiling(texts, labels):
+    by_text = {}
+    for text, label in zip(texts, labels):
+        by_text.setdefault(text, []).append(label)
+    right = sum(max(found.count(True), found.count(False)) for found in by_text.values())
+    return 100 * right / len(texts)
+
+
+def _labelled_texts():
+    texts = ["two dogs", "the dog", "the dog", "the dog", "sheep", "sheep"]
+    return [(texts, [True, False, False, True, True, False]), (["cup"], [False]), (["a", "a"], [True, True])]
+
+
+def _plurality_loss(logits, labels):
+    losses = []
+    for row, label in zip(logits, labels):
+        if label != -1:
+            losses.append(np.log(np.exp(row).sum()) - row[label])
+    return sum(losses) / len(losses) if losses else 0.0
+
+
+def _logits_and_labels():
+    rng = np.random.default_rng(7)
+    labels = ([0, 1, 1, 0], [0, -1, 1, -1], [-1, -1, -1, 1], [-1, -1, -1, -1])
+    return [(rng.normal(size=(4, 2)), np.array(each)) for each in labels]
+
+
+def _learning_rate(step, steps, rate, power):
+    return rate * (1 - step / steps) ** power
 
 
 def _steps():
     return [(0, 100, 1e-3, 0.9), (50, 100, 1e-3, 0.9), (99, 100, 2.5e-5, 0.9), (10, 40, 1.0, 2.0)]
 
 
-_EXERCISES = {"01": (_shares_by_kind, _counts), "08": (_learning_rate, _steps)}
+def _share_meant(mask, presence, threshold):
+    return 100 * mask.mean() if presence >= threshold else 0.0
+
+
+def _answers():
+    mask = np.zeros((4, 5), bool)
+    mask[1:3, 2:] = True
+    return [(mask, 0.7, 0.5), (mask, 0.3, 0.5), (mask, 0.5, 0.5), (~mask, 0.3, 0.2)]
+
+
+EXERCISES = {
+    "01": (_shares_by_kind, _counts),
+    "02": (_giou_and_ciou, _masks),
+    "03": (_mosaic_probability, lambda: [(12, 0.05), (27, 0.05), (6, 0.05), (1, 0.5), (4, 1.0)]),
+    "04": (_attention, _queries_and_keys),
+    "05": (_bilinear, _spots),
+    "06": (_ceiling, _labelled_texts),
+    "07": (_plurality_loss, _logits_and_labels),
+    "08": (_learning_rate, _steps),
+    "12": (_share_meant, _answers),
+}
 
 
 def _same(found, expected) -> bool:
     try:
         if isinstance(expected, dict):
             return found.keys() == expected.keys() and all(np.isclose(found[k], expected[k]) for k in expected)
-        return bool(np.isclose(found, expected))
+        found = np.asarray(found, dtype=float)
+        return found.shape == np.shape(expected) and bool(np.allclose(found, expected))
     except (TypeError, AttributeError, ValueError):
         return False
 
 
 def _short(given: tuple) -> str:
-    text = ", ".join(repr(each) for each in given)
+    text = ", ".join(" ".join(repr(each).split()) for each in given)
     return text if len(text) < 120 else text[:117] + "..."

@@ -17,3 +17,4 @@ DATA = ROOT / "data"
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
 RUNS = ROOT / "runs"
+SHIPPED = DATA / "models" / "tiny"  # the trained model that comes with the project

@@ -18,6 +18,7 @@ from grisq.evaluate import Decision, decide
 from grisq.files import clear_disk_errors
 from grisq.model.network import GRISQ
 from grisq.overlay import overlay
+from grisq.paths import SHIPPED
 
 Picture = str | Path | Image.Image | np.ndarray
 MASK_COLOUR = (213, 94, 0)  # Okabe-Ito's vermillion
@@ -60,9 +61,9 @@ class Prediction:
             number = f", {self.number} ({max(self.plurality, 1 - self.plurality):.2f})"
         return f"{self.text!r}: present ({self.presence:.2f}){number}, {100 * self.mask.mean():.1f} % of the picture"
 
-    def overlay(self) -> Image.Image:
-        """The picture with what is meant outlined and the rest faded."""
-        return Image.fromarray(overlay(np.asarray(self.picture), self.mask, MASK_COLOUR))
+    def overlay(self, *, raw: bool = False) -> Image.Image:
+        """The picture with what is meant outlined and the rest faded; `raw`: whatever the presence head says."""
+        return Image.fromarray(overlay(np.asarray(self.picture), self.raw_mask if raw else self.mask, MASK_COLOUR))
 
     def save(self, path: str | Path) -> Path:
         """Write the overlay as a picture; a name ending in `.mask.png` gets the bare mask (0 and 255) instead.
@@ -100,12 +101,13 @@ class Segmenter:
         self.model, self.tokenizer = model.to(self.device).eval(), tokenizer
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, **options) -> "Segmenter":
+    def from_pretrained(cls, folder: str | Path | None = None, **options) -> "Segmenter":
         """From a checkpoint, or from the folder of a training run (its best checkpoint).
 
+        Without a folder: the trained `tiny` model that comes with the project (see the card in data/models/tiny).
         Options: device, precision, threshold (of the presence probability). Errors: InputError.
         """
-        loaded = checkpoint.load(folder)
+        loaded = checkpoint.load(SHIPPED if folder is None else folder)
         return cls(loaded.model, loaded.tokenizer, **options)
 
     def __call__(self, picture: Picture, text: str | Sequence[str]) -> Prediction | list[Prediction]:

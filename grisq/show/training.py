@@ -1,19 +1,23 @@
 """Figures of a training run: curves from its history, and its predictions beside the annotation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
+from grisq.augment.recipes import Recipe
+from grisq.augment.render import RecipeDataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.kinds import kind_of
 from grisq.data.sample import open_picture
+from grisq.errors import InputError
 from grisq.history import read_history
-from grisq.predict import Segmenter
+from grisq.overlay import overlay
+from grisq.predict import Prediction, Segmenter
 from grisq.show.figures import Tile, expression_tile, wall
-from grisq.show.style import KIND_COLOURS, KIND_MARKERS, OKABE_ITO
+from grisq.show.style import KIND_COLOURS, KIND_MARKERS, OKABE_ITO, rgb
 
 _RIGHT, _WRONG = OKABE_ITO["blue"], OKABE_ITO["vermillion"]
 
@@ -56,8 +60,35 @@ def prediction_wall(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], r
     return wall(tiles, len(rows), rows=rows_label)
 
 
+def recipe_tile(painter: RecipeDataset, recipe: Recipe) -> Tile:
+    """What a recipe of the augmentation plan looks like when it is drawn, in the colour of its kind."""
+    sample = painter.render(recipe)
+    colour = KIND_COLOURS[kind_of(sample.target_count)]
+    return Tile(overlay(sample.image, sample.mask, rgb(colour)), sample.text, colour)
+
+
 def rows_of_each_kind(data: GRefCOCO, split: str, each: int, seed: int) -> list[int]:
     """So many random rows without target, with one, and with several, in this order."""
     rng, rows = np.random.default_rng(seed), data.rows(split)
     kinds = np.array([kind_of(count) for count in data.target_counts[rows]])
     return [int(row) for kind in KIND_COLOURS for row in rng.choice(rows[kinds == kind], each, replace=False)]
+
+
+def first_row(
+    segmenter: Segmenter,
+    data: GRefCOCO,
+    split: str,
+    target_count: int,
+    accept: Callable[[Prediction, np.ndarray], bool],
+) -> int:
+    """The first row with so many targets whose prediction, beside its annotated mask (H, W), is accepted.
+
+    Errors: InputError if there is none.
+    """
+    for row in data.rows(split):
+        if data.target_counts[row] == target_count:
+            expression = data.expression(int(row))
+            said = segmenter(data.image_path(expression.image_id), expression.text)
+            if accept(said, data.mask(row)):
+                return int(row)
+    raise InputError(f"No expression of {split} with {target_count} targets is answered so: choose another split.")
