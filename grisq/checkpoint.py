@@ -25,10 +25,22 @@ class Checkpoint:
     about: dict
 
 
-def save(folder: Path, model: GRISQ, tokenizer: ExpressionTokenizer, about: dict, state: dict | None = None) -> None:
-    """Write a checkpoint, replacing an older one only when it is complete. `state`: what resuming needs."""
+def save(
+    folder: Path,
+    model: GRISQ,
+    tokenizer: ExpressionTokenizer,
+    about: dict,
+    state: dict | None = None,
+    *,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write a checkpoint, replacing an older one only when it is complete.
+
+    Args: state: what resuming needs; dtype: of the stored floating-point weights, which are computed with in float32
+    again after `load`.
+    """
     with replaced_folder(folder) as partial:
-        save_file(_own_tensors(model), partial / WEIGHTS)
+        save_file(_own_tensors(model, dtype), partial / WEIGHTS)
         tokenizer.save(partial)
         if state is not None:
             torch.save(state, partial / STATE)
@@ -80,5 +92,8 @@ def load_weights(model: GRISQ, path: Path) -> None:
     model.load_state_dict(weights)
 
 
-def _own_tensors(model: GRISQ) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+def _own_tensors(model: GRISQ, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    return {
+        name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
+        for name, tensor in model.state_dict().items()
+    }

@@ -1,4 +1,4 @@
-"""The command line: `grisq data | stats | train | eval | predict | reproduce`, each with --help."""
+"""The command line: `grisq data | stats | train | eval | pack | predict | reproduce`, each with --help."""
 
 import sys
 from pathlib import Path
@@ -132,10 +132,30 @@ def evaluate(
 
 
 @app.command()
+def pack(
+    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; its old content is replaced.")],
+    trained_on: Annotated[
+        Path | None, typer.Option(help="The data set it was trained on; default: its preset's synthetic set.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", "-d", help="Data set to measure on; default: the same.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="A paragraph for the card.")] = "",
+) -> None:
+    """Make a trained model ready to pass on: half-precision weights, measured, with a model card."""
+    from grisq.pack import pack as pack_model
+
+    print(f"The model and its card are in {pack_model(run, out, trained_on=trained_on, data=data, note=note)}")
+
+
+@app.command()
 def predict(
     picture: Annotated[Path, typer.Argument(help="A photograph.")],
     text: Annotated[list[str], typer.Argument(help="One or more expressions, each in quotes.")],
-    model: Annotated[Path | None, typer.Option("--model", "-m", help="Run or checkpoint; default: runs/tiny.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="Run or checkpoint; default: the one that comes along.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Overlay (.png, .jpg) or bare mask (.mask.png).")
     ] = None,
@@ -143,10 +163,9 @@ def predict(
     device: DeviceOption = "auto",
 ) -> None:
     """Segment what each expression means in a picture, and say whether it is there and whether it is several."""
-    from grisq.paths import RUNS
     from grisq.predict import Segmenter
 
-    segmenter = Segmenter.from_pretrained(model or RUNS / "tiny", device=device, threshold=threshold)
+    segmenter = Segmenter.from_pretrained(model, device=device, threshold=threshold)
     for number, prediction in enumerate(segmenter(picture, text)):
         print(prediction.describe())
         if out:
@@ -160,11 +179,15 @@ def reproduce(
     only: Annotated[list[str] | None, typer.Option(help="Run these notebooks alone, by number; repeatable.")] = None,
     from_: Annotated[str | None, typer.Option("--from", help="Start at this number, e.g. 05.")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Run finished and unchanged notebooks again too.")] = False,
+    data: DataOption = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="Trained model to look at; default: the one that comes along.")
+    ] = None,
 ) -> None:
-    """Run the notebooks in order by papermill; executed copies go to notebooks/executed/PRESET."""
+    """Run the notebooks in order by papermill; executed copies and a log go to notebooks/executed/PRESET."""
     from grisq.runner import reproduce as run_notebooks
 
-    if not run_notebooks(preset, only=only, start=from_, fresh=fresh):
+    if not run_notebooks(preset, only=only, start=from_, fresh=fresh, data=data, model=model):
         raise typer.Exit(1)
 
 
