@@ -15,8 +15,8 @@ def check(exercise: str, answer: Callable) -> None:
 
     Args: exercise: the notebook's number, such as "01".
     """
-    solve, inputs = EXERCISES[exercise]
-    for given in inputs():
+    solve, tried_on = EXERCISES[exercise]
+    for number, given in enumerate(tried_on()):
         expected = solve(*given)
         try:
             found = answer(*given)
@@ -28,8 +28,14 @@ def check(exercise: str, answer: Callable) -> None:
             return
         if not _same(found, expected):
             print(f"Not yet: for the input {_short(given)} the answer should be {expected} and is {found}.")
+            print(f"To try it yourself: exercises.inputs({exercise!r})[{number}]")
             return
     print("Right.")
+
+
+def inputs(exercise: str) -> list[tuple]:
+    """What an answer is tried on: the arguments of each call."""
+    return EXERCISES[exercise][1]()
 
 
 def solution(exercise: str) -> str:
@@ -134,12 +140,13 @@ def _logits_and_labels():
     return [(rng.normal(size=(4, 2)), np.array(each)) for each in labels]
 
 
-def _learning_rate(step, steps, rate, power):
-    return rate * (1 - step / steps) ** power
+def _learning_rate(step, steps, base, power, warmup):
+    rate = base * (1 - step / steps) ** power
+    return rate * (step + 1) / warmup if step < warmup else rate
 
 
 def _steps():
-    return [(0, 100, 1e-3, 0.9), (50, 100, 1e-3, 0.9), (99, 100, 2.5e-5, 0.9), (10, 40, 1.0, 2.0)]
+    return [(0, 100, 1e-3, 0.9, 0), (50, 100, 1e-3, 0.9, 10), (4, 100, 2.5e-5, 0.9, 10), (10, 40, 1.0, 2.0, 10)]
 
 
 def _share_meant(mask, presence, threshold):

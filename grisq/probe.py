@@ -4,11 +4,10 @@ A probe is a logistic regression from one frozen vector to one label. What it te
 in a form that a single linear layer can read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
@@ -20,7 +19,7 @@ from grisq.augment.render import RecipeDataset
 from grisq.data.sample import Batch, SampleReader, collate
 from grisq.evaluate import batches
 from grisq.model.network import GRISQ
-from grisq.model.trace import Trace, trace
+from grisq.model.trace import Trace, mean_over, presence_again, trace
 
 _BATCH = 32
 
@@ -53,28 +52,20 @@ def _vectors(traced: Trace, batch: Batch) -> dict[str, Tensor]:
     level = traced.levels[1]
     valid = None if level.valid is None else level.valid.flatten(1)
     vectors = {
-        "words": _mean(traced.words, batch.token_mask),
-        "mask features": _mean(traced.decoded.subsequence(2)[-1], valid),
+        "words": mean_over(traced.words, batch.token_mask),
+        "mask features": mean_over(traced.decoded.subsequence(2)[-1], valid),
     }
     return vectors | {f"e_{number}": query for number, query in enumerate(traced.queries)}
 
 
-def _mean(x: Tensor, keep: Tensor | None) -> Tensor:
-    """Mean over the second axis of what is kept. (B, N, C), (B, N) bool or None -> (B, C)."""
-    if keep is None:
-        return x.mean(1)
-    weight = keep[..., None].to(x.dtype)
-    return (x * weight).sum(1) / weight.sum(1)
-
-
 @dataclass
 class Probed:
-    """How well a probe does on samples that it was not fitted on: shares of right answers in percent (balanced: the
-    mean over the two classes), and the area under the ROC curve, 0.5 for a coin."""
+    """How well a probe does on samples that it was not fitted on: share of right answers in percent, and the area
+    under the ROC curve (0.5 for a coin) with its standard error over resampled test samples."""
 
     accuracy: float
-    balanced: float
     auc: float
+    auc_error: float
 
 
 def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> Probed:
@@ -82,25 +73,39 @@ def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: 
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, class_weight="balanced"))
     classifier.fit(train, labels)
     score = classifier.decision_function(test)
-    right = (score > 0) == test_labels
-    balanced = np.mean([right[test_labels].mean(), right[~test_labels].mean()])
-    return Probed(100 * right.mean(), 100 * balanced, float(roc_auc_score(test_labels, score)))
+    right = 100 * float(((score > 0) == test_labels).mean())
+    high, low = score[test_labels], score[~test_labels]
+    return Probed(right, separation(high, low), separation_error(high, low))
 
 
-def answers(model: GRISQ, reader: SampleReader, texts: Sequence[int], pictures: Sequence[int]) -> np.ndarray:
-    """The presence head's probability for the words of some rows asked of the pictures of others. -> (N,)."""
+def answers(
+    model: GRISQ,
+    reader: SampleReader,
+    texts: Sequence[int],
+    pictures: Sequence[int],
+    ask: Callable[[GRISQ, Trace], Tensor] = presence_again,
+) -> np.ndarray:
+    """The probability of presence for the words of some rows asked of the pictures of others. -> (N,).
+
+    `ask` may take the model apart: from a trace of a batch to probabilities (B,).
+    """
     painter = RecipeDataset(reader, reader.max_tokens)
     probabilities = []
     pairs = list(zip(texts, pictures, strict=True))
     for start in range(0, len(pairs), _BATCH):
         samples = [painter.render(NoTarget(int(image), int(text))) for text, image in pairs[start : start + _BATCH]]
         batch = collate(samples, reader.tokenizer.pad_id)
-        with torch.inference_mode():
-            output = model(*batch.inputs())
-        probabilities.append(output.presence_logits.softmax(-1)[:, 1].numpy())
+        probabilities.append(ask(model, trace(model, *batch.inputs())).numpy())
     return np.concatenate(probabilities)
 
 
 def separation(high: np.ndarray, low: np.ndarray) -> float:
     """Area under the ROC curve: how often a value of `high` exceeds one of `low`; 0.5 if they are alike."""
     return float(roc_auc_score(np.repeat([1, 0], [len(high), len(low)]), np.concatenate([high, low])))
+
+
+def separation_error(high: np.ndarray, low: np.ndarray, rounds: int = 200) -> float:
+    """Standard error of `separation` by the bootstrap: both sides resampled with replacement, from a fixed seed."""
+    rng = np.random.default_rng(0)
+    drawn = [separation(rng.choice(high, len(high)), rng.choice(low, len(low))) for _ in range(rounds)]
+    return float(np.std(drawn))

@@ -10,7 +10,17 @@ from grisq.config import override, preset
 from grisq.data import grefcoco
 from grisq.files import read_json
 
-COMMANDS = [[], ["data"], ["data", "synthetic"], ["data", "expressions"], ["stats"], ["train"], ["eval"], ["predict"]]
+COMMANDS = [
+    [],
+    ["data"],
+    ["data", "synthetic"],
+    ["data", "expressions"],
+    ["stats"],
+    ["train"],
+    ["eval"],
+    ["pack"],
+    ["predict"],
+]
 SMALLER = [
     "train.steps=2",
     "train.batch=4",
@@ -148,6 +158,11 @@ def test_data_expressions_makes_a_readable_set(monkeypatch, capsys, mini_root, t
 def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, tuple[list, str]]:
     """Wrong commands and what must be said about each."""
     return {
+        "packed without its data": (
+            ["pack", run, "-o", tmp_path / "o", "--trained-on", tmp_path / "none"],
+            "no folder",
+        ),
+        "nothing to pack": (["pack", tmp_path, "-o", tmp_path / "o"], "holds no checkpoint"),
         "missing data": (["stats", tmp_path / "none"], "There is no folder"),
         "missing picture": (["predict", tmp_path / "none.png", "dog", "-m", run], "does not exist"),
         "no picture": (["predict", tmp_path / "note.png", "dog", "-m", run], "cannot be read as a picture"),

@@ -37,8 +37,11 @@ def conditions(tree: Node) -> int:
 
 
 def is_spatial(tree: Node) -> bool:
-    """Whether it speaks of a place, an order or a relation, which a mosaic's cell makes untrue."""
-    return any(name in ("place", "side", "relation") or word in _DIRECTIONS for name, word in leaves(tree))
+    """Whether it speaks of a place or an order in the picture, which a mosaic's cell changes.
+
+    Relations ("left of the car") stay true: both things move together.
+    """
+    return any(name in ("place", "side") or (name == "which" and word in _DIRECTIONS) for name, word in leaves(tree))
 
 
 def swapped(data: GRefCOCO, split: str) -> pd.DataFrame:

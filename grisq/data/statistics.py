@@ -107,10 +107,11 @@ def category_histogram(data: GRefCOCO) -> pd.Series:
 
 class Ceiling(NamedTuple):
     """expressions: those whose text occurs at least twice; right: percent of them that a rule which sees nothing but
-    the text can get right at most."""
+    the text can get right at most; always: percent that the same answer every time gets right."""
 
     expressions: int
     right: float
+    always: float
 
 
 def text_ceiling(texts: Sequence[str], labels: np.ndarray) -> Ceiling:
@@ -123,5 +124,7 @@ def text_ceiling(texts: Sequence[str], labels: np.ndarray) -> Ceiling:
     groups = frame.groupby("text")["label"].agg(["size", "sum"])
     groups = groups[groups["size"] > 1]
     best = groups["sum"].combine(groups["size"] - groups["sum"], max).sum()
-    total = int(groups["size"].sum())
-    return Ceiling(total, float(100 * best / total) if total else math.nan)
+    total, labelled = int(groups["size"].sum()), int(groups["sum"].sum())
+    if not total:
+        return Ceiling(0, math.nan, math.nan)
+    return Ceiling(total, float(100 * best / total), 100 * max(labelled, total - labelled) / total)

@@ -69,13 +69,21 @@ class TargetQuery(nn.Module):
         valid: Tensor | None,
         need_weights: bool = False,
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        e_0, over_words = self.read(words, word_mask, need_weights)
+        e_L, over_level = self.look(e_0, memories, positions, valid, need_weights)
+        return e_0[:, 0], e_L[:, 0], [over_words, *over_level] if need_weights else []
+
+    def read(self, words: Tensor, word_mask: Tensor, need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
+        """Eq. 3: -> e_0 (B, 1, C) and its attention over the words (B, T) or None."""
+        query = self.initial.expand(len(words), -1, -1)
+        return self.read_words(query, words, word_mask, need_weights=need_weights)
+
+    def look(
+        self, e: Tensor, memories: list[Tensor], positions: Tensor, valid: Tensor | None, need_weights: bool = False
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        """Eq. 4, from any e_0 (B, 1, C): -> e_L (B, 1, C) and the attention of each block (B, N) or None."""
         attention = []
-        e_0, weights = self.read_words(
-            self.initial.expand(len(words), -1, -1), words, word_mask, need_weights=need_weights
-        )
-        attention.append(weights)
-        e = e_0
         for block, memory in zip(self.read_decoder, memories, strict=True):
             e, weights = block(e, memory, valid, positions, need_weights)
             attention.append(weights)
-        return e_0[:, 0], e[:, 0], attention if need_weights else []
+        return e, attention

@@ -1,5 +1,6 @@
 """What flows along the arrows of Fig. 2, kept for looking at."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -52,6 +53,40 @@ def trace(model: GRISQ, image: Tensor, valid: Tensor | None, tokens: Tensor, tok
         output = model(image, valid, tokens, token_mask, need_weights=True)
     (words,), (levels,), (decoded,) = seen["words"], seen["levels"], seen["decoded"]
     return Trace(words, seen["listening"], levels, decoded, seen["looking"], seen["queries"], output)
+
+
+def presence_again(
+    model: GRISQ,
+    traced: Trace,
+    *,
+    e_0: Tensor | None = None,
+    layers: Sequence[int] | None = None,
+    pooled: bool = False,
+) -> Tensor:
+    """P(present) (B,) by Eq. 4 with something changed; with nothing changed, what the model said.
+
+    e_0 (B, C): another start; layers: for each block the l of the f_l that it reads, 0 ... L - 1 in Eq. 4; pooled:
+    every position shows its layer's mean over the picture, so there is no place to look at.
+    """
+    level = model.config.query_level
+    memories = traced.decoded.subsequence(level)
+    memories = memories[:-1] if layers is None else [memories[layer] for layer in layers]
+    valid = traced.levels[level - 1].valid
+    valid = None if valid is None else valid.flatten(1)
+    if pooled:
+        memories = [mean_over(memory, valid)[:, None].expand_as(memory) for memory in memories]
+    start = traced.queries[0] if e_0 is None else e_0
+    with torch.no_grad():
+        e_L, _ = model.target_query.look(start[:, None], memories, traced.decoded.positions_of(level), valid)
+        return model.presence_head(e_L[:, 0]).softmax(-1)[:, 1]
+
+
+def mean_over(x: Tensor, keep: Tensor | None) -> Tensor:
+    """Mean over the second axis of what is kept. x (B, N, C), keep (B, N) bool or None -> (B, C)."""
+    if keep is None:
+        return x.mean(1)
+    weight = keep[..., None].to(x.dtype)
+    return (x * weight).sum(1) / weight.sum(1)
 
 
 def _spots(attention: nn.Module, given: tuple, made: Tensor) -> tuple[Tensor, Tensor]:

@@ -66,13 +66,14 @@ def expression_tile(data: GRefCOCO, row: int) -> Tile:
 
 def wall(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: Sequence[str] = ()) -> Figure:
     """A grid of tiles, `columns` wide; `rows` are labels at the left of each line."""
-    lines = -(-len(tiles) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(size * columns, (size + 0.25) * lines), squeeze=False)
+    lines, titles = -(-len(tiles) // columns), [_wrapped(tile.title) for tile in tiles]
+    height = size + 0.1 + 0.15 * max(1 + title.count("\n") for title in titles)
+    figure, axes = plt.subplots(lines, columns, figsize=(size * columns, height * lines), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
-    for axis, tile in zip(axes.flat, tiles):
+    for axis, tile, title in zip(axes.flat, tiles, titles):
         axis.imshow(tile.image)
-        axis.set_title(_wrapped(tile.title), fontsize=8, color=tile.colour)
+        axis.set_title(title, fontsize=8, color=tile.colour)
     for axis, label in zip(axes[:, 0], rows):
         axis.text(-0.08, 0.5, label, rotation=90, va="center", ha="right", transform=axis.transAxes, fontsize=9)
     return figure

@@ -32,8 +32,14 @@ def learning_curves(run: Path) -> Figure:
     left.set(title="terms of Eq. 5, before λ", xlabel="step", yscale="log")
     left.legend(frameon=False)
     steps = [record["step"] for record in evaluations]
-    for name, marker in (("gIoU", "o"), ("cIoU", "s"), ("N-acc", "X"), ("T-acc", "^")):
-        middle.plot(steps, [record[name] for record in evaluations], marker=marker, label=name)
+    looks = {
+        "gIoU": ("o-", "blue"),
+        "cIoU": ("s--", "sky blue"),
+        "N-acc": ("X-", "vermillion"),
+        "T-acc": ("^:", "black"),
+    }
+    for name, (line, colour) in looks.items():
+        middle.plot(steps, [record[name] for record in evaluations], line, color=OKABE_ITO[colour], label=name)
     middle.set(title="val (part of it), %", xlabel="step", ylim=(0, 102))
     middle.legend(frameon=False)
     for kind, colour in KIND_COLOURS.items():
@@ -47,7 +53,7 @@ def learning_curves(run: Path) -> Figure:
 
 
 def prediction_wall(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], rows_label: tuple[str, str]) -> Figure:
-    """Two lines: what is annotated, and what the model says, blue where its presence is right."""
+    """Two lines: what is annotated, and what the model says, with a tick in blue where its presence is right."""
     tiles = [expression_tile(data, row) for row in rows]
     for row in rows:
         expression = data.expression(row)
@@ -55,7 +61,7 @@ def prediction_wall(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], r
         said = segmenter(picture, expression.text)
         right = said.present == (expression.target_count > 0)
         answer = (said.number or "present") if said.present else "nothing"
-        title = f"{answer} ({said.presence:.2f})"
+        title = f"{'✓' if right else '✗'} {answer} ({said.presence:.2f})"
         tiles.append(Tile(np.asarray(said.overlay()), title, _RIGHT if right else _WRONG))
     return wall(tiles, len(rows), rows=rows_label)
 

@@ -65,3 +65,5 @@ def test_the_ceiling_of_text_is_that_of_the_best_rule_over_all_rules(rows):
         rules = [dict(zip(names, says)) for says in itertools.product([False, True], repeat=len(names))]
         best = max(sum(rule[kind] == label for kind, label in kept) for rule in rules)
         assert found.right == pytest.approx(100 * best / len(kept))
+        labels = [label for _, label in kept]
+        assert found.always == pytest.approx(100 * max(labels.count(True), labels.count(False)) / len(kept))

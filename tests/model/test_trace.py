@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from grisq.model.network import GRISQ
-from grisq.model.trace import trace
+from grisq.model.trace import presence_again, trace
 
 
 @pytest.fixture
@@ -51,3 +51,27 @@ def test_a_model_without_query_has_no_queries(model_config, inputs):
 
     plain = GRISQ(replace(model_config, target_query=False, plurality=False)).eval()
     assert trace(plain, *inputs).queries == []
+
+
+def test_presence_again_is_the_models_until_something_is_changed(model, inputs):
+    traced = trace(model, *inputs)
+    said = traced.output.presence_logits.softmax(1)[:, 1]
+    torch.testing.assert_close(presence_again(model, traced), said)
+    torch.testing.assert_close(presence_again(model, traced, layers=[0, 1]), said)
+    assert not torch.allclose(presence_again(model, traced, layers=[2, 2]), said)
+    assert not torch.allclose(presence_again(model, traced, e_0=traced.queries[0].flip(0)), said)
+
+
+def test_pooled_presence_sees_no_places(model, inputs):
+    """Shuffling the positions of what the query reads changes what it says, unless all of them show the mean."""
+    traced = trace(model, *inputs)
+    shuffled = trace(model, *inputs)
+    start = sum(width * height for width, height in [(8, 8), (4, 4)][: model.config.query_level - 2])
+    length = {2: 64, 3: 16, 4: 4}[model.config.query_level]
+    order = torch.randperm(length)
+    for layer in shuffled.decoded.layers:
+        layer[0, start : start + length] = layer[0, start : start + length][order]  # the first has no padding
+    torch.testing.assert_close(
+        presence_again(model, traced, pooled=True)[0], presence_again(model, shuffled, pooled=True)[0]
+    )
+    assert not torch.allclose(presence_again(model, traced)[0], presence_again(model, shuffled)[0], atol=1e-7)

@@ -1,0 +1,58 @@
+"""Charts that several notebooks draw."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from grisq.show.style import KIND_COLOURS, OKABE_ITO
+
+_HATCHES = ("", "//", "..", "xx")
+
+
+def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f") -> None:
+    """One group of bars for each row of a table, one bar in it for each column.
+
+    Columns differ by hatching, and by colour unless the rows are kinds of expressions, which keep their own.
+    `fmt`: how values are written on the bars, None for not at all.
+    """
+    width = 0.84 / len(table.columns)
+    of_kinds = all(row in KIND_COLOURS for row in table.index)
+    palette = list(OKABE_ITO.values())[2:]
+    for number, (name, values) in enumerate(table.items()):
+        colour = [KIND_COLOURS[row] for row in table.index] if of_kinds else palette[number]
+        hatch = _HATCHES[number]
+        places = np.arange(len(table)) + width * (number - (len(table.columns) - 1) / 2)
+        bars = axis.bar(places, values, 0.94 * width, color=colour, hatch=hatch, edgecolor="white", label=name)
+        if fmt:
+            axis.bar_label(bars, fmt=fmt, fontsize=8)
+    axis.set_xticks(range(len(table)), table.index)
+    if of_kinds:  # the legend tells hatchings apart, not colours
+        handles = [
+            Patch(facecolor="grey", hatch=hatch, edgecolor="white", label=name)
+            for hatch, name in zip(_HATCHES, table.columns)
+        ]
+        axis.legend(handles=handles, frameon=False, fontsize=8)
+    else:
+        axis.legend(frameon=False, fontsize=8)
+
+
+def roc_bars(axis: Axes, areas: Mapping[str, tuple[float, float]]) -> None:
+    """Areas under the ROC curve by name, each with its standard error: bars, two errors, and the coin's 0.5."""
+    values, errors = np.array(list(areas.values())).T
+    look = {"color": OKABE_ITO["sky blue"], "edgecolor": "black", "capsize": 3}
+    bars = axis.bar(list(areas), values, yerr=2 * errors, **look)
+    axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
+    axis.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
+    axis.set(ylabel="area under ROC", ylim=(0, 1.15))
+
+
+def head_points(axis: Axes, offsets: Sequence) -> None:
+    """Sampling offsets of every attention head, (heads, points, 2) in cells, a colour and marker for each head."""
+    for number, (where, colour, marker) in enumerate(zip(offsets, list(OKABE_ITO.values())[1:], "os^Dvp*h"), start=1):
+        axis.plot(*np.asarray(where).T, marker, color=colour, label=f"head {number}")
+    axis.set(aspect="equal")
+    axis.invert_yaxis()
+    axis.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))
