@@ -67,7 +67,7 @@ notebook-outputs: $(SETUP)  ## run the notebooks with their defaults and store t
 		--ExecutePreprocessor.store_widget_state=False $(NOTEBOOKS)
 
 # Longer than the tables' runs, on four times as many pictures, so that there is something to look at.
-model: $(SETUP)  ## train the model in data/models/tiny again (about 40 minutes on two cores)
+model: $(SETUP)  ## train the model in data/models/tiny again (35 to 50 minutes on two cores)
 	$(BIN)/grisq data synthetic tiny
 	$(BIN)/grisq train --preset tiny --set data=tiny-long --set train.steps=9600 --set train.eval_every=960 \
 		--set train.eval_samples=1500 --set train.checkpoint_every=480 --run runs/tiny-long --keep-memory
