@@ -1,5 +1,6 @@
 """The rules that every notebook keeps, so that a reader finds the same shape each time."""
 
+import re
 import statistics
 
 import nbformat
@@ -27,8 +28,23 @@ def tags(cell):
     return cell.metadata.get("tags", [])
 
 
-def test_there_are_notebooks():
-    assert PATHS
+COURSE = {
+    "01_dataset_statistics",
+    "02_metrics",
+    "03_augmentation",
+    "04_encoders",
+    "05_pixel_decoder",
+    "06_target_query",
+    "07_losses_and_inference",
+    "08_training",
+    "12_try_it",
+}
+
+
+def test_the_course_is_whole_and_in_the_readme():
+    assert {path.stem for path in PATHS} >= COURSE
+    readme = (ROOT / "README.md").read_text()
+    assert all(f"(notebooks/{path.name})" in readme for path in PATHS)
 
 
 def test_header_says_what_it_is_and_what_one_learns(book):
@@ -36,7 +52,20 @@ def test_header_says_what_it_is_and_what_one_learns(book):
     assert header.startswith("# ")
     for part in ("**Paper**", "**You can say at the end**", "**Runs in**", "**Before this**"):
         assert part in header
-    assert "@" not in header  # a time that nobody measured
+    assert re.search(r"\*\*Runs in\*\*: [^*]*\d+ (s|seconds|minutes)\b", header)  # a time that was measured
+    for number in re.findall(r"`(\d\d)`", header.split("**Before this**")[1]):
+        assert any(path.name.startswith(number) for path in PATHS)
+
+
+def test_a_picture_comes_early(book):
+    early = [output for cell in book.cells[:8] for output in cell.get("outputs", [])]
+    assert any("image/png" in output.get("data", {}) for output in early)
+
+
+def test_code_is_shown_from_the_package_and_checked(book):
+    source = "\n".join(cell.source for cell in code(book))
+    assert "show_source(" in source
+    assert "assert" in source
 
 
 def test_cells_are_short_and_introduced(book):
