@@ -22,13 +22,15 @@ def check(exercise: str, answer: Callable) -> None:
             found = answer(*given)
         except Exception as error:  # whatever the reader's code raises is an answer too
             print(f"Not yet: {type(error).__name__}: {error}, for the input {_short(given)}")
+            print(_again(exercise, number))
             return
         if found is None:
             print("Not yet: the function returns nothing.")
             return
         if not _same(found, expected):
-            print(f"Not yet: for the input {_short(given)} the answer should be {expected} and is {found}.")
-            print(f"To try it yourself: exercises.inputs({exercise!r})[{number}]")
+            wanted = f"the answer should be {_plain(expected)} and is {_plain(found)}"
+            print(f"Not yet: for the input {_short(given)} {wanted}.")
+            print(_again(exercise, number))
             return
     print("Right.")
 
@@ -180,6 +182,17 @@ def _same(found, expected) -> bool:
         return found.shape == np.shape(expected) and bool(np.allclose(found, expected))
     except (TypeError, AttributeError, ValueError):
         return False
+
+
+def _plain(value) -> str:
+    """Numbers without numpy's type names around them."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {_plain(each)}" for key, each in value.items()) + "}"
+    return str(value)
+
+
+def _again(exercise: str, number: int) -> str:
+    return f"To try it yourself: exercises.inputs({exercise!r})[{number}]"
 
 
 def _short(given: tuple) -> str:

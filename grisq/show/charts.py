@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from grisq.show.style import KIND_COLOURS, OKABE_ITO
+from grisq.show.style import HEAD_LOOKS, KIND_COLOURS, OKABE_ITO
 
 _HATCHES = ("", "//", "..", "xx")
 
@@ -51,8 +51,9 @@ def roc_bars(axis: Axes, areas: Mapping[str, tuple[float, float]]) -> None:
 
 def head_points(axis: Axes, offsets: Sequence) -> None:
     """Sampling offsets of every attention head, (heads, points, 2) in cells, a colour and marker for each head."""
-    for number, (where, colour, marker) in enumerate(zip(offsets, list(OKABE_ITO.values())[1:], "os^Dvp*h"), start=1):
-        axis.plot(*np.asarray(where).T, marker, color=colour, label=f"head {number}")
+    for number, where in enumerate(offsets):
+        colour, marker = HEAD_LOOKS[number % len(HEAD_LOOKS)]
+        axis.plot(*np.asarray(where).T, marker, color=colour, label=f"head {number + 1}")
     axis.set(aspect="equal")
     axis.invert_yaxis()
     axis.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))

@@ -10,10 +10,7 @@ from torch import Tensor
 
 from grisq.data.sample import Sample
 from grisq.model.trace import Trace
-from grisq.show.style import OKABE_ITO
-
-_HEADS = tuple(OKABE_ITO[name] for name in ("orange", "sky blue", "bluish green", "reddish purple"))
-_MARKERS = ("o", "s", "^", "D")
+from grisq.show.style import HEAD_LOOKS, OKABE_ITO
 
 
 def picture_axis(axis: Axes, sample: Sample, *, title: str = "", grey: bool = False) -> None:
@@ -73,7 +70,7 @@ def sampling_figure(sample: Sample, traced: Trace, block: int, place: tuple[int,
     """Where one position of the finest level looks in a MSDS block: one picture per level it looks at.
 
     place: (row, column) of the position on its grid, marked by a cross; a colour and marker for each head, the size
-    of a dot is its weight. Dots beside the picture read nothing. `traced` is of this sample alone.
+    of a dot is its weight. Dots outside the picture read nothing. `traced` is of this sample alone.
     """
     locations, weights = (np.asarray(each[0]) for each in traced.looking[block])  # (S, heads, levels, points, ...)
     position = place[0] * traced.levels[1].size[1] + place[1]
@@ -89,14 +86,14 @@ def sampling_figure(sample: Sample, traced: Trace, block: int, place: tuple[int,
 def _spots_axis(axis: Axes, sample: Sample, spots: np.ndarray, shares: np.ndarray, stride: int) -> None:
     """One level: spots (heads, points, 2) in canvas pixels, their shares of all attention (heads, points)."""
     height, width = _fitted(sample)
-    beside = ((spots < 0) | (spots > (width, height))).any(-1)
-    title = f"stride {stride}: {100 * shares.sum():.0f} % of the weight, {100 * shares[beside].sum():.0f} % beside"
+    outside = ((spots < 0) | (spots > (width, height))).any(-1)
+    title = f"stride {stride}: {100 * shares.sum():.0f} % of the weight, {100 * shares[outside].sum():.0f} % outside"
     picture_axis(axis, sample, title=title)
     lines = {"color": "white", "linewidth": 0.4, "alpha": 0.6}
     axis.vlines(np.arange(0, width, stride), 0, height, **lines)
     axis.hlines(np.arange(0, height, stride), 0, width, **lines)
     for head, (where, share) in enumerate(zip(spots, shares)):
-        colour, marker = _HEADS[head % len(_HEADS)], _MARKERS[head % len(_MARKERS)]
+        colour, marker = HEAD_LOOKS[head % len(HEAD_LOOKS)]
         sizes = 15 + 1500 * share
         axis.scatter(*where.T, s=sizes, color=colour, marker=marker, edgecolor="black", linewidth=0.5, alpha=0.85)
     margin = len(sample.image) / 2

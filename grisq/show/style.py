@@ -19,6 +19,11 @@ KIND_COLOURS = {
     "single-target": OKABE_ITO["blue"],
     "multi-target": OKABE_ITO["bluish green"],
 }
+# An attention head's colour and marker, in their order.
+HEAD_LOOKS = tuple(
+    (OKABE_ITO[name], marker)
+    for name, marker in zip(("orange", "sky blue", "bluish green", "reddish purple", "blue", "yellow"), "os^Dvp")
+)
 KIND_MARKERS = {"no-target": "X", "single-target": "o", "multi-target": "s"}
 KIND_HATCHES = {"no-target": "xx", "single-target": "", "multi-target": "//"}
 
