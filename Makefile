@@ -45,6 +45,7 @@ notebooks: $(SETUP)  ## nbval: every notebook runs, and its outputs are those co
 	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 $(NOTEBOOKS)
 
 test-browser: $(SETUP) $(BROWSER) chromium  ## notebooks in JupyterLab in a real browser; installs Debian's Chromium if missing
+	$(BIN)/grisq data synthetic tiny
 	$(BIN)/python -m pytest tests/browser --durations=10
 
 $(BROWSER): $(SETUP)
@@ -59,7 +60,11 @@ chromium:
 		echo "Chromium is missing and there is no $$need to install it: install Debian's $(CHROMIUM) yourself." >&2; \
 		exit 1; \
 	done; \
-	$$sudo apt-get update -q && \
+	$$sudo apt-get update -q; \
+	if ! apt-cache show chromium-driver > /dev/null 2>&1; then \
+		echo "Chromium is missing and this system has no package chromium-driver: put chromium and chromedriver on the PATH." >&2; \
+		exit 1; \
+	fi; \
 	$$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $(CHROMIUM)
 
 notebook-outputs: $(SETUP)  ## run the notebooks with their defaults and store the outputs that nbval compares with
@@ -84,4 +89,4 @@ constraints: $(SETUP) $(BROWSER)  ## write down the versions that are installed 
 	mv constraints.new constraints.txt
 
 clean:  ## remove what the other targets made (not the trained runs)
-	rm -rf $(VENV) data/synthetic notebooks/executed .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) data/synthetic notebooks/executed tests/browser/failures .pytest_cache .ruff_cache .hypothesis

@@ -25,26 +25,29 @@ class Checkpoint:
     about: dict
 
 
-def save(
+def save(folder: Path, model: GRISQ, tokenizer: ExpressionTokenizer, about: dict, state: dict | None = None) -> None:
+    """Write a checkpoint, replacing an older one only when it is complete. `state`: what resuming needs."""
+    with replaced_folder(folder) as partial:
+        write(partial, model, tokenizer, about)
+        if state is not None:
+            torch.save(state, partial / STATE)
+
+
+def write(
     folder: Path,
     model: GRISQ,
     tokenizer: ExpressionTokenizer,
     about: dict,
-    state: dict | None = None,
     *,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write a checkpoint, replacing an older one only when it is complete.
+    """Write weights, tokenizer and configuration into a folder that is there.
 
-    Args: state: what resuming needs; dtype: of the stored floating-point weights, which are computed with in float32
-    again after `load`.
+    dtype: of the stored floating-point weights; `load` makes float32 of them again.
     """
-    with replaced_folder(folder) as partial:
-        save_file(_own_tensors(model, dtype), partial / WEIGHTS)
-        tokenizer.save(partial)
-        if state is not None:
-            torch.save(state, partial / STATE)
-        write_json(partial / CONFIG, {"model": to_dict(model.config), "about": about})
+    save_file(_own_tensors(model, dtype), folder / WEIGHTS)
+    tokenizer.save(folder)
+    write_json(folder / CONFIG, {"model": to_dict(model.config), "about": about})
 
 
 def find(folder: str | Path) -> Path:

@@ -38,7 +38,8 @@ def synthetic(
     workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
 ) -> None:
     """Make a synthetic set: pictures, masks and expressions whose meaning is computed."""
-    from grisq.data.synthetic import find_spec, generate
+    from grisq.data.specs import find_spec
+    from grisq.data.synthetic import generate
     from grisq.paths import DATA
 
     print(f"The set is in {generate(find_spec(name), out or DATA / 'synthetic' / name, workers=workers)}")

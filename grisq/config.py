@@ -239,7 +239,9 @@ def _read(text: str, hint, name: str):
             raise InputError(f"Setting {name} cannot be {text!r}: choose one of {', '.join(choices)}.")
         return choices[text]
     fixed = origin is tuple and arguments[-1] is not Ellipsis
-    takes = f"{len(arguments)} numbers with a comma between" if fixed else getattr(hint, "__name__", hint)
+    takes = getattr(hint, "__name__", hint)
+    if origin is tuple:
+        takes = f"{len(arguments) if fixed else 'a few'} numbers with a comma between"
     try:
         if hint is bool:
             return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]

@@ -5,6 +5,7 @@ from pathlib import Path
 from grisq.config import Preset
 from grisq.data import grefcoco, synthetic
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.specs import find_spec
 from grisq.errors import InputError
 from grisq.paths import DATA
 
@@ -22,5 +23,5 @@ def open_dataset(preset: Preset, folder: Path | None = None, *, progress: bool =
             f"The preset {preset.name!r} trains on gRefCOCO: give its folder with --data (it holds grefcoco/ and "
             "images/)."
         )
-    root = synthetic.generate(synthetic.find_spec(preset.data), DATA / "synthetic" / preset.data, progress=progress)
+    root = synthetic.generate(find_spec(preset.data), DATA / "synthetic" / preset.data, progress=progress)
     return grefcoco.load(root)

@@ -10,7 +10,7 @@ from grisq.data import statistics
 from grisq.data.grefcoco import GRefCOCO
 from grisq.datasets import open_dataset
 from grisq.errors import InputError
-from grisq.files import write_json
+from grisq.files import replaced_folder, write_json
 from grisq.model.network import count_parameters
 from grisq.protocols import protocol
 from grisq.report import evaluate_checkpoint, table
@@ -25,7 +25,7 @@ _TEXT = """# {name}
 | | |
 |---|---|
 | made from | the run `{run}`, step {step:,} of {steps:,}, seed {seed} |
-| model | {parameters:,} parameters, pictures of {side} pixels; stored in half precision, computed in full |
+| model | {parameters:,} parameters, pictures of {side} pixels; stored in half precision, computed in float32 |
 | trained on | annotations SHA-256 `{trained_on}`: {expressions:,} expressions about {pictures:,} pictures |
 | by | commit `{commit}`, torch {torch}, {device} |
 | settings | `config.json` beside this file |
@@ -56,22 +56,53 @@ def pack(
     """Write a run's best checkpoint in half precision into the folder `out`, measured, with its card.
 
     Args: trained_on: the data set's folder that the run was trained on, by default its preset's synthetic set; data:
-    the folder to measure on, by default the same; note: a paragraph for the card. Returns: out.
-    Errors: InputError for a missing run or data set, or if `trained_on` is not what the run was trained on.
+    the folder to measure on, by default the same; note: a paragraph for the card. Returns: out, which appears only
+    when all of it is there.
+    Errors: InputError for a missing run or data set, if `trained_on` is not what the run was trained on, or if `out`
+    holds anything but an older packed model.
     """
+    run, out = Path(run).resolve(), Path(out).resolve()
+    _refuse_to_replace(out, run)
     loaded = checkpoint.load(run)
     preset = from_dict(Preset, loaded.about["preset"])
-    training_data = open_dataset(preset, trained_on, progress=progress)
-    if training_data.content_hash != loaded.about["data"]:
-        raise InputError(
-            f"{run} was trained on annotations {loaded.about['data'][:12]}, and {training_data.root} holds "
-            f"{training_data.content_hash[:12]}: name the right folder as trained-on."
+    training_data = _training_data(loaded, preset, trained_on, progress)
+    about = loaded.about | {"init": loaded.about.get("init") and Path(loaded.about["init"]).name}
+    with replaced_folder(out) as partial:
+        checkpoint.write(partial, loaded.model, loaded.tokenizer, about, dtype=torch.float16)
+        report = evaluate_checkpoint(
+            partial, data or training_data.root, protocols=[PROTOCOL], precision="fp32", progress=progress
         )
-    checkpoint.save(out, loaded.model, loaded.tokenizer, loaded.about, dtype=torch.float16)
-    report = evaluate_checkpoint(out, data or training_data.root, protocols=[PROTOCOL], progress=progress)
-    write_json(out / MEASURED, report)
-    (out / CARD).write_text(_card(out.name, Path(run).name, note, loaded, preset, training_data, report))
+        write_json(partial / MEASURED, report)
+        card = _card(out.name, _name_of(run), note, loaded, preset, training_data, report)
+        (partial / CARD).write_text(card, encoding="utf-8")
     return out
+
+
+def _refuse_to_replace(out: Path, run: Path) -> None:
+    """InputError unless `out` is free, or holds an older packed model and nothing of the run."""
+    if out == run or out in run.parents or run in out.parents:
+        raise InputError(f"{out} and the run {run} lie in one another: choose another folder for the packed model.")
+    packed = (out / CARD).is_file() and (out / checkpoint.WEIGHTS).is_file()
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not packed):
+        raise InputError(f"{out} already holds something else: name a new folder or remove this one.")
+
+
+def _training_data(loaded: checkpoint.Checkpoint, preset: Preset, folder: Path | None, progress: bool) -> GRefCOCO:
+    """The set that the run was trained on. Errors: InputError if it is not named or is another one."""
+    if folder is None and preset.data is None:
+        raise InputError(f"The preset {preset.name!r} has no set of its own: name the run's with --trained-on.")
+    data = open_dataset(preset, folder, progress=progress)
+    if data.content_hash != loaded.about["data"]:
+        raise InputError(
+            f"This run was trained on annotations {loaded.about['data'][:12]}, and {data.root} holds "
+            f"{data.content_hash[:12]}: name the right folder with --trained-on."
+        )
+    return data
+
+
+def _name_of(run: Path) -> str:
+    """The run's name, also where one of its checkpoints was given."""
+    return run.parent.name if run.name in ("best", "last") else run.name
 
 
 def _card(
@@ -103,7 +134,9 @@ def _card(
         device=trained["device"],
         rules=protocol(PROTOCOL).describe(),
         measured_on=report["data"][:12],
-        seen="whose val split chose the checkpoint" if same else "none of which it was trained or chosen on",
+        seen="whose val split chose the checkpoint"
+        if same
+        else "another set than the one it was trained and chosen on",
         measured=MEASURED,
         table=_markdown(table(report).reset_index()),
     )

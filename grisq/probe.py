@@ -17,9 +17,11 @@ from torch import Tensor
 from grisq.augment.recipes import NoTarget
 from grisq.augment.render import RecipeDataset
 from grisq.data.sample import Batch, SampleReader, collate
+from grisq.errors import InputError
 from grisq.evaluate import batches
 from grisq.model.network import GRISQ
-from grisq.model.trace import Trace, mean_over, presence_again, trace
+from grisq.model.trace import Trace, presence_again, trace
+from grisq.model.valid import mean_over
 
 _BATCH = 32
 
@@ -40,7 +42,9 @@ def collect(model: GRISQ, reader: SampleReader, rows: Sequence[int]) -> Features
     """
     found: dict[str, list[np.ndarray]] = {}
     counts: list[int] = []
+    device = next(model.parameters()).device
     for each in batches(reader, rows, batch=_BATCH):
+        each = each.to(device)
         traced = trace(model, *each.inputs())
         for name, vector in _vectors(traced, each).items():
             found.setdefault(name, []).append(vector.float().cpu().numpy())
@@ -69,7 +73,14 @@ class Probed:
 
 
 def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> Probed:
-    """Fit on train (N, C) with labels (N,) bool, measure on test. Classes weigh the same, whatever their shares."""
+    """Fit on train (N, C) with labels (N,), measure on test (M, C) with test_labels (M,); labels are bool.
+
+    Classes weigh the same, whatever their shares. Errors: InputError if one of the two sides has a single class.
+    """
+    labels, test_labels = np.asarray(labels, bool), np.asarray(test_labels, bool)
+    for side, found in (("fitted", labels), ("measured", test_labels)):
+        if found.all() or not found.any():
+            raise InputError(f"The samples that the probe is {side} on are all of one class: choose other rows.")
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, class_weight="balanced"))
     classifier.fit(train, labels)
     score = classifier.decision_function(test)
@@ -88,19 +99,27 @@ def answers(
     """The probability of presence for the words of some rows asked of the pictures of others. -> (N,).
 
     `ask` may take the model apart: from a trace of a batch to probabilities (B,).
+    Errors: InputError without rows, or for a model without target query.
     """
     painter = RecipeDataset(reader, reader.max_tokens)
-    probabilities = []
+    probabilities, device = [], next(model.parameters()).device
     pairs = list(zip(texts, pictures, strict=True))
+    if not pairs:
+        raise InputError("There are no expressions to ask: choose other rows.")
     for start in range(0, len(pairs), _BATCH):
         samples = [painter.render(NoTarget(int(image), int(text))) for text, image in pairs[start : start + _BATCH]]
         batch = collate(samples, reader.tokenizer.pad_id)
-        probabilities.append(ask(model, trace(model, *batch.inputs())).numpy())
+        probabilities.append(ask(model, trace(model, *batch.to(device).inputs())).float().cpu().numpy())
     return np.concatenate(probabilities)
 
 
 def separation(high: np.ndarray, low: np.ndarray) -> float:
-    """Area under the ROC curve: how often a value of `high` exceeds one of `low`; 0.5 if they are alike."""
+    """Area under the ROC curve: how often a value of `high` (N,) exceeds one of `low` (M,); 0.5 if they are alike.
+
+    Errors: InputError if one of them is empty.
+    """
+    if not len(high) or not len(low):
+        raise InputError("One of the two groups to be told apart is empty: choose other rows.")
     return float(roc_auc_score(np.repeat([1, 0], [len(high), len(low)]), np.concatenate([high, low])))
 
 

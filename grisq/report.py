@@ -26,6 +26,7 @@ def evaluate_checkpoint(
     batch: int = 32,
     workers: int = 0,
     device: str = "auto",
+    precision: str = "auto",
     progress: bool = True,
 ) -> dict:
     """Evaluate on every split but train, or on `splits`, under each protocol.
@@ -49,6 +50,7 @@ def evaluate_checkpoint(
             dataset.rows(split),
             protocols=protocols,
             device=place,
+            precision=precision,
             batch=batch,
             workers=workers,
             progress=progress,

@@ -18,7 +18,7 @@ import psutil
 from papermill.exceptions import PapermillExecutionError
 from tqdm import tqdm
 
-from grisq import paths
+from grisq import checkpoint, paths
 from grisq.config import preset as find_preset
 from grisq.datasets import open_dataset
 from grisq.errors import InputError
@@ -116,9 +116,8 @@ def _parameters(path: Path, preset: str, wanted: dict, offered: dict) -> dict:
 
     `offered` ones are left out where the notebook does not have them, `wanted` ones are refused.
     """
-    defaults = {
-        name: ast.literal_eval(found["default"]) for name, found in papermill.inspect_notebook(str(path)).items()
-    }
+    found = papermill.inspect_notebook(str(path))
+    defaults = {name: _literal(each["default"], name, path) for name, each in found.items()}
     values = {"preset": preset} | FULL.get(path.stem, {}) | wanted
     unknown = sorted(set(values) - set(defaults))
     if unknown:
@@ -128,11 +127,20 @@ def _parameters(path: Path, preset: str, wanted: dict, offered: dict) -> dict:
     return defaults | {name: value for name, value in offered.items() if name in defaults} | values
 
 
+def _literal(text: str, name: str, path: Path) -> object:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        raise InputError(
+            f"The parameter {name!r} of {path.name} must be one literal on one line, not {text}."
+        ) from None
+
+
 def _log(out: Path, outcome: Outcome) -> None:
     """One more line in the log that stays beside the executed copies."""
     out.mkdir(parents=True, exist_ok=True)
-    with (out / LOG).open("a") as lines:
-        lines.write(f"{datetime.now().isoformat(' ', 'seconds')}  {outcome.line()}\n")
+    with (out / LOG).open("a", encoding="utf-8") as lines:
+        lines.write(f"{datetime.now().isoformat(' ', 'seconds')}  {' '.join(outcome.line().split())}\n")
 
 
 def _run(path: Path, parameters: dict, target: Path, fresh: bool) -> Outcome:
@@ -192,20 +200,30 @@ def _finish(partial: Path, target: Path, key: str, parameters: dict) -> None:
 
 
 def _data_hash(parameters: dict) -> str | None:
-    """SHA-256 of the annotations that a notebook looked at; None for one without data."""
+    """SHA-256 of the annotations that a notebook looked at; None for one without data, or whose data is gone."""
     if "data_root" not in parameters:
         return None
     folder = parameters["data_root"] and Path(parameters["data_root"])
-    return open_dataset(find_preset(parameters["preset"]), folder, progress=False).content_hash
+    try:
+        return open_dataset(find_preset(parameters["preset"]), folder, progress=False).content_hash
+    except InputError:
+        return None
 
 
 def _key(path: Path, parameters: dict) -> str:
-    """Changes when the notebook, its parameters, the package or the model that comes with it change."""
+    """Changes when the notebook, its parameters, the package, the given data or the model that is looked at change."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     for cell in nbformat.read(path, as_version=4).cells:
         digest.update(cell.source.encode())
-    for file in [*sorted(Path(__file__).parent.rglob("*.py")), *sorted(paths.SHIPPED.glob("*.safetensors"))]:
+    files = sorted(Path(__file__).parent.rglob("*.py"))
+    if "model" in parameters:
+        files += sorted(
+            file for file in checkpoint.find(parameters["model"] or paths.SHIPPED).iterdir() if file.is_file()
+        )
+    for file in files:
         digest.update(file.read_bytes())
+    if parameters.get("data_root"):  # synthetic sets follow from the package's own code
+        digest.update(str(_data_hash(parameters)).encode())
     return digest.hexdigest()
 
 

@@ -16,7 +16,7 @@ def _seeded():
     torch.manual_seed(0)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def model_config() -> ModelConfig:
     """Every part of the model, as small as it can be and still have several windows, levels and heads."""
     return ModelConfig(
@@ -34,7 +34,8 @@ def model_config() -> ModelConfig:
 @pytest.fixture(scope="session")
 def mini_root(tmp_path_factory):
     """A synthetic data set of a few pictures, made once per test run."""
-    from grisq.data.synthetic import SPECS, generate
+    from grisq.data.specs import SPECS
+    from grisq.data.synthetic import generate
 
     return generate(SPECS["mini"], tmp_path_factory.mktemp("data") / "mini", workers=1, progress=False)
 
@@ -45,3 +46,13 @@ def mini(mini_root):
     from grisq.data import grefcoco
 
     return grefcoco.load(mini_root)
+
+
+@pytest.fixture(scope="session")
+def reader(mini, model_config):
+    """Its pictures, masks and tokens at the small model's size."""
+    from grisq.data.sample import SampleReader
+    from grisq.data.tokenizer import ExpressionTokenizer
+
+    tokenizer = ExpressionTokenizer.train(mini.expressions["text"].to_pylist(), model_config.text.vocabulary)
+    return SampleReader(mini, tokenizer, model_config.image_size, model_config.text.max_tokens)

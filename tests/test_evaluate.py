@@ -4,17 +4,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grisq.data.sample import SampleReader
-from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.evaluate import evaluate, evenly
 from grisq.model.network import GRISQ
 from grisq.protocols import PROTOCOLS
 
 
-def test_evaluation_takes_rules_of_ones_own(mini, model_config):
+def test_evaluation_takes_rules_of_ones_own(mini, reader, model_config):
     """The same model under a named protocol and under a variant of it that is nowhere registered."""
-    tokenizer = ExpressionTokenizer.train(mini.expressions["text"].to_pylist(), 200)
-    reader = SampleReader(mini, tokenizer, model_config.image_size, 20)
     ours = replace(PROTOCOLS["rela"], name="never", presence="pixels50", min_pixels=480 * 480 + 1)
     found = evaluate(GRISQ(model_config), reader, mini.rows("val"), protocols=["rela", ours], progress=False)
     assert found.metrics["never"]["N-acc"] == 100

@@ -3,15 +3,10 @@ import pytest
 import torch
 
 from grisq import probe
-from grisq.data.sample import SampleReader, collate
-from grisq.data.tokenizer import ExpressionTokenizer
+from grisq.data.sample import collate
+from grisq.errors import InputError
 from grisq.model.network import GRISQ
-
-
-@pytest.fixture
-def reader(mini, model_config):
-    tokenizer = ExpressionTokenizer.train(mini.expressions["text"].to_pylist(), model_config.text.vocabulary)
-    return SampleReader(mini, tokenizer, model_config.image_size, model_config.text.max_tokens)
+from grisq.model.trace import trace
 
 
 @pytest.fixture
@@ -42,6 +37,13 @@ def test_vectors_are_means_over_what_is_there(model, reader, mini):
         batch = collate([reader.read(int(row))])  # alone: no padding of words
         words = model.text_encoder(batch.tokens, batch.token_mask)[0].mean(0)
         np.testing.assert_allclose(features.vectors["words"][position], words.detach().numpy(), atol=1e-4)
+        traced = trace(model, *batch.inputs())
+        height, width = (
+            -(-side // 8)
+            for side in (batch.samples[0].letterbox.fitted_height, batch.samples[0].letterbox.fitted_width)
+        )
+        cells = traced.decoded.subsequence(2)[-1][0].view(8, 8, -1)[:height, :width]
+        np.testing.assert_allclose(features.vectors["mask features"][position], cells.mean((0, 1)), atol=1e-4)
 
 
 def test_answers_to_the_own_picture_are_the_models(model, reader, mini):
@@ -59,3 +61,13 @@ def test_separation_counts_pairs():
     high, low = np.array([0.9, 0.4, 0.7]), np.array([0.1, 0.4])
     pairs = [1.0 if h > l else 0.5 if h == l else 0.0 for h in high for l in low]  # noqa: E741
     assert probe.separation(high, low) == pytest.approx(np.mean(pairs))
+
+
+def test_one_class_or_nobody_is_one_sentence(model, reader):
+    vectors, mixed = np.zeros((4, 2)), np.array([0, 1, 0, 1])
+    with pytest.raises(InputError, match="measured on are all of one class"):
+        probe.probe(vectors, mixed, vectors, np.ones(4))
+    with pytest.raises(InputError, match="is empty"):
+        probe.separation(np.ones(3), np.array([]))
+    with pytest.raises(InputError, match="no expressions"):
+        probe.answers(model, reader, [], [])

@@ -1,7 +1,7 @@
 import nbformat
 import pytest
 
-from grisq import runner
+from grisq import checkpoint, runner
 from grisq.errors import InputError
 
 
@@ -84,8 +84,33 @@ def test_data_and_model_reach_the_notebooks_that_have_them(tmp_path, mini_root, 
     book.cells[0].source = 'preset = "tiny"\ndata_root = None\nmodel = None\nseed = 3'
     nbformat.write(book, tmp_path / "01_looks.ipynb")
     notebook(tmp_path, "02_has_none", "print(preset)")
+    (tmp_path / checkpoint.WEIGHTS).write_bytes(b"")
     assert runner.reproduce("tiny", folder=tmp_path, data=mini_root, model=tmp_path)
     seen = read(tmp_path, "01_looks")
     assert seen.cells[-1].outputs[0].text == f"{mini_root} {tmp_path}\n"
     assert seen.metadata["grisq"]["parameters"]["seed"] == 3
     assert seen.metadata["grisq"]["provenance"]["data"] == mini.content_hash
+
+
+def test_another_model_under_the_same_path_is_looked_at_again(tmp_path, capsys):
+    notebook(tmp_path, "01_looks", "print(model)")
+    book = nbformat.read(tmp_path / "01_looks.ipynb", as_version=4)
+    book.cells[0].source = 'preset = "tiny"\nmodel = None'
+    nbformat.write(book, tmp_path / "01_looks.ipynb")
+    model = tmp_path / "model"
+    model.mkdir()
+    for weights in (b"first", b"second"):
+        (model / checkpoint.WEIGHTS).write_bytes(weights)
+        assert runner.reproduce("tiny", folder=tmp_path, model=model)
+        assert "unchanged" not in capsys.readouterr().out
+    assert runner.reproduce("tiny", folder=tmp_path, model=model)
+    assert "unchanged" in capsys.readouterr().out
+
+
+def test_a_default_that_is_no_literal_is_named(tmp_path):
+    notebook(tmp_path, "01_computes")
+    book = nbformat.read(tmp_path / "01_computes.ipynb", as_version=4)
+    book.cells[0].source = 'preset = "tiny"\nsteps = 8 * 60'
+    nbformat.write(book, tmp_path / "01_computes.ipynb")
+    with pytest.raises(InputError, match=r"'steps' of 01_computes\.ipynb must be one literal"):
+        runner.reproduce("tiny", folder=tmp_path)

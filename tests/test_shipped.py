@@ -6,7 +6,8 @@ import pytest
 from grisq import checkpoint
 from grisq.config import Preset, from_dict, preset
 from grisq.data.sample import SampleReader
-from grisq.data.synthetic import SPECS, find_spec, generate
+from grisq.data.specs import SPECS, find_spec
+from grisq.data.synthetic import generate
 from grisq.evaluate import evaluate
 from grisq.files import read_json
 from grisq.paths import SHIPPED
@@ -43,7 +44,7 @@ def fresh(tmp_path_factory):
     from dataclasses import replace
 
     from grisq.data import grefcoco
-    from grisq.data.synthetic import paper_splits
+    from grisq.data.specs import paper_splits
 
     splits = paper_splits((1, 4), (60, 240), (1, 4))
     spec = replace(SPECS["tiny"], name="fresh", splits=splits, seed=77)

@@ -5,7 +5,9 @@ expression can be asked of every other picture.
 """
 
 import json
+import math
 from collections import Counter
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -31,7 +33,7 @@ def outcome(tree: Node, scene: Scene) -> str:
 def conditions(tree: Node) -> int:
     """How specific an expression is: its nouns, colours, places, ranks, sizes and relations, counted.
 
-    "the dog" has one, "red dog on the left" three, "dog left of the red car" four.
+    "the dog" has one, "red dog on the left" three, "red dog left of the red car" five.
     """
     return len(leaves(tree))
 
@@ -49,7 +51,8 @@ def swapped(data: GRefCOCO, split: str) -> pd.DataFrame:
 
     One line per expression: text, form, conditions, spatial, and the shares of those pictures where it fits, is
     unclear, or means nothing. With words drawn as in Sec. 3.3, from a batch large enough, the mean of `fits` is the
-    share of synthetic no-target samples that have a target after all.
+    share of synthetic no-target samples that have a target after all; nan where there is no other picture. Asks every
+    distinct expression of every picture: seconds for 500 of each, too long for a large training split.
     Errors: InputError if the set's expressions have no computed meaning.
     """
     rows = [int(row) for row in data.rows(split) if data.target_counts[row] == 1]
@@ -59,13 +62,20 @@ def swapped(data: GRefCOCO, split: str) -> pd.DataFrame:
     scenes, own = read_scenes(data.root), data.image_ids[rows].tolist()
     slots = Counter(own)  # how many single-target expressions each picture has
     trees = {text: parse_tree(json.loads(text)) for text in set(stored)}
-    outcomes = {text: {picture: outcome(tree, scenes[picture]) for picture in slots} for text, tree in trees.items()}
+    everywhere = {text: _outcomes(tree, scenes, slots) for text, tree in trees.items()}
     lines = []
     for text, form, tree, picture in zip(texts, forms, stored, own):
-        found = Counter()
-        for other, count in slots.items():
-            found[outcomes[tree][other]] += count * (other != picture)
-        shares = {name: found[name] / max(1, found.total()) for name in OUTCOMES}
+        elsewhere = everywhere[tree] - Counter({outcome(trees[tree], scenes[picture]): slots[picture]})
+        total = elsewhere.total() or math.nan
+        shares = {name: elsewhere[name] / total for name in OUTCOMES}
         known = {"conditions": conditions(trees[tree]), "spatial": is_spatial(trees[tree])}
         lines.append({"text": text, "form": form} | known | shares)
     return pd.DataFrame(lines)
+
+
+def _outcomes(tree: Node, scenes: Mapping[int, Scene], slots: Mapping[int, int]) -> Counter[str]:
+    """How many slots fit, are unclear, or mean nothing to the expression."""
+    found: Counter[str] = Counter()
+    for picture, count in slots.items():
+        found[outcome(tree, scenes[picture])] += count
+    return found

@@ -228,16 +228,16 @@ def _far(vocabulary: Vocabulary, rng: np.random.Generator) -> Expression:
 
 def change_one_word(tree: Node, vocabulary: Vocabulary, rng: np.random.Generator) -> Node | None:
     """The same tree with one noun, colour, number, rank, side or relation changed wherever it occurs."""
-    field, word = pick(rng, tuple(leaves(tree)))
+    field, word = pick(rng, tuple(dict.fromkeys(leaves(tree))))
     others = tuple(other for other in _alternatives(field, word, vocabulary) if other != word)
     return _substitute(tree, field, word, pick(rng, others)) if others else None
 
 
 def leaves(node: Node) -> list[tuple[str, str | int]]:
-    """The words that a tree is made of as (name of the field, word), each once, in the order of the tree."""
+    """The words that a tree is made of as (name of the field, word), in the order of the tree."""
     found = [(f.name, getattr(node, f.name)) for f in fields(node)]
     own = [(name, value) for name, value in found if isinstance(value, str | int)]
-    return list(dict.fromkeys(own + [leaf for child in _children(node) for leaf in leaves(child)]))
+    return own + [leaf for child in _children(node) for leaf in leaves(child)]
 
 
 def _substitute(node: Node, field: str, word: str | int, other: str | int) -> Node:

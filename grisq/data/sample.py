@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -89,20 +90,21 @@ def normalise(images: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
     return scaled * valid[:, None], valid
 
 
-def open_picture(path: Path, near: int | None = None) -> Image.Image:
+def open_picture(path: Path | BinaryIO, near: int | None = None, *, name: str | None = None) -> Image.Image:
     """An RGB picture. `near`: a JPEG much larger than this side may be decoded at a reduced size, much faster.
 
-    Errors: InputError if there is no such file or it is not a picture.
+    `name`: what errors call an open file. Errors: InputError if there is no such file or it is not a picture.
     """
+    name = str(path) if name is None else name
     try:
         picture = Image.open(path)
         if near is not None:
             picture.draft("RGB", (near, near))
         return picture.convert("RGB")
     except FileNotFoundError:
-        raise InputError(f"The picture {path} does not exist: check the path or the data set's image folder.") from None
+        raise InputError(f"The picture {name} does not exist: check the path or the data set's image folder.") from None
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path} cannot be read as a picture ({error}): give a complete JPEG or PNG.") from None
+        raise InputError(f"{name} cannot be read as a picture ({error}): give a complete JPEG or PNG.") from None
 
 
 def place(canvas: np.ndarray, valid: np.ndarray, picture: Image.Image, box: Letterbox, x: int, y: int) -> None:

@@ -12,6 +12,7 @@ from grisq.model.multimodal_encoder import MultimodalEncoder
 from grisq.model.pixel_decoder import PixelDecoder
 from grisq.model.target_query import TargetQuery
 from grisq.model.text_encoder import TextEncoder
+from grisq.model.valid import mean_over
 
 STRIDE = 32  # of the coarsest level; canvas sides are multiples of it
 
@@ -98,10 +99,7 @@ class GRISQ(nn.Module):
         """The baseline's presence: f_L^{M,j} (B, H_j*W_j, C) averaged over the picture. -> (B, 2) or None."""
         if self.presence_head is None:
             return None
-        if valid is None:
-            return self.presence_head(f.mean(1))
-        weight = valid[..., None].to(f.dtype)
-        return self.presence_head((f * weight).sum(1) / weight.sum(1))
+        return self.presence_head(mean_over(f, valid))
 
 
 def _check_canvas(image: Tensor) -> None:

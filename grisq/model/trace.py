@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from grisq.errors import InputError
 from grisq.model.multimodal_encoder import FeatureMap
 from grisq.model.network import GRISQ, Output
 from grisq.model.pixel_decoder import DecoderFeatures
+from grisq.model.valid import mean_over
 
 
 @dataclass
@@ -67,7 +69,10 @@ def presence_again(
 
     e_0 (B, C): another start; layers: for each block the l of the f_l that it reads, 0 ... L - 1 in Eq. 4; pooled:
     every position shows its layer's mean over the picture, so there is no place to look at.
+    Errors: InputError for a model without target query.
     """
+    if model.target_query is None:
+        raise InputError("This model has no target query: load one with model.target_query=true.")
     level = model.config.query_level
     memories = traced.decoded.subsequence(level)
     memories = memories[:-1] if layers is None else [memories[layer] for layer in layers]
@@ -79,14 +84,6 @@ def presence_again(
     with torch.no_grad():
         e_L, _ = model.target_query.look(start[:, None], memories, traced.decoded.positions_of(level), valid)
         return model.presence_head(e_L[:, 0]).softmax(-1)[:, 1]
-
-
-def mean_over(x: Tensor, keep: Tensor | None) -> Tensor:
-    """Mean over the second axis of what is kept. x (B, N, C), keep (B, N) bool or None -> (B, C)."""
-    if keep is None:
-        return x.mean(1)
-    weight = keep[..., None].to(x.dtype)
-    return (x * weight).sum(1) / weight.sum(1)
 
 
 def _spots(attention: nn.Module, given: tuple, made: Tensor) -> tuple[Tensor, Tensor]:

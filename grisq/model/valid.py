@@ -29,6 +29,14 @@ def extents(valid: Tensor) -> Tensor:
     return torch.stack([valid[:, :, 0].sum(1), valid[:, 0, :].sum(1)], dim=1)
 
 
+def mean_over(x: Tensor, keep: Tensor | None) -> Tensor:
+    """Mean over the second axis of what is kept. x (B, N, C), keep (B, N) bool or None -> (B, C)."""
+    if keep is None:
+        return x.mean(1)
+    weight = keep[..., None].to(x.dtype)
+    return (x * weight).sum(1) / weight.sum(1)
+
+
 def extend(x: Tensor, valid: Tensor | None) -> Tensor:
     """Repeat the last valid row and column into the padding. (B, C, H, W) -> the same shape.
 

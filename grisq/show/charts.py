@@ -7,23 +7,26 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from grisq.errors import InputError
 from grisq.show.style import HEAD_LOOKS, KIND_COLOURS, OKABE_ITO
 
-_HATCHES = ("", "//", "..", "xx")
+_HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "++")
 
 
 def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f") -> None:
     """One group of bars for each row of a table, one bar in it for each column.
 
     Columns differ by hatching, and by colour unless the rows are kinds of expressions, which keep their own.
-    `fmt`: how values are written on the bars, None for not at all.
+    `fmt`: how values are written on the bars, None for not at all. Errors: InputError for a table without columns.
     """
+    if table.empty:
+        raise InputError("There is nothing to draw: the table of the bars is empty.")
     width = 0.84 / len(table.columns)
     of_kinds = all(row in KIND_COLOURS for row in table.index)
     palette = list(OKABE_ITO.values())[2:]
     for number, (name, values) in enumerate(table.items()):
-        colour = [KIND_COLOURS[row] for row in table.index] if of_kinds else palette[number]
-        hatch = _HATCHES[number]
+        colour = [KIND_COLOURS[row] for row in table.index] if of_kinds else palette[number % len(palette)]
+        hatch = _HATCHES[number % len(_HATCHES)]
         places = np.arange(len(table)) + width * (number - (len(table.columns) - 1) / 2)
         bars = axis.bar(places, values, 0.94 * width, color=colour, hatch=hatch, edgecolor="white", label=name)
         if fmt:

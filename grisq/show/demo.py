@@ -1,5 +1,6 @@
 """A picture, an expression, and what the model makes of them: the widget of notebook 12."""
 
+import copy
 import io
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +9,7 @@ import ipywidgets as widgets
 from IPython.display import display
 from PIL import Image
 
+from grisq.data.sample import open_picture
 from grisq.errors import InputError
 from grisq.predict import Picture, Prediction, Segmenter, read_picture
 
@@ -19,11 +21,13 @@ class Demo:
     """Choose or drop in a picture, type an expression, press Enter: mask, presence and plurality.
 
     Show it by `demo.show()`; `demo.prediction` is the last answer, None after an error, which `demo.answer` holds as
-    one sentence.
+    one sentence. The segmenter keeps its own threshold. Errors: InputError without any picture.
     """
 
     def __init__(self, segmenter: Segmenter, pictures: Mapping[str, Picture], expression: str = "the dog"):
-        self.segmenter, self.pictures = segmenter, dict(pictures)
+        if not pictures:
+            raise InputError("There is no picture to ask about: give at least one.")
+        self.segmenter, self.pictures = copy.copy(segmenter), dict(pictures)
         self.prediction: Prediction | None = None
         self.picture = widgets.Dropdown(options=list(self.pictures), description="picture")
         self.upload = widgets.FileUpload(accept="image/*", multiple=False, description="or your own")
@@ -50,7 +54,7 @@ class Demo:
         try:
             said = self.segmenter(self.pictures[self.picture.value], self.text.value)
         except InputError as error:
-            self.prediction, self.answer.value = None, str(error)
+            self._refuse(str(error))
             return
         self.prediction, self.answer.value = said, said.describe()
         drawn = said.overlay(raw=self.before.value)
@@ -69,14 +73,21 @@ class Demo:
         (file,) = change["new"]
         name = f"{UPLOADED}: {Path(file['name']).name}"
         try:
-            picture = read_picture(Image.open(io.BytesIO(bytes(file["content"]))))
-        except (OSError, InputError) as error:
-            self.prediction = None
-            self.answer.value = f"{file['name']} cannot be read as a picture ({error}): give a JPEG or PNG."
+            picture = open_picture(io.BytesIO(bytes(file["content"])), name=file["name"])
+        except InputError as error:
+            self._refuse(str(error))
             return
-        self.pictures[name] = picture
-        self.picture.options = list(self.pictures)
+        self.pictures[name] = read_picture(picture)
+        shown = self.picture.value
+        if name not in self.picture.options:
+            self.picture.options = list(self.pictures)
         self.picture.value = name
+        if shown == name:  # the same name again, with another content
+            self.update()
+
+    def _refuse(self, sentence: str) -> None:
+        """Say what is wrong, and show no mask that belongs to something else."""
+        self.prediction, self.answer.value, self.image.value = None, sentence, b""
 
     def show(self) -> None:
         """Put the widget on the page."""

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from grisq.data.sample import Sample
+from grisq.errors import InputError
 from grisq.model.trace import Trace
 from grisq.show.style import HEAD_LOOKS, OKABE_ITO
 
@@ -23,12 +24,12 @@ def picture_axis(axis: Axes, sample: Sample, *, title: str = "", grey: bool = Fa
 
 
 def heat_axis(axis: Axes, sample: Sample, values: Tensor, *, title: str = "", top: float | None = None) -> None:
-    """Values of a grid over the canvas, (h, w), drawn over the grey picture; `top`: the value of the darkest colour."""
+    """Values of a grid over the canvas, (h, w), drawn over the grey picture; `top`: value of the brightest colour."""
     picture_axis(axis, sample, title=title, grey=True)
     height, width = _fitted(sample)
     side = len(sample.image)
     axis.imshow(
-        np.asarray(values),
+        _numpy(values),
         cmap="inferno",
         alpha=0.65,
         vmin=0,
@@ -40,19 +41,24 @@ def heat_axis(axis: Axes, sample: Sample, values: Tensor, *, title: str = "", to
 
 def word_axis(axis: Axes, tokens: Sequence[str], weights: Tensor, *, title: str = "") -> None:
     """Bars of how much attention each token gets, in reading order from the top."""
-    values = np.asarray(weights)[: len(tokens)]
-    axis.barh(range(len(tokens)), values, color=OKABE_ITO["sky blue"])
-    axis.set_yticks(range(len(tokens)), tokens, fontsize=8)
+    shown = min(len(tokens), len(weights))  # a long expression is cut before it reaches the model
+    tokens, values = tokens[:shown], _numpy(weights)[:shown]
+    axis.barh(range(shown), values, color=OKABE_ITO["sky blue"])
+    axis.set_yticks(range(shown), tokens, fontsize=8)
     axis.invert_yaxis()
     axis.set(xlim=(0, max(0.5, float(values.max()) * 1.1)))
     axis.set_title(title, fontsize=8)
 
 
-def query_figure(samples: Sequence[Sample], tokens: Sequence[Sequence[str]], traced: Trace, titles: Sequence[str]):
-    """One line per sample: the picture, e_0's attention over the words, e_1 ... e_L's over the picture -> Figure.
+def query_figure(
+    samples: Sequence[Sample], tokens: Sequence[Sequence[str]], traced: Trace, titles: Sequence[str]
+) -> Figure:
+    """One line per sample: the picture, e_0's attention over the words, e_1 ... e_L's over the picture.
 
-    `traced` is of these samples as one batch.
+    `traced` is of these samples as one batch. Errors: InputError for a model without target query.
     """
+    if not traced.queries:
+        raise InputError("This model has no target query to look at: load one with model.target_query=true.")
     words, *maps = traced.output.attention
     side = round(maps[0].shape[1] ** 0.5)
     figure, axes = plt.subplots(
@@ -70,10 +76,14 @@ def sampling_figure(sample: Sample, traced: Trace, block: int, place: tuple[int,
     """Where one position of the finest level looks in a MSDS block: one picture per level it looks at.
 
     place: (row, column) of the position on its grid, marked by a cross; a colour and marker for each head, the size
-    of a dot is its weight. Dots outside the picture read nothing. `traced` is of this sample alone.
+    of a dot is its weight. Dots outside the picture read less, and nothing from half a cell on. `traced` is of this
+    sample alone. Errors: InputError for a place that the grid does not have.
     """
-    locations, weights = (np.asarray(each[0]) for each in traced.looking[block])  # (S, heads, levels, points, ...)
-    position = place[0] * traced.levels[1].size[1] + place[1]
+    rows, columns = traced.levels[1].size
+    if not (0 <= place[0] < rows and 0 <= place[1] < columns):
+        raise InputError(f"There is no position {place} on a grid of {rows}x{columns}: count rows and columns from 0.")
+    locations, weights = (_numpy(each[0]) for each in traced.looking[block])  # (S, heads, levels, points, ...)
+    position = place[0] * columns + place[1]
     spots, weights = len(sample.image) * locations[position], weights[position]
     figure, axes = plt.subplots(1, len(strides), figsize=(3.4 * len(strides), 3.4))
     for level, (axis, stride) in enumerate(zip(axes, strides)):
@@ -98,6 +108,10 @@ def _spots_axis(axis: Axes, sample: Sample, spots: np.ndarray, shares: np.ndarra
         axis.scatter(*where.T, s=sizes, color=colour, marker=marker, edgecolor="black", linewidth=0.5, alpha=0.85)
     margin = len(sample.image) / 2
     axis.set(xlim=(-margin, width + margin), ylim=(height + margin, -margin))
+
+
+def _numpy(values: Tensor) -> np.ndarray:
+    return values.detach().float().cpu().numpy()
 
 
 def _fitted(sample: Sample) -> tuple[int, int]:

@@ -22,7 +22,9 @@ KIND_COLOURS = {
 # An attention head's colour and marker, in their order.
 HEAD_LOOKS = tuple(
     (OKABE_ITO[name], marker)
-    for name, marker in zip(("orange", "sky blue", "bluish green", "reddish purple", "blue", "yellow"), "os^Dvp")
+    for name, marker in zip(
+        ("orange", "sky blue", "bluish green", "reddish purple", "blue", "yellow", "vermillion", "black"), "os^DvpPh"
+    )
 )
 KIND_MARKERS = {"no-target": "X", "single-target": "o", "multi-target": "s"}
 KIND_HATCHES = {"no-target": "xx", "single-target": "", "multi-target": "//"}

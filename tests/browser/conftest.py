@@ -20,6 +20,7 @@ from selenium.common.exceptions import WebDriverException
 from grisq import paths
 
 FAILURES = Path(__file__).parent / "failures"
+_OPEN: dict[str, object] = {}  # the browser and the server that are up, for a failure while a test is set up
 START_SECONDS, STOP_SECONDS = 180, 30
 SETTINGS = {
     # Cells outside the window would otherwise not be on the page.
@@ -57,8 +58,10 @@ def lab(tmp_path):
         process = subprocess.Popen(command, env=environment(tmp_path), cwd=folder, stdout=log, stderr=log)
     try:
         wait_until_it_answers(lab, process)
+        _OPEN["lab"] = lab
         yield lab
     finally:
+        _OPEN.pop("lab", None)
         stop(process)
 
 
@@ -111,7 +114,9 @@ def browser():
         options.add_argument(argument)
     # With a path, selenium does not try to download a driver.
     driver = webdriver.Chrome(options, webdriver.ChromeService(program("chromedriver")))
+    _OPEN["browser"] = driver
     yield driver
+    del _OPEN["browser"]
     driver.quit()
 
 
@@ -127,8 +132,8 @@ def program(name: str) -> str:
 def pytest_runtest_makereport(item, call):
     """Keep what the page and the server showed when a test failed, and say where."""
     report = yield
-    if report.when == "call" and report.failed and {"browser", "lab"} <= item.funcargs.keys():
-        kept = keep(item.name, item.funcargs["browser"], item.funcargs["lab"])
+    if report.failed and report.when != "teardown" and _OPEN.keys() == {"browser", "lab"}:
+        kept = keep(item.name, _OPEN["browser"], _OPEN["lab"])
         report.sections.append(("What the browser showed", kept))
     return report
 

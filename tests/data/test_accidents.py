@@ -23,6 +23,7 @@ DOG, RED_CAR = Kind("dog"), With(Kind("car"), "red")
         (Extreme(DOG, "left"), 2, True),
         (Ordinal(DOG, 2, "left"), 3, True),
         (Related(DOG, "next to", One(RED_CAR)), 4, False),
+        (Related(With(DOG, "red"), "next to", One(RED_CAR)), 5, False),
     ],
 )
 def test_conditions_count_the_words_that_narrow_it_down(tree, conditions, spatial):

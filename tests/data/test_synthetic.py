@@ -13,7 +13,8 @@ from pycocotools import mask as coco_mask
 from grisq.data import records, synthetic
 from grisq.data.describe import MULTI, NO_TARGET, SINGLE, heads
 from grisq.data.expressions import parse_tree
-from grisq.data.synthetic import SPECS, SplitSpec, SyntheticSpec, generate, plan
+from grisq.data.specs import SPECS, SplitSpec, SyntheticSpec
+from grisq.data.synthetic import generate, plan
 from grisq.errors import InputError
 
 SMALL_SPEC = SyntheticSpec("test", (SplitSpec("train", 10, 40, 0.2, 0.3),), sides=(64, 80), objects=(2, 4))

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from grisq.errors import InputError
 from grisq.model.network import GRISQ
 from grisq.model.trace import presence_again, trace
 
@@ -50,7 +51,10 @@ def test_a_model_without_query_has_no_queries(model_config, inputs):
     from dataclasses import replace
 
     plain = GRISQ(replace(model_config, target_query=False, plurality=False)).eval()
-    assert trace(plain, *inputs).queries == []
+    traced = trace(plain, *inputs)
+    assert traced.queries == []
+    with pytest.raises(InputError, match="no target query"):
+        presence_again(plain, traced)
 
 
 def test_presence_again_is_the_models_until_something_is_changed(model, inputs):
@@ -68,7 +72,7 @@ def test_pooled_presence_sees_no_places(model, inputs):
     shuffled = trace(model, *inputs)
     start = sum(width * height for width, height in [(8, 8), (4, 4)][: model.config.query_level - 2])
     length = {2: 64, 3: 16, 4: 4}[model.config.query_level]
-    order = torch.randperm(length)
+    order = torch.arange(length).flip(0)
     for layer in shuffled.decoded.layers:
         layer[0, start : start + length] = layer[0, start : start + length][order]  # the first has no padding
     torch.testing.assert_close(

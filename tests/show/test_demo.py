@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from grisq.data.tokenizer import ExpressionTokenizer
+from grisq.errors import InputError
 from grisq.model.network import GRISQ
 from grisq.predict import Prediction, Segmenter
 from grisq.show.demo import UPLOADED, Demo
@@ -72,7 +73,25 @@ def test_a_file_dropped_in_becomes_a_picture(demo):
     assert demo.prediction.picture.size == (40, 30)
 
 
+def test_the_same_name_with_another_content_is_asked_again(demo):
+    for seed in (2, 3):
+        content = io.BytesIO()
+        picture(seed).save(content, "png")
+        demo.upload.value = file("mine.png", content.getvalue())
+        assert np.array_equal(np.asarray(demo.prediction.picture), np.asarray(picture(seed)))
+
+
+def test_it_needs_a_picture_and_leaves_the_segmenter_alone(demo):
+    other = demo.segmenter
+    second = Demo(other, {"one": picture(0)})
+    second.threshold.value = 0.75
+    assert other.threshold == 0.0
+    with pytest.raises(InputError, match="at least one"):
+        Demo(other, {})
+
+
 def test_a_file_that_is_no_picture_is_one_sentence(demo):
     demo.upload.value = file("notes.png", b"no picture")
     assert "notes.png cannot be read as a picture" in demo.answer.value
     assert list(demo.pictures) == ["first", "second"]
+    assert demo.image.value == b""

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import torch
 
-from grisq.data.sample import SampleReader, collate
-from grisq.data.tokenizer import ExpressionTokenizer
+from grisq.data.sample import collate
+from grisq.errors import InputError
 from grisq.model.network import GRISQ
 from grisq.model.trace import trace
 from grisq.show import inside
@@ -14,12 +14,6 @@ from grisq.show import inside
 def _closed():
     yield
     plt.close("all")
-
-
-@pytest.fixture
-def reader(mini, model_config):
-    tokenizer = ExpressionTokenizer.train(mini.expressions["text"].to_pylist(), model_config.text.vocabulary)
-    return SampleReader(mini, tokenizer, model_config.image_size, model_config.text.max_tokens)
 
 
 @pytest.fixture
@@ -44,6 +38,7 @@ def test_heat_lies_on_the_picture_and_not_on_the_padding(reader, mini):
     sample = reader.read(row)
     axis = plt.figure().subplots()
     inside.heat_axis(axis, sample, torch.rand(8, 8))
+    assert axis.images[1].get_extent() == [0, 64, 64, 0]  # the grid covers the canvas, of which the picture is a part
     assert axis.get_xlim() == (0, sample.letterbox.fitted_width)
     assert axis.get_ylim() == (sample.letterbox.fitted_height, 0)
 
@@ -58,3 +53,16 @@ def test_sampling_spots_are_those_of_the_position(model, reader, mini):
         np.testing.assert_allclose(drawn, 64 * locations[:, level].reshape(-1, 2), atol=1e-4)
         share = 100 * float(weights[:, level].sum() / len(weights))
         assert f"{share:.0f} % of the weight" in axis.get_title()
+
+
+def test_a_position_beyond_the_grid_is_named(model, reader, mini):
+    sample = reader.read(int(mini.rows("val")[0]))
+    traced = trace(model, *collate([sample]).inputs())
+    with pytest.raises(InputError, match="8x8"):
+        inside.sampling_figure(sample, traced, 0, (2, 8))
+
+
+def test_an_expression_longer_than_the_model_reads_is_cut(model, reader):
+    axis = plt.figure().subplots()
+    inside.word_axis(axis, [str(number) for number in range(30)], torch.full((20,), 0.05))
+    assert len(axis.patches) == len(axis.get_yticklabels()) == 20

@@ -3,8 +3,6 @@ import pytest
 
 from grisq.augment.recipes import Mosaic, NoTarget, Plain
 from grisq.augment.render import RecipeDataset
-from grisq.data.sample import SampleReader
-from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.errors import InputError
 from grisq.model.network import GRISQ
 from grisq.predict import Segmenter
@@ -12,13 +10,8 @@ from grisq.show import training
 from grisq.show.style import KIND_COLOURS
 
 
-@pytest.fixture
-def tokenizer(mini, model_config):
-    return ExpressionTokenizer.train(mini.expressions["text"].to_pylist(), model_config.text.vocabulary)
-
-
-def test_the_first_row_that_is_accepted(mini, model_config, tokenizer):
-    segmenter = Segmenter(GRISQ(model_config), tokenizer, device="cpu")
+def test_the_first_row_that_is_accepted(mini, model_config, reader):
+    segmenter = Segmenter(GRISQ(model_config), reader.tokenizer, device="cpu")
     asked = []
 
     def third(said, target):
@@ -32,8 +25,8 @@ def test_the_first_row_that_is_accepted(mini, model_config, tokenizer):
         training.first_row(segmenter, mini, "val", 1, lambda said, target: False)
 
 
-def test_recipes_are_drawn_in_the_colour_of_what_they_became(mini, model_config, tokenizer):
-    painter = RecipeDataset(SampleReader(mini, tokenizer, 64, 20), 80)
+def test_recipes_are_drawn_in_the_colour_of_what_they_became(mini, reader):
+    painter = RecipeDataset(reader, 80)
     a, b, *_ = (int(row) for row in mini.rows("train") if mini.target_counts[row] == 1)
     tiles = [training.recipe_tile(painter, recipe) for recipe in (Plain(a), NoTarget(a, b), Mosaic(((0, a), (3, b))))]
     assert [tile.colour for tile in tiles] == [
