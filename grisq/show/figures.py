@@ -66,7 +66,7 @@ def expression_tile(data: GRefCOCO, row: int) -> Tile:
 
 def wall(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: Sequence[str] = ()) -> Figure:
     """A grid of tiles, `columns` wide; `rows` are labels at the left of each line."""
-    lines, titles = -(-len(tiles) // columns), [_wrapped(tile.title) for tile in tiles]
+    lines, titles = -(-len(tiles) // columns), [wrapped(tile.title) for tile in tiles]
     height = size + 0.1 + 0.15 * max(1 + title.count("\n") for title in titles)
     figure, axes = plt.subplots(lines, columns, figsize=(size * columns, height * lines), squeeze=False)
     for axis in axes.flat:
@@ -79,5 +79,7 @@ def wall(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: Sequen
     return figure
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, 26, break_long_words=False, break_on_hyphens=False)
+def wrapped(text: str) -> str:
+    """A title broken into lines that fit above a tile."""
+    lines = text.split("\n")
+    return "\n".join(textwrap.fill(line, 26, break_long_words=False, break_on_hyphens=False) for line in lines)

@@ -11,6 +11,7 @@ from torch import Tensor
 from grisq.data.sample import Sample
 from grisq.errors import InputError
 from grisq.model.trace import Trace
+from grisq.show.figures import wrapped
 from grisq.show.style import HEAD_LOOKS, OKABE_ITO
 
 
@@ -65,7 +66,7 @@ def query_figure(
         len(samples), 2 + len(maps), figsize=(2.4 * (2 + len(maps)), 2.1 * len(samples)), squeeze=False
     )
     for number, (line, sample) in enumerate(zip(axes, samples)):
-        picture_axis(line[0], sample, title=titles[number])
+        picture_axis(line[0], sample, title=wrapped(titles[number]))
         word_axis(line[1], tokens[number], words[number], title="$e_0$ over the words")
         for level, (axis, weights) in enumerate(zip(line[2:], maps), start=1):
             heat_axis(axis, sample, weights[number].view(side, side), title=f"$e_{level}$ over the picture")

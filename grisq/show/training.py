@@ -74,10 +74,11 @@ def recipe_tile(painter: RecipeDataset, recipe: Recipe) -> Tile:
 
 
 def rows_of_each_kind(data: GRefCOCO, split: str, each: int, seed: int) -> list[int]:
-    """So many random rows without target, with one, and with several, in this order."""
+    """So many random rows without target, with one, and with several, in this order; fewer where there are fewer."""
     rng, rows = np.random.default_rng(seed), data.rows(split)
     kinds = np.array([kind_of(count) for count in data.target_counts[rows]])
-    return [int(row) for kind in KIND_COLOURS for row in rng.choice(rows[kinds == kind], each, replace=False)]
+    of_kind = [rows[kinds == kind] for kind in KIND_COLOURS]
+    return [int(row) for found in of_kind for row in rng.choice(found, min(each, len(found)), replace=False)]
 
 
 def first_row(
@@ -86,15 +87,21 @@ def first_row(
     split: str,
     target_count: int,
     accept: Callable[[Prediction, np.ndarray], bool],
+    *,
+    tries: int = 500,
 ) -> int:
     """The first row with so many targets whose prediction, beside its annotated mask (H, W), is accepted.
 
-    Errors: InputError if there is none.
+    Where none of the first `tries` is, which another model or data set may bring about: the first row, with a printed
+    word about it. Errors: InputError if the split has no expression with so many targets.
     """
-    for row in data.rows(split):
-        if data.target_counts[row] == target_count:
-            expression = data.expression(int(row))
-            said = segmenter(data.image_path(expression.image_id), expression.text)
-            if accept(said, data.mask(row)):
-                return int(row)
-    raise InputError(f"No expression of {split} with {target_count} targets is answered so: choose another split.")
+    rows = data.rows(split)
+    rows = rows[data.target_counts[rows] == target_count]
+    if not len(rows):
+        raise InputError(f"The split {split} has no expression with {target_count} targets: look at another split.")
+    for row in rows[:tries]:
+        expression = data.expression(int(row))
+        if accept(segmenter(data.image_path(expression.image_id), expression.text), data.mask(row)):
+            return int(row)
+    print(f"No expression of {split} with {target_count} targets is answered as looked for: here is its first one.")
+    return int(rows[0])
