@@ -15,6 +15,7 @@ from grisq.predict import Picture, Prediction, Segmenter, read_picture
 
 UPLOADED = "your own file"
 _LONGEST = 480  # pixels of the picture on the page
+_NOT_ALIVE = "A widget stands here while the notebook runs: a picture, a field for the expression, and the answer."
 
 
 class Demo:
@@ -90,6 +91,7 @@ class Demo:
         self.prediction, self.answer.value, self.image.value = None, sentence, b""
 
     def show(self) -> None:
-        """Put the widget on the page."""
+        """Put the widget on the page; where widgets are not alive, as on paper, a sentence stands there."""
         controls = widgets.VBox([self.picture, self.upload, self.text, self.threshold, self.before])
-        display(widgets.VBox([widgets.HBox([self.image, controls]), self.answer]))
+        bundle = widgets.VBox([widgets.HBox([self.image, controls]), self.answer])._repr_mimebundle_()
+        display(bundle | {"text/plain": _NOT_ALIVE}, raw=True)

@@ -95,3 +95,11 @@ def test_a_file_that_is_no_picture_is_one_sentence(demo):
     assert "notes.png cannot be read as a picture" in demo.answer.value
     assert list(demo.pictures) == ["first", "second"]
     assert demo.image.value == b""
+
+
+def test_it_is_shown_alive_and_as_a_sentence_on_paper(demo, monkeypatch):
+    seen = []
+    monkeypatch.setattr("grisq.show.demo.display", lambda bundle, raw: seen.append(bundle))
+    demo.show()
+    assert "application/vnd.jupyter.widget-view+json" in seen[0]
+    assert seen[0]["text/plain"].startswith("A widget stands here")
