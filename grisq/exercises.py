@@ -19,8 +19,8 @@ def check(exercise: str, answer: Callable) -> None:
     if exercise not in EXERCISES:
         print(f"There is no exercise {exercise!r}: there are {', '.join(EXERCISES)}.")
         return
-    solve, tried_on = EXERCISES[exercise]
-    for number, given in enumerate(tried_on()):
+    solve, _ = EXERCISES[exercise]
+    for number, given in enumerate(inputs(exercise)):
         expected = solve(*given)
         try:
             found = answer(*copy.deepcopy(given))  # an answer may work in place

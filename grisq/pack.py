@@ -8,6 +8,7 @@ from grisq import checkpoint
 from grisq.config import Preset, from_dict
 from grisq.data import statistics
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.records import refuse_if_taken
 from grisq.datasets import open_dataset
 from grisq.errors import InputError
 from grisq.files import replaced_folder, write_json
@@ -83,8 +84,8 @@ def _refuse_to_replace(out: Path, run: Path) -> None:
     if out == run or out in run.parents or run in out.parents:
         raise InputError(f"{out} and the run {run} lie in one another: choose another folder for the packed model.")
     packed = (out / CARD).is_file() and (out / checkpoint.WEIGHTS).is_file()
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not packed):
-        raise InputError(f"{out} already holds something else: name a new folder or remove this one.")
+    if not packed:
+        refuse_if_taken(out)
 
 
 def _training_data(loaded: checkpoint.Checkpoint, preset: Preset, folder: Path | None, progress: bool) -> GRefCOCO:

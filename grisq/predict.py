@@ -52,6 +52,11 @@ class Prediction:
             return None
         return "several" if self.plurality >= 0.5 else "one"
 
+    @property
+    def answer(self) -> str:
+        """ "nothing", "one" or "several"; "present" if the model has no plurality head."""
+        return (self.number or "present") if self.present else "nothing"
+
     def describe(self) -> str:
         """One sentence: `'two dogs': present (0.98), several (0.97), 12.3 % of the picture`."""
         if not self.present:

@@ -53,11 +53,9 @@ def collect(model: GRISQ, reader: SampleReader, rows: Sequence[int]) -> Features
 
 
 def _vectors(traced: Trace, batch: Batch) -> dict[str, Tensor]:
-    level = traced.levels[1]
-    valid = None if level.valid is None else level.valid.flatten(1)
     vectors = {
         "words": mean_over(traced.words, batch.token_mask),
-        "mask features": mean_over(traced.decoded.subsequence(2)[-1], valid),
+        "mask features": mean_over(traced.decoded.subsequence(2)[-1], traced.levels[1].flat_valid),
     }
     return vectors | {f"e_{number}": query for number, query in enumerate(traced.queries)}
 
@@ -98,7 +96,8 @@ def answers(
 ) -> np.ndarray:
     """The probability of presence for the words of some rows asked of the pictures of others. -> (N,).
 
-    `ask` may take the model apart: from a trace of a batch to probabilities (B,).
+    `ask` may take the model apart: from a trace of a batch to probabilities (B,), or to K kinds of them at once,
+    (B, K) -> (N, K).
     Errors: InputError without rows, or for a model without target query.
     """
     painter = RecipeDataset(reader, reader.max_tokens)

@@ -56,3 +56,11 @@ def reader(mini, model_config):
 
     tokenizer = ExpressionTokenizer.train(mini.expressions["text"].to_pylist(), model_config.text.vocabulary)
     return SampleReader(mini, tokenizer, model_config.image_size, model_config.text.max_tokens)
+
+
+@pytest.fixture
+def model(model_config):
+    """The small model with random weights, ready for evaluation."""
+    from grisq.model.network import GRISQ
+
+    return GRISQ(model_config).eval()

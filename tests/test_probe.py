@@ -5,13 +5,7 @@ import torch
 from grisq import probe
 from grisq.data.sample import collate
 from grisq.errors import InputError
-from grisq.model.network import GRISQ
 from grisq.model.trace import trace
-
-
-@pytest.fixture
-def model(model_config):
-    return GRISQ(model_config).eval()
 
 
 def test_a_probe_finds_what_a_line_separates_and_nothing_in_noise():

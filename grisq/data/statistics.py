@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from grisq.data.grefcoco import GRefCOCO, table
-from grisq.data.kinds import KINDS
+from grisq.data.kinds import KINDS, count_kinds
 
 # Sec. 4.1 and Sec. 3.3 of the paper.
 PAPER = {"images": 19_994, "expressions": 259_859, "masks": 83_513}
@@ -74,7 +74,7 @@ def counts(data: GRefCOCO) -> pd.DataFrame:
 def _line(rows: pa.Table) -> dict[str, int | float]:
     targets = rows["target_count"].to_numpy()
     total = max(len(targets), 1)
-    of_kind = dict(zip(KINDS, np.bincount(np.minimum(targets, 2), minlength=len(KINDS)).tolist()))
+    of_kind = count_kinds(targets)
     line = {
         "images": pc.count_distinct(rows["image_id"]).as_py(),
         "refs": pc.count_distinct(rows["ref_id"]).as_py(),

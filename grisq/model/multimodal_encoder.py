@@ -21,6 +21,11 @@ class FeatureMap:
     def size(self) -> tuple[int, int]:
         return tuple(self.features.shape[1:3])
 
+    @property
+    def flat_valid(self) -> Tensor | None:
+        """`valid` in the order of the flattened positions, (B, H_i*W_i), or None."""
+        return None if self.valid is None else self.valid.flatten(1)
+
 
 class MultimodalEncoder(nn.Module):
     """Phi(x^V, f^T) = {F^{M,i}}, i = 1..4, at strides 4, 8, 16, 32 (Eq. 1).

@@ -85,8 +85,7 @@ class GRISQ(nn.Module):
         decoded = self.pixel_decoder(levels[1:])  # f_0 ... f_L
         mask_logits = self.mask_head(decoded.subsequence(2)[-1], levels[1], levels[0], valid)
         level = self.config.query_level
-        read, read_valid = decoded.subsequence(level), levels[level - 1].valid  # f_0^{M,j} ... f_L^{M,j}
-        read_valid = None if read_valid is None else read_valid.flatten(1)
+        read, read_valid = decoded.subsequence(level), levels[level - 1].flat_valid  # f_0^{M,j} ... f_L^{M,j}
         if self.target_query is None:
             return Output(mask_logits, self._pooled_presence(read[-1], read_valid), None)
         e_0, e_L, attention = self.target_query(

@@ -26,8 +26,7 @@ class LevelProjection(nn.Module):
         self.norm = ValidGroupNorm(min(32, channels // 8), channels)
 
     def forward(self, level: FeatureMap) -> Tensor:
-        valid = None if level.valid is None else level.valid.flatten(1)
-        return self.norm(self.linear(level.features.flatten(1, 2)), valid)
+        return self.norm(self.linear(level.features.flatten(1, 2)), level.flat_valid)
 
 
 class MSDSBlock(nn.Module):
@@ -115,7 +114,7 @@ class PixelDecoder(nn.Module):
             sine_positions(centre, f.shape[-1]) + embedding for centre, embedding in zip(centres, self.level_embedding)
         ]
         reference = reference_points(centres, levels)
-        valid = None if levels[0].valid is None else torch.cat([v.valid.flatten(1) for v in levels], dim=1)
+        valid = None if levels[0].valid is None else torch.cat([level.flat_valid for level in levels], dim=1)
 
         layers = [f]
         all_positions = torch.cat(positions, dim=1)

@@ -76,8 +76,7 @@ def presence_again(
     level = model.config.query_level
     memories = traced.decoded.subsequence(level)
     memories = memories[:-1] if layers is None else [memories[layer] for layer in layers]
-    valid = traced.levels[level - 1].valid
-    valid = None if valid is None else valid.flatten(1)
+    valid = traced.levels[level - 1].flat_valid
     if pooled:
         memories = [mean_over(memory, valid)[:, None].expand_as(memory) for memory in memories]
     start = traced.queries[0] if e_0 is None else e_0

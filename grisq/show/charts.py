@@ -24,22 +24,19 @@ def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f") -
     width = 0.84 / len(table.columns)
     of_kinds = all(row in KIND_COLOURS for row in table.index)
     palette = list(OKABE_ITO.values())[2:]
+    handles = []
     for number, (name, values) in enumerate(table.items()):
         colour = [KIND_COLOURS[row] for row in table.index] if of_kinds else palette[number % len(palette)]
         hatch = _HATCHES[number % len(_HATCHES)]
+        # Of kinds the legend tells hatchings apart, not colours.
+        in_legend = "grey" if of_kinds else colour
+        handles.append(Patch(facecolor=in_legend, hatch=hatch, edgecolor="white", label=name))
         places = np.arange(len(table)) + width * (number - (len(table.columns) - 1) / 2)
-        bars = axis.bar(places, values, 0.94 * width, color=colour, hatch=hatch, edgecolor="white", label=name)
+        bars = axis.bar(places, values, 0.94 * width, color=colour, hatch=hatch, edgecolor="white")
         if fmt:
             axis.bar_label(bars, fmt=fmt, fontsize=8)
     axis.set_xticks(range(len(table)), table.index)
-    if of_kinds:  # the legend tells hatchings apart, not colours
-        handles = [
-            Patch(facecolor="grey", hatch=hatch, edgecolor="white", label=name)
-            for hatch, name in zip(_HATCHES, table.columns)
-        ]
-        axis.legend(handles=handles, frameon=False, fontsize=8)
-    else:
-        axis.legend(frameon=False, fontsize=8)
+    axis.legend(handles=handles, frameon=False, fontsize=8)
 
 
 def roc_bars(axis: Axes, areas: Mapping[str, tuple[float, float]]) -> None:

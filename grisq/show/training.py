@@ -11,7 +11,6 @@ from grisq.augment.recipes import Recipe
 from grisq.augment.render import RecipeDataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.kinds import kind_of
-from grisq.data.sample import open_picture
 from grisq.errors import InputError
 from grisq.history import read_history
 from grisq.overlay import overlay
@@ -56,14 +55,22 @@ def prediction_wall(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], r
     """Two lines: what is annotated, and what the model says, with a tick in blue where its presence is right."""
     tiles = [expression_tile(data, row) for row in rows]
     for row in rows:
-        expression = data.expression(row)
-        picture = open_picture(data.image_path(expression.image_id))
-        said = segmenter(picture, expression.text)
-        right = said.present == (expression.target_count > 0)
-        answer = (said.number or "present") if said.present else "nothing"
-        title = f"{'✓' if right else '✗'} {answer} ({said.presence:.2f})"
+        said = ask(segmenter, data, row)
+        right = said.present == (data.target_counts[row] > 0)
+        title = f"{'✓' if right else '✗'} {said.answer} ({said.presence:.2f})"
         tiles.append(Tile(np.asarray(said.overlay()), title, _RIGHT if right else _WRONG))
     return wall(tiles, len(rows), rows=rows_label)
+
+
+def ask(segmenter: Segmenter, data: GRefCOCO, row: int) -> Prediction:
+    """What a model says of a row's expression in its picture."""
+    expression = data.expression(int(row))
+    return segmenter(data.image_path(expression.image_id), expression.text)
+
+
+def answer_tile(said: Prediction) -> Tile:
+    """A prediction drawn, titled by its expression, its answer and the probability of presence."""
+    return Tile(np.asarray(said.overlay()), f"{said.text}: {said.answer} ({said.presence:.2f})")
 
 
 def recipe_tile(painter: RecipeDataset, recipe: Recipe) -> Tile:
@@ -100,8 +107,7 @@ def first_row(
     if not len(rows):
         raise InputError(f"The split {split} has no expression with {target_count} targets: look at another split.")
     for row in rows[:tries]:
-        expression = data.expression(int(row))
-        if accept(segmenter(data.image_path(expression.image_id), expression.text), data.mask(row)):
+        if accept(ask(segmenter, data, row), data.mask(row)):
             return int(row)
     print(f"No expression of {split} with {target_count} targets is answered as looked for: here is its first one.")
     return int(rows[0])

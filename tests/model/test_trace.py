@@ -14,11 +14,6 @@ def inputs():
     return image, valid, torch.randint(5, 200, (2, 6)), torch.tensor([[True] * 6, [True] * 4 + [False] * 2])
 
 
-@pytest.fixture
-def model(model_config):
-    return GRISQ(model_config).eval()
-
-
 def test_a_trace_holds_what_the_heads_were_fed_with(model, inputs):
     traced = trace(model, *inputs)
     expected = model(*inputs)

@@ -5,7 +5,6 @@ import torch
 
 from grisq.data.sample import collate
 from grisq.errors import InputError
-from grisq.model.network import GRISQ
 from grisq.model.trace import trace
 from grisq.show import inside
 
@@ -14,11 +13,6 @@ from grisq.show import inside
 def _closed():
     yield
     plt.close("all")
-
-
-@pytest.fixture
-def model(model_config):
-    return GRISQ(model_config).eval()
 
 
 def test_the_query_figure_shows_words_and_one_map_per_block(model, reader, mini):
