@@ -14,7 +14,8 @@ from grisq.config import preset
 from grisq.data.sample import Batch
 from grisq.device import keep_freed_memory
 from grisq.losses import total_loss
-from grisq.model.network import GRISQ, count_parameters
+from grisq.model.network import GRISQ
+from grisq.model.system import count_parameters
 
 SIDE, TOKENS = 480, 20
 

@@ -11,7 +11,8 @@ from grisq.config import ModelConfig, from_dict, to_dict
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.errors import InputError
 from grisq.files import finished_folder, read_json, replaced_folder, write_json
-from grisq.model.network import GRISQ
+from grisq.model.build import build_model
+from grisq.model.system import System
 
 WEIGHTS, CONFIG, STATE = "model.safetensors", "config.json", "training.pt"
 
@@ -20,12 +21,12 @@ WEIGHTS, CONFIG, STATE = "model.safetensors", "config.json", "training.pt"
 class Checkpoint:
     """A model ready to use and what is known about it (`about`: preset, step, seed, data hash, metrics...)."""
 
-    model: GRISQ
+    model: System
     tokenizer: ExpressionTokenizer
     about: dict
 
 
-def save(folder: Path, model: GRISQ, tokenizer: ExpressionTokenizer, about: dict, state: dict | None = None) -> None:
+def save(folder: Path, model: System, tokenizer: ExpressionTokenizer, about: dict, state: dict | None = None) -> None:
     """Write a checkpoint, replacing an older one only when it is complete. `state`: what resuming needs."""
     with replaced_folder(folder) as partial:
         write(partial, model, tokenizer, about)
@@ -35,7 +36,7 @@ def save(folder: Path, model: GRISQ, tokenizer: ExpressionTokenizer, about: dict
 
 def write(
     folder: Path,
-    model: GRISQ,
+    model: System,
     tokenizer: ExpressionTokenizer,
     about: dict,
     *,
@@ -70,12 +71,12 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> Checkpoint:
     """
     folder = find(folder)
     stored = read_json(folder / CONFIG)
-    model = GRISQ(from_dict(ModelConfig, stored["model"], f"{folder / CONFIG}: model"))
+    model = build_model(from_dict(ModelConfig, stored["model"], f"{folder / CONFIG}: model"))
     load_weights(model, folder / WEIGHTS)
     return Checkpoint(model.to(device).eval(), ExpressionTokenizer.load(folder), stored["about"])
 
 
-def load_weights(model: GRISQ, path: Path) -> None:
+def load_weights(model: System, path: Path) -> None:
     """Fill the model from a safetensors file, every tensor of the right name and shape.
 
     Errors: InputError naming the first tensor that does not fit.
@@ -95,7 +96,7 @@ def load_weights(model: GRISQ, path: Path) -> None:
     model.load_state_dict(weights)
 
 
-def _own_tensors(model: GRISQ, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+def _own_tensors(model: System, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     return {
         name: tensor.detach().cpu().to(dtype if tensor.is_floating_point() else tensor.dtype).contiguous()
         for name, tensor in model.state_dict().items()

@@ -41,9 +41,30 @@ class TextConfig:
 
 
 @dataclass(frozen=True)
-class ModelConfig:
-    """Everything in Fig. 2. `target_query` and `plurality` are the switches of Table 2."""
+class LAVTConfig:
+    """Decoder of LAVT (Yang et al. 2022), used where `ModelConfig.system` is "lavt"."""
 
+    hidden: int = 512  # channels of its convolutions
+
+
+@dataclass(frozen=True)
+class ReLAConfig:
+    """Decoder of ReLA (Liu, Ding and Jiang 2023), used where `ModelConfig.system` is "rela"."""
+
+    regions: int = 10  # P: the picture is seen as P x P regions, one query each
+    layers: int = 9
+    feedforward: int = 2048
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything in Fig. 2. `target_query` and `plurality` are the switches of Table 2.
+
+    `system` names another one of Table 1 on the same encoders: "lavt" or "rela", whose sizes stand in the fields of
+    those names; both read `channels`, `blocks`, `heads`, `points` and `feedforward` where they share a part.
+    """
+
+    system: Literal["grisq", "lavt", "rela"] = "grisq"
     image_size: int = 480  # side of the square letterboxed input, pixels; a multiple of 32
     swin: SwinConfig = field(default_factory=SwinConfig)
     text: TextConfig = field(default_factory=TextConfig)
@@ -52,7 +73,7 @@ class ModelConfig:
     heads: int = 8
     points: int = 4  # sampling points per head and level of a MSDS block
     feedforward: int = 1024
-    gate: Literal["lavt", "zero-last", "none"] = "lavt"  # language gate back into Swin's trunk
+    gate: Literal["lavt", "zero-last", "dead", "none"] = "lavt"  # language gate back into Swin's trunk
     target_query: bool = True
     plurality: bool = True
     query_level: Literal[2, 3, 4] = 4  # j of f^{M,j}, where presence is read: the query's memory (Eq. 4 has j = 4)
@@ -60,6 +81,8 @@ class ModelConfig:
     mask_mlp_layers: int = 3
     mask_mlp_at: Literal["full", "quarter"] = "full"  # resolution at which the mask MLP's hidden layers run
     smoothing: bool = False  # Mask2Former's 3x3 convolution after the sum; the paper's text has none
+    lavt: LAVTConfig = field(default_factory=LAVTConfig)
+    rela: ReLAConfig = field(default_factory=ReLAConfig)
 
 
 @dataclass(frozen=True)
@@ -84,6 +107,9 @@ class TrainConfig:
     clip: float | None = None  # maximum gradient norm over all parameters; none in the paper
     lambda_presence: float = 0.1
     lambda_plurality: float = 0.01
+    lambda_minimap: float = 0.1  # of ReLA's minimap; no other system has one
+    presence_weights: tuple[float, float] = (1.0, 1.0)  # absent, present in the presence loss; ReLA: 1.1 and 0.9
+    loss_scale: float = 1.0  # of the whole sum; ReLA: 5, which matters only beside a clipped gradient
     pixel_weights: tuple[float, float] = (1.0, 1.0)  # background, target in L_pixel; LAVT and ReLA: 0.9 and 1.1
     accumulate: int = 1
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 autocast on GPUs, fp32 on CPUs
@@ -121,6 +147,8 @@ _TINY = Preset(
         feedforward=128,
         query_level=2,
         mask_mlp_at="quarter",
+        lavt=LAVTConfig(hidden=128),
+        rela=ReLAConfig(layers=3, feedforward=128),
     ),
     augment=AugmentConfig(tau_no=0.15),
     train=TrainConfig(
@@ -131,7 +159,7 @@ _TINY = Preset(
         warmup=50,
         clip=1.0,
         pixel_weights=(0.9, 1.1),
-        eval_every=320,
+        eval_every=160,
         eval_samples=300,
         checkpoint_every=320,
         workers=0,

@@ -14,7 +14,7 @@ from grisq.data.kinds import kind_index
 from grisq.data.sample import Batch, Collate, Sample, SampleReader
 from grisq.device import autocast
 from grisq.metrics import AccuracyByKind, GRISMetrics
-from grisq.model.network import GRISQ, Output
+from grisq.model.system import Output, System
 from grisq.protocols import Protocol, SampleScore, protocol, score
 
 
@@ -72,7 +72,7 @@ def decide(output: Output) -> list[Decision]:
 
 
 def evaluate(
-    model: GRISQ,
+    model: System,
     reader: SampleReader,
     rows: Sequence[int],
     *,
@@ -114,7 +114,7 @@ def evaluate(
     return Evaluation(metrics, accuracy.compute(), kept)
 
 
-def _for_model(named: Protocol, model: GRISQ) -> Protocol:
+def _for_model(named: Protocol, model: System) -> Protocol:
     has_head = model.presence_head is not None
     return named if has_head or named.presence != "head" else replace(named, presence="pixels50")
 

@@ -20,21 +20,17 @@ class Window:
         self._reset()
 
     def add(self, losses: Losses) -> None:
-        values = torch.stack([value.detach() for value in vars(losses).values()])
+        terms = {name: value for name, value in vars(losses).items() if value is not None}
+        self.names = tuple(terms)
+        values = torch.stack([value.detach() for value in terms.values()])
         self.total = values if self.total is None else self.total + values
         self.steps += 1
 
     def close(self) -> dict[str, float]:
-        loss, pixel, presence, plurality = (self.total / self.steps).tolist()
+        means = dict(zip(self.names, (self.total / self.steps).tolist()))
         speed = self.steps * self.batch / (time.perf_counter() - self.start)
         self._reset()
-        return {
-            "loss": loss,
-            "pixel": pixel,
-            "presence": presence,
-            "plurality": plurality,
-            "samples_per_second": speed,
-        }
+        return {"loss": means.pop("total")} | means | {"samples_per_second": speed}
 
     def _reset(self) -> None:
         self.total, self.steps, self.start = None, 0, time.perf_counter()

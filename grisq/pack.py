@@ -12,7 +12,7 @@ from grisq.data.records import refuse_if_taken
 from grisq.datasets import open_dataset
 from grisq.errors import InputError
 from grisq.files import replaced_folder, write_json
-from grisq.model.network import count_parameters
+from grisq.model.system import count_parameters
 from grisq.protocols import protocol
 from grisq.report import evaluate_checkpoint, table
 

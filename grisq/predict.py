@@ -16,7 +16,7 @@ from grisq.device import autocast, pick_device
 from grisq.errors import InputError
 from grisq.evaluate import Decision, decide
 from grisq.files import clear_disk_errors
-from grisq.model.network import GRISQ
+from grisq.model.system import System
 from grisq.overlay import overlay
 from grisq.paths import SHIPPED
 
@@ -95,7 +95,7 @@ class Segmenter:
 
     def __init__(
         self,
-        model: GRISQ,
+        model: System,
         tokenizer: ExpressionTokenizer,
         *,
         device: str = "auto",

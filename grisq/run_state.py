@@ -12,7 +12,7 @@ from grisq.config import Preset, from_dict, to_dict
 from grisq.data.sample import SampleReader
 from grisq.errors import InputError
 from grisq.files import finished_folder, read_json
-from grisq.model.network import GRISQ
+from grisq.model.system import System
 
 RUN = "run.json"  # what was asked for, written when a run starts
 
@@ -22,7 +22,7 @@ class RunState:
     """Everything the loop works on."""
 
     accelerator: Accelerator
-    model: GRISQ
+    model: System
     optimizer: torch.optim.Optimizer
     reader: SampleReader
     progress: bool  # whether to draw bars

@@ -28,7 +28,7 @@ from grisq.evaluate import evaluate, evenly
 from grisq.files import write_json
 from grisq.history import History, Window
 from grisq.losses import Losses, total_loss
-from grisq.model.network import GRISQ
+from grisq.model.build import build_model
 from grisq.model.pretrained import load_pretrained
 from grisq.optimisation import build_optimizer, set_learning_rates
 from grisq.provenance import provenance
@@ -99,7 +99,7 @@ def _build(
         rows = data.rows("train")
         texts = data.expressions["text"].take(rows).to_pylist()
         tokenizer = ExpressionTokenizer.train(texts, model_config.text.vocabulary)
-    model = GRISQ(model_config)
+    model = build_model(model_config)
     if start:
         checkpoint.load_weights(model, checkpoint.find(start) / checkpoint.WEIGHTS)
     else:
@@ -172,13 +172,7 @@ def _step(state: RunState, loader, preset: Preset, seed: int) -> tuple[Losses, f
         last = turn == config.accumulate - 1
         with nullcontext() if last else accelerator.no_sync(state.model):
             output = state.model(*batch.inputs())
-            losses = total_loss(
-                output,
-                batch,
-                lambda_presence=config.lambda_presence,
-                lambda_plurality=config.lambda_plurality,
-                pixel_weights=config.pixel_weights,
-            )
+            losses = total_loss(output, batch, config)
             accelerator.backward(losses.total / config.accumulate)
     norm = math.nan
     if config.clip is not None:

@@ -49,7 +49,7 @@ def test_settings_are_read_as_the_type_of_their_field(name, text, value):
     ("name", "text", "said"),
     [
         ("train.stepz", "7", "train.stepz"),
-        ("model.gate", "open", "lavt, zero-last, none"),
+        ("model.gate", "open", "lavt, zero-last, dead, none"),
         ("train.steps", "many", "int"),
         ("train.pixel_weights", "0.9", "takes 2 numbers with a comma"),
         ("model.swin.depths", "1,two", "takes a few numbers with a comma"),

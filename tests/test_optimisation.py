@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from grisq.config import TrainConfig, preset
-from grisq.model.network import GRISQ, build_on_meta
+from grisq.model.build import build_on_meta
+from grisq.model.network import GRISQ
 from grisq.optimisation import build_optimizer, learning_rate_factor, parameter_groups, set_learning_rates
 
 

@@ -53,24 +53,24 @@ class LanguageGate(nn.Module):
     """Lets fused features back into the trunk: x <- x + tanh(W_2 ReLU(W_1 F)) * F, both W without bias.
 
     init "lavt" draws both W from a truncated normal; "zero-last" zeroes W_2 alone, so the trunk starts as the
-    pretrained Swin and still receives gradient; "none" keeps language out of the trunk. (Zeroing both, as ReLA's
-    released code does, makes every gradient of the gate zero for ever.)
+    pretrained Swin and still receives gradient; "none" keeps language out of the trunk; "dead" zeroes both, as ReLA's
+    released code does: its output is zero and so is every gradient of it, for ever, so it is "none" with idle weights.
 
     Shapes: x, fused (B, N, C) -> (B, N, C).
     """
 
-    def __init__(self, channels: int, *, init: Literal["lavt", "zero-last", "none"] = "lavt"):
+    def __init__(self, channels: int, *, init: Literal["lavt", "zero-last", "dead", "none"] = "lavt"):
         super().__init__()
         self.open = init != "none"
         if not self.open:
             return
         self.first = nn.Linear(channels, channels, bias=False)
         self.last = nn.Linear(channels, channels, bias=False)
-        nn.init.trunc_normal_(self.first.weight, std=0.02)
-        if init == "lavt":
-            nn.init.trunc_normal_(self.last.weight, std=0.02)
-        else:
-            nn.init.zeros_(self.last.weight)
+        for linear, zero in ((self.first, init == "dead"), (self.last, init != "lavt")):
+            if zero:
+                nn.init.zeros_(linear.weight)
+            else:
+                nn.init.trunc_normal_(linear.weight, std=0.02)
 
     def forward(self, x: Tensor, fused: Tensor) -> Tensor:
         if not self.open:

@@ -24,6 +24,18 @@ def mlp(channels_in: int, hidden: int, out: int, *, layers: int) -> nn.Sequentia
     return nn.Sequential(*modules[:-1])
 
 
+def add_finest_level(lateral: LevelProjection, finest: Tensor, second: FeatureMap, first: FeatureMap) -> Tensor:
+    """f_L^{M,2} upsampled to the size of F^{M,1}, plus F^{M,1} projected to its channels.
+
+    Shapes: finest (B, H_2*W_2, C) -> (B, C, H_1, W_1).
+    """
+    B, _, C = finest.shape
+    (H1, W1), (H2, W2) = first.size, second.size
+    coarse = extend(finest.transpose(1, 2).reshape(B, C, H2, W2), second.valid)
+    projected = lateral(first).transpose(1, 2).reshape(B, C, H1, W1)
+    return projected + F.interpolate(coarse, size=(H1, W1), mode="bilinear", align_corners=False)
+
+
 class MaskHead(nn.Module):
     """f_L^{M,2} -> upsample to F^{M,1}, sum, upsample to the picture, MLP -> Y in R^{H x W x 2} (Sec. 3.1).
 
@@ -51,11 +63,7 @@ class MaskHead(nn.Module):
         self.at = at
 
     def forward(self, finest: Tensor, second: FeatureMap, first: FeatureMap, valid: Tensor | None) -> Tensor:
-        B, _, C = finest.shape
-        (H1, W1), (H2, W2) = first.size, second.size
-        coarse = extend(finest.transpose(1, 2).reshape(B, C, H2, W2), second.valid)
-        lateral = self.lateral(first).transpose(1, 2).reshape(B, C, H1, W1)
-        x = lateral + F.interpolate(coarse, size=(H1, W1), mode="bilinear", align_corners=False)
+        x = add_finest_level(self.lateral, finest, second, first)
         if self.smoothing is not None:
             x = self.smoothing(extend(x, first.valid))
         mlp_below = self.mlp[:1] if self.at == "full" else self.mlp

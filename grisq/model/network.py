@@ -1,56 +1,32 @@
 """GRISQ: the whole of Fig. 2."""
 
-from dataclasses import dataclass, field
-
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from grisq.config import ModelConfig
 from grisq.errors import InputError
 from grisq.model.heads import MaskHead, mlp
-from grisq.model.multimodal_encoder import MultimodalEncoder
 from grisq.model.pixel_decoder import PixelDecoder
+from grisq.model.system import Output, System
 from grisq.model.target_query import TargetQuery
-from grisq.model.text_encoder import TextEncoder
 from grisq.model.valid import mean_over
 
-STRIDE = 32  # of the coarsest level; canvas sides are multiples of it
 
-
-@dataclass
-class Output:
-    """mask_logits (B, 2, H, W); presence_logits (B, 2), index 1 = present; plurality_logits (B, 2), index 1 =
-    several. The last two are None where the model has no such head. `attention` as in TargetQuery."""
-
-    mask_logits: Tensor
-    presence_logits: Tensor | None
-    plurality_logits: Tensor | None
-    attention: list[Tensor] = field(default_factory=list)
-
-
-class GRISQ(nn.Module):
+class GRISQ(System):
     """Generalized referring image segmentation with a target query (Sec. 3.1-3.2, Fig. 2).
 
     `config.target_query` and `config.plurality` are the switches of Table 2. Without the query, presence is told
     from the mean of f_L^{M,j} over the picture ("pooled"), or by no head at all ("none"); j is `query_level`.
 
-    Shapes: image (B, 3, H, W) normalised with zeros in the padding, valid (B, H, W) bool or None, tokens (B, T)
-    long, token_mask (B, T) bool -> Output. One picture (1, 3, H, W) with B expressions shares what it can.
-    Errors: InputError if H or W is not a multiple of 32.
+    Shapes and errors: as System.
     """
 
     def __init__(self, config: ModelConfig):
-        super().__init__()
+        super().__init__(config)
         if config.plurality and not config.target_query:
             raise InputError("model.plurality reads the target query: set model.target_query to true as well.")
         if config.query_level not in (2, 3, 4):
             raise InputError(f"model.query_level is {config.query_level}: the decoder has the levels 2, 3 and 4.")
-        self.config = config
         C, D = config.channels, config.text.hidden
-        self.text_encoder = TextEncoder(config.text)
-        self.multimodal_encoder = MultimodalEncoder(
-            swin=config.swin, image_size=config.image_size, text_channels=D, gate=config.gate
-        )
         widths = self.multimodal_encoder.channels
         shared = {
             "channels": C,
@@ -79,40 +55,21 @@ class GRISQ(nn.Module):
         token_mask: Tensor,
         need_weights: bool = False,
     ) -> Output:
-        _check_canvas(image)
-        words = self.text_encoder(tokens, token_mask)  # f^T (B, T, D)
-        levels = self.multimodal_encoder(image, words, token_mask, valid)  # F^{M,1..4}
+        words, levels = self.encode(image, valid, tokens, token_mask)  # f^T (B, T, D), F^{M,1..4}
         decoded = self.pixel_decoder(levels[1:])  # f_0 ... f_L
         mask_logits = self.mask_head(decoded.subsequence(2)[-1], levels[1], levels[0], valid)
         level = self.config.query_level
         read, read_valid = decoded.subsequence(level), levels[level - 1].flat_valid  # f_0^{M,j} ... f_L^{M,j}
         if self.target_query is None:
-            return Output(mask_logits, self._pooled_presence(read[-1], read_valid), None)
+            return Output(mask_logits, self._pooled_presence(read[-1], read_valid))
         e_0, e_L, attention = self.target_query(
             words, token_mask, read[:-1], decoded.positions_of(level), read_valid, need_weights
         )
         plurality = None if self.plurality_head is None else self.plurality_head(e_0)
-        return Output(mask_logits, self.presence_head(e_L), plurality, attention)
+        return Output(mask_logits, self.presence_head(e_L), plurality, attention=attention)
 
     def _pooled_presence(self, f: Tensor, valid: Tensor | None) -> Tensor | None:
         """The baseline's presence: f_L^{M,j} (B, H_j*W_j, C) averaged over the picture. -> (B, 2) or None."""
         if self.presence_head is None:
             return None
         return self.presence_head(mean_over(f, valid))
-
-
-def _check_canvas(image: Tensor) -> None:
-    H, W = image.shape[-2:]
-    if H % STRIDE or W % STRIDE:
-        raise InputError(f"The input is {H}x{W} pixels: both sides must be multiples of {STRIDE}; letterbox it first.")
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Number of trainable parameters; works on the meta device too."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-
-def build_on_meta(config: ModelConfig) -> GRISQ:
-    """The model's structure without memory or weights, for counting and for shapes at `paper` size."""
-    with torch.device("meta"):
-        return GRISQ(config)

@@ -10,11 +10,11 @@ from transformers import BertModel
 
 from grisq.config import ModelConfig
 from grisq.errors import InputError
-from grisq.model.network import GRISQ
 from grisq.model.swin import build_swin
+from grisq.model.system import System
 
 
-def load_pretrained(model: GRISQ, config: ModelConfig) -> list[str]:
+def load_pretrained(model: System, config: ModelConfig) -> list[str]:
     """Fill Swin and BERT with the weights that `config.swin.pretrained` and `config.text.pretrained` name.
 
     Each is a local path (Swin: a safetensors or torch file; BERT: a folder) or a hub name, or None for random
@@ -31,7 +31,7 @@ def load_pretrained(model: GRISQ, config: ModelConfig) -> list[str]:
     return said
 
 
-def _load_swin(model: GRISQ, config: ModelConfig) -> None:
+def _load_swin(model: System, config: ModelConfig) -> None:
     name = config.swin.pretrained
     trunk = build_swin(config.swin, config.image_size)
     try:
@@ -49,7 +49,7 @@ def _load_swin(model: GRISQ, config: ModelConfig) -> None:
     model.multimodal_encoder.stages.load_state_dict(trunk.layers.state_dict())
 
 
-def _load_bert(model: GRISQ, config: ModelConfig) -> None:
+def _load_bert(model: System, config: ModelConfig) -> None:
     name = config.text.pretrained
     try:
         bert = BertModel.from_pretrained(name, add_pooling_layer=False)

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from grisq.errors import InputError
 from grisq.model.multimodal_encoder import FeatureMap
-from grisq.model.network import GRISQ, Output
+from grisq.model.network import GRISQ
 from grisq.model.pixel_decoder import DecoderFeatures
+from grisq.model.system import Output
 from grisq.model.valid import mean_over
 
 

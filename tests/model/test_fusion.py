@@ -70,6 +70,19 @@ def test_gate_is_alive(init, first, last):
     assert bool(gate.last.weight.grad.any()) == last
 
 
+def test_the_released_gate_of_rela_is_dead():
+    """With both layers zero every factor of every gradient is zero, so no step of an optimizer changes anything."""
+    gate, x, fused = LanguageGate(6, init="dead"), torch.randn(2, 3, 6), torch.randn(2, 3, 6)
+    optimizer = torch.optim.AdamW(gate.parameters(), lr=0.1)
+    for _ in range(3):
+        out = gate(x, fused)
+        assert torch.equal(out, x)
+        optimizer.zero_grad()
+        out.square().sum().backward()
+        assert not any(p.grad.any() for p in gate.parameters())
+        optimizer.step()
+
+
 def test_zero_last_gate_starts_as_identity_and_none_has_no_parameters():
     x, fused = torch.randn(2, 3, 6), torch.randn(2, 3, 6)
     assert torch.equal(LanguageGate(6, init="zero-last")(x, fused), x)

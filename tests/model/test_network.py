@@ -5,7 +5,9 @@ import torch
 
 from grisq.config import preset
 from grisq.errors import InputError
-from grisq.model.network import GRISQ, build_on_meta, count_parameters
+from grisq.model.build import build_on_meta
+from grisq.model.network import GRISQ
+from grisq.model.system import count_parameters
 
 
 def tokens(batch, length=6):
