@@ -1,6 +1,7 @@
 """Device, precision and memory habits of a run, decided in one place."""
 
 import ctypes
+import resource
 from contextlib import AbstractContextManager
 from typing import Literal
 
@@ -36,6 +37,13 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
     """bfloat16 autocast if the resolved precision asks for it. Deformable attention and losses stay float32."""
     enabled = resolve_precision(precision, device) == "bf16"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def peak_memory_mb() -> float:
+    """Highest memory so far in MB: of torch on the first GPU if there is one, else of this whole process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux counts in kB
 
 
 def keep_freed_memory() -> bool:

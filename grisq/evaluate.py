@@ -30,7 +30,9 @@ class Decision:
 
 @dataclass
 class Evaluation:
-    """metrics: {protocol: {name: value}}; accuracy: as AccuracyByKind; samples: one dict per sample if kept."""
+    """metrics: {protocol: {name: value}}; accuracy: as AccuracyByKind; samples: one dict per sample if kept: its row,
+    target_count, presence and plurality as in Decision, the pixels of the predicted mask, of the target and of both,
+    and its score under every protocol (pixels are counted under the first one's resolution)."""
 
     metrics: dict[str, dict[str, float]]
     accuracy: dict[str, float]
@@ -102,12 +104,13 @@ def evaluate(
         with torch.inference_mode(), autocast(device, precision):
             output = model(*each.to(device).inputs())
         for sample, decision in zip(each.samples, decide(output)):
-            scores = _score(sample, decision, reader, chosen)
+            masks_at = _masks(sample, decision, reader, chosen)
+            scores = _score(sample, decision, masks_at, chosen)
             for meter, one in zip(meters, scores):
                 meter.update(one)
             _count(accuracy, sample.target_count, decision)
             if keep_samples:
-                kept.append(_record(sample, decision, scores, chosen))
+                kept.append(_record(sample, decision, masks_at, scores, chosen))
         bar.update(len(each))
     bar.close()
     metrics = {each.name: _plain(meter.compute()) for each, meter in zip(chosen, meters)}
@@ -119,23 +122,31 @@ def _for_model(named: Protocol, model: System) -> Protocol:
     return named if has_head or named.presence != "head" else replace(named, presence="pixels50")
 
 
-def _score(sample: Sample, decision: Decision, reader: SampleReader, chosen: list[Protocol]) -> list[SampleScore]:
-    """The accounting of one sample under each protocol; masks are made once per resolution."""
-    box, cache, scores = sample.letterbox, {}, []
-    expression = reader.data.expression(sample.row)
-    for each in chosen:
-        size = (each.square, each.square) if each.resolution == "square" else (box.height, box.width)
-        if size not in cache:
-            cache[size] = (
-                (box.to_picture(decision.difference, size) > 0).numpy(),
-                target_at(reader, expression.ann_ids, (box.height, box.width), size),
-            )
-        prediction, target = cache[size]
-        present = None if decision.presence is None else decision.presence >= 0.5
-        scores.append(
-            score(prediction, target, target_count=sample.target_count, predicted_present=present, protocol=each)
+Masks = dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]  # by size (H, W): predicted and annotated
+
+
+def _size(protocol: Protocol, sample: Sample) -> tuple[int, int]:
+    square = (protocol.square, protocol.square)
+    return square if protocol.resolution == "square" else (sample.letterbox.height, sample.letterbox.width)
+
+
+def _masks(sample: Sample, decision: Decision, reader: SampleReader, chosen: list[Protocol]) -> Masks:
+    """The predicted and the annotated mask at every size that a protocol compares them at."""
+    box, expression = sample.letterbox, reader.data.expression(sample.row)
+    return {
+        size: (
+            (box.to_picture(decision.difference, size) > 0).numpy(),
+            target_at(reader, expression.ann_ids, (box.height, box.width), size),
         )
-    return scores
+        for size in {_size(each, sample) for each in chosen}
+    }
+
+
+def _score(sample: Sample, decision: Decision, masks_at: Masks, chosen: list[Protocol]) -> list[SampleScore]:
+    """The accounting of one sample under each protocol."""
+    present = None if decision.presence is None else decision.presence >= 0.5
+    facts = {"target_count": sample.target_count, "predicted_present": present}
+    return [score(*masks_at[_size(each, sample)], **facts, protocol=each) for each in chosen]
 
 
 def target_at(reader: SampleReader, ann_ids: tuple[int, ...], picture: tuple[int, int], size: tuple[int, int]):
@@ -162,12 +173,18 @@ def _count(accuracy: AccuracyByKind, target_count: int, decision: Decision) -> N
         accuracy.update(1, kind, (decision.plurality >= 0.5) == (target_count > 1))
 
 
-def _record(sample: Sample, decision: Decision, scores: list[SampleScore], chosen: list[Protocol]) -> dict:
+def _record(
+    sample: Sample, decision: Decision, masks_at: Masks, scores: list[SampleScore], chosen: list[Protocol]
+) -> dict:
+    predicted, annotated = masks_at[_size(chosen[0], sample)]
     return {
         "row": sample.row,
         "target_count": sample.target_count,
         "presence": decision.presence,
         "plurality": decision.plurality,
+        "predicted": int(np.count_nonzero(predicted)),
+        "annotated": int(np.count_nonzero(annotated)),
+        "intersection": int(np.count_nonzero(predicted & annotated)),
         "scores": {each.name: one._asdict() for each, one in zip(chosen, scores)},
     }
 

@@ -4,7 +4,7 @@ Published tables of this task differ in resolution and in how a wrong presence d
 never shown without its protocol.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,15 +18,16 @@ class Protocol:
 
     resolution: "square" compares at `square` x `square` pixels without keeping the aspect ratio, "original" at
     the picture's own size. presence: who says that there is no target: the model's head, fewer than `min_pixels`
-    predicted pixels, or an empty mask. false_positive_iou: what a sample with a target that was called
-    no-target earns: "zero", or the "real" IoU of its mask. by_pixels: a sample counts as no-target if its mask
-    is empty, not if its annotation says so. epsilon: added to denominators.
+    predicted pixels, an empty mask, or the annotation itself ("truth": what a perfect presence head would reach).
+    false_positive_iou: what a sample with a target that was called no-target earns: "zero", or the "real" IoU of
+    its mask. by_pixels: a sample counts as no-target if its mask is empty, not if its annotation says so. epsilon:
+    added to denominators.
     """
 
     name: str
     resolution: Literal["square", "original"] = "square"
     square: int = 480
-    presence: Literal["head", "pixels50", "mask_empty"] = "head"
+    presence: Literal["head", "pixels50", "mask_empty", "truth"] = "head"
     min_pixels: int = 50  # at 480 x 480: 0.02 % of the picture
     false_positive_iou: Literal["zero", "real"] = "zero"
     by_pixels: bool = False
@@ -35,7 +36,12 @@ class Protocol:
     def describe(self) -> str:
         """One line for a table's caption."""
         size = f"{self.square}x{self.square} squashed" if self.resolution == "square" else "the picture's own size"
-        who = {"head": "presence head", "pixels50": f"{self.min_pixels}-pixel rule", "mask_empty": "empty mask"}
+        who = {
+            "head": "presence head",
+            "pixels50": f"{self.min_pixels}-pixel rule",
+            "mask_empty": "empty mask",
+            "truth": "ground truth",
+        }
         return (
             f"{self.name}: at {size}, no-target by {who[self.presence]}, missed targets score {self.false_positive_iou}"
         )
@@ -47,12 +53,19 @@ PROTOCOLS = {
     "gsva": Protocol("gsva", resolution="original", false_positive_iou="real", by_pixels=True, epsilon=1e-8),
 }
 
+# Questions, not evaluations: what the masks alone are worth, and what they would be under perfect presence (Fig. 5a).
+DIAGNOSTICS = {
+    "rela-pixels": replace(PROTOCOLS["rela"], name="rela-pixels", presence="pixels50"),
+    "rela-truth": replace(PROTOCOLS["rela"], name="rela-truth", presence="truth"),
+}
+
 
 def protocol(name: str) -> Protocol:
     """Errors: InputError that lists the names there are."""
-    if name not in PROTOCOLS:
-        raise InputError(f"There is no protocol {name!r}: choose one of {', '.join(PROTOCOLS)}.")
-    return PROTOCOLS[name]
+    known = PROTOCOLS | DIAGNOSTICS
+    if name not in known:
+        raise InputError(f"There is no protocol {name!r}: choose one of {', '.join(known)}.")
+    return known[name]
 
 
 class SampleScore(NamedTuple):
@@ -82,7 +95,7 @@ def score(
     Where a pixel rule decides, a mask that it calls no-target is treated as empty.
     """
     target_present = bool(target.any()) if protocol.by_pixels else target_count > 0
-    present = _present(prediction, predicted_present, protocol)
+    present = target_present if protocol.presence == "truth" else _present(prediction, predicted_present, protocol)
     if protocol.presence != "head" and not present:
         prediction = np.zeros_like(prediction)
     if not target_present:

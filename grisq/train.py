@@ -22,7 +22,7 @@ from grisq.config import Preset, to_dict
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import Collate, SampleReader
 from grisq.data.tokenizer import ExpressionTokenizer
-from grisq.device import resolve_precision
+from grisq.device import peak_memory_mb, resolve_precision
 from grisq.errors import InputError
 from grisq.evaluate import evaluate, evenly
 from grisq.files import write_json
@@ -200,7 +200,7 @@ def _milestones(state: RunState, preset: Preset, data: GRefCOCO, run: Path, abou
             state.best = giou
             save(state, run / "best", about, with_state=False)
     if done or step % config.checkpoint_every == 0:
-        save(state, run / "last", about, with_state=True)
+        save(state, run / "last", about | {"peak_mb": round(peak_memory_mb())}, with_state=True)
 
 
 def _evaluate(state: RunState, preset: Preset, data: GRefCOCO, history: History | None) -> float:
