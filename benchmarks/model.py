@@ -10,7 +10,7 @@ import argparse
 import torch
 from interleaved import medians, table
 
-from grisq.config import preset
+from grisq.config import TrainConfig, preset
 from grisq.data.sample import Batch
 from grisq.device import keep_freed_memory
 from grisq.losses import total_loss
@@ -34,17 +34,17 @@ def mask2former():
     return Mask2FormerForUniversalSegmentation(Mask2FormerConfig(backbone_config=backbone))
 
 
-def sample():
-    present = torch.ones(1, dtype=torch.long)
+def sample(batch=1, side=SIDE, words=TOKENS, vocabulary=2000):
+    """Random pictures and words without padding; every sample has one target."""
     return Batch(
-        images=torch.randint(0, 256, (1, 3, SIDE, SIDE), dtype=torch.uint8),
-        valid=torch.ones(1, SIDE, SIDE, dtype=torch.bool),
-        masks=torch.rand(1, SIDE, SIDE) > 0.8,
-        tokens=torch.randint(1000, 2000, (1, TOKENS)),
-        token_mask=torch.ones(1, TOKENS, dtype=torch.bool),
-        presence=present,
-        plurality=torch.zeros(1, dtype=torch.long),
-        plurality_weight=torch.ones(1),
+        images=torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8),
+        valid=torch.ones(batch, side, side, dtype=torch.bool),
+        masks=torch.rand(batch, side, side) > 0.8,
+        tokens=torch.randint(10, vocabulary, (batch, words)),
+        token_mask=torch.ones(batch, words, dtype=torch.bool),
+        presence=torch.ones(batch, dtype=torch.long),
+        plurality=torch.zeros(batch, dtype=torch.long),
+        plurality_weight=torch.full((batch,), 1 / batch),
         samples=[],
     )
 
@@ -64,7 +64,7 @@ def ours_step(model, batch, precision):
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             output = model(*batch.inputs())
-        total_loss(output, batch, lambda_presence=0.1, lambda_plurality=0.01).total.backward()
+        total_loss(output, batch, TrainConfig()).total.backward()
         optimizer.step()
 
     return run

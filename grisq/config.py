@@ -231,6 +231,17 @@ def from_dict(kind: type, values: dict, where: str = "configuration"):
     return kind(**built)
 
 
+def flat(values: dict, prefix: str = "") -> dict:
+    """Nested dicts as one, with dotted names; tuples become lists, as in JSON."""
+    found = {}
+    for key, value in values.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[prefix + key] = list(value) if isinstance(value, tuple) else value
+    return found
+
+
 def override(config, changes: dict[str, object]):
     """A copy with fields replaced by dotted name: `override(preset, {"model.plurality": False})`.
 

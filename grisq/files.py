@@ -40,13 +40,18 @@ def finished_folder(folder: Path) -> Path | None:
     return next((path for path in (folder, old) if path.is_dir()), None)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write JSON with sorted keys through a temporary file beside `path`. Errors: InputError if the disk is full."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_text(path: Path, text: str) -> None:
+    """Write a text through a temporary file beside `path`. Errors: InputError if the disk is full."""
     partial = path.with_name(path.name + ".partial")
     with clear_disk_errors(path):
-        partial.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(text, encoding="utf-8")
         os.replace(partial, path)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON with sorted keys, whole or not at all. Errors: InputError if the disk is full."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> dict:

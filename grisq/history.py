@@ -1,6 +1,7 @@
 """What a training run tells while it runs: JSON lines for figures, TensorBoard events for watching."""
 
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -74,3 +75,22 @@ def read_history(run: Path, kind: str | None = None) -> list[dict]:
         except json.JSONDecodeError:
             continue
     return [record for record in records if kind is None or record["kind"] == kind]
+
+
+def history_columns(run: Path, thin: int = 4) -> dict[str, dict[str, list[float | None]]]:
+    """{"train": {column: values}, "eval": {column: values}} of a run, for curves and for keeping.
+
+    Of the records of losses one in `thin` is taken, and the last; numbers have six digits, None is what is not finite.
+    """
+    train = read_history(run, "train")
+    kept = [record for number, record in enumerate(train, 1) if number % thin == 0 or number == len(train)]
+    return {"train": _transposed(kept), "eval": _transposed(read_history(run, "eval"))}
+
+
+def _transposed(records: list[dict]) -> dict[str, list[float | None]]:
+    names = [name for name in (records[0] if records else {}) if name != "kind"]
+    return {name: [_rounded(record[name]) for record in records] for name in names}
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.6g}") if math.isfinite(value) else None

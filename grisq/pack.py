@@ -14,7 +14,7 @@ from grisq.errors import InputError
 from grisq.files import replaced_folder, write_json
 from grisq.model.system import count_parameters
 from grisq.protocols import protocol
-from grisq.report import evaluate_checkpoint, table
+from grisq.report import evaluate_checkpoint, markdown, table
 
 CARD, MEASURED = "README.md", "measured.json"
 PROTOCOL = "rela"
@@ -139,10 +139,5 @@ def _card(
         if same
         else "another set than the one it was trained and chosen on",
         measured=MEASURED,
-        table=_markdown(table(report).reset_index()),
+        table=markdown(table(report).reset_index()),
     )
-
-
-def _markdown(frame) -> str:
-    lines = [frame.columns, ["---"] * len(frame.columns), *frame.itertuples(index=False)]
-    return "\n".join("| " + " | ".join(str(value) for value in line) + " |" for line in lines)

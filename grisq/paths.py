@@ -17,4 +17,6 @@ DATA = ROOT / "data"
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
 RUNS = ROOT / "runs"
+RESULTS = DATA / "results"  # of runs that are committed
+OWN_RESULTS = RUNS / "results"  # of runs on this machine
 SHIPPED = DATA / "models" / "tiny"  # the trained model that comes with the project

@@ -27,13 +27,15 @@ def evaluate_checkpoint(
     workers: int = 0,
     device: str = "auto",
     precision: str = "auto",
+    keep_samples: Sequence[str] = (),
     progress: bool = True,
 ) -> dict:
     """Evaluate on every split but train, or on `splits`, under each protocol.
 
     Returns: {"preset", "seed", "step", "data" (SHA-256 of its annotations), "counts" by split, "results":
     {split: {"protocols": {name: metrics in percent}, "accuracy": {...}}}, "trained" and "provenance": versions,
-    commit and machine of the training (None for an older checkpoint) and of this evaluation}.
+    commit and machine of the training (None for an older checkpoint) and of this evaluation}; for the splits in
+    `keep_samples` also {"samples": {split: as Evaluation.samples}}.
     Errors: InputError for a missing checkpoint, data set, split or protocol.
     """
     place = pick_device(device)
@@ -42,7 +44,7 @@ def evaluate_checkpoint(
     dataset = open_dataset(preset, data, progress=progress)
     config = loaded.model.config
     reader = SampleReader(dataset, loaded.tokenizer, config.image_size, config.text.max_tokens)
-    results = {}
+    results, samples = {}, {}
     for split in splits or [name for name in dataset.splits if name != "train"]:
         outcome = evaluate(
             loaded.model,
@@ -53,10 +55,13 @@ def evaluate_checkpoint(
             precision=precision,
             batch=batch,
             workers=workers,
+            keep_samples=split in keep_samples,
             progress=progress,
         )
+        if outcome.samples:
+            samples[split] = outcome.samples
         results[split] = {"protocols": outcome.metrics, "accuracy": outcome.accuracy}
-    return {
+    report = {
         "preset": preset.name,
         "seed": loaded.about["seed"],
         "step": loaded.about["step"],
@@ -66,6 +71,7 @@ def evaluate_checkpoint(
         "trained": loaded.about.get("provenance"),
         "provenance": provenance(),
     }
+    return report | ({"samples": samples} if samples else {})
 
 
 def table(report: dict) -> pd.DataFrame:
@@ -77,3 +83,9 @@ def table(report: dict) -> pd.DataFrame:
             counts = {key: metrics[f"n_{key}"] for key in ("no_target", "single", "multi")}
             lines.append(line | counts)
     return pd.DataFrame(lines).set_index(["split", "protocol"])
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """A table in Markdown, without its index."""
+    lines = [frame.columns, ["---"] * len(frame.columns), *frame.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(str(value) for value in line) + " |" for line in lines)

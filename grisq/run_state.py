@@ -8,7 +8,7 @@ import torch
 from accelerate import Accelerator
 
 from grisq import checkpoint
-from grisq.config import Preset, from_dict, to_dict
+from grisq.config import Preset, flat, from_dict, to_dict
 from grisq.data.sample import SampleReader
 from grisq.errors import InputError
 from grisq.files import finished_folder, read_json
@@ -40,8 +40,8 @@ def find_resumable(run: Path, about: dict) -> Path | None:
     before = read_json(run / RUN)
     if "preset" in before:  # a field younger than the run had its default's meaning
         before["preset"] = to_dict(from_dict(Preset, before["preset"], f"{run / RUN}: preset"))
-    wanted = _flat(about)
-    for name, value in _flat({key: before.get(key) for key in about}).items():
+    wanted = flat(about)
+    for name, value in flat({key: before.get(key) for key in about}).items():
         if wanted.get(name) != value:
             raise InputError(
                 f"{run} holds a run with {name} = {value}, not {wanted.get(name)}: choose another folder for this "
@@ -49,16 +49,6 @@ def find_resumable(run: Path, about: dict) -> Path | None:
             )
     last = finished_folder(run / "last")
     return last if last and (last / checkpoint.STATE).is_file() else None
-
-
-def _flat(values: dict, prefix: str = "") -> dict:
-    flat = {}
-    for key, value in values.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = list(value) if isinstance(value, tuple) else value
-    return flat
 
 
 def save(state: RunState, folder: Path, about: dict, *, with_state: bool) -> None:

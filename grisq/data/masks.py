@@ -28,6 +28,12 @@ def union(segmentations: Sequence[Segmentation], height: int, width: int) -> dic
     return coco.merge([to_rle(each, height, width) for each in segmentations])
 
 
+def encode(mask: np.ndarray) -> dict:
+    """(H, W) bool as compressed RLE that JSON can hold: {"size": [H, W], "counts": text}."""
+    rle = coco.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": list(mask.shape), "counts": rle["counts"].decode("ascii")}
+
+
 def decode(rle: dict) -> np.ndarray:
     """(H, W) bool."""
     return coco.decode(rle).astype(bool)

@@ -1,7 +1,6 @@
 """Figures of a training run: curves from its history, and its predictions beside the annotation."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,26 +10,30 @@ from grisq.augment.recipes import Recipe
 from grisq.augment.render import RecipeDataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.kinds import kind_of
+from grisq.data.masks import decode
+from grisq.data.sample import open_picture
 from grisq.errors import InputError
-from grisq.history import read_history
 from grisq.overlay import overlay
-from grisq.predict import Prediction, Segmenter
+from grisq.predict import MASK_COLOUR, Prediction, Segmenter
+from grisq.results import Example, Result
 from grisq.show.figures import Tile, expression_tile, wall
 from grisq.show.style import KIND_COLOURS, KIND_MARKERS, OKABE_ITO, rgb
 
 _RIGHT, _WRONG = OKABE_ITO["blue"], OKABE_ITO["vermillion"]
 
 
-def learning_curves(run: Path) -> Figure:
-    """Losses of Eq. 5 over the steps, val metrics over the steps, and the accuracy of both heads by kind."""
-    train, evaluations = read_history(run, "train"), read_history(run, "eval")
+def learning_curves(history: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Losses of Eq. 5 over the steps, val metrics over the steps, and the accuracy of both heads by kind.
+
+    history: as `Result.history`, or `history_columns` of a run's folder.
+    """
+    train, evaluations = history["train"], history["eval"]
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3))
-    steps = [record["step"] for record in train]
     for name in ("pixel", "presence", "plurality"):
-        left.plot(steps, [record[name] for record in train], label=name)
+        left.plot(train["step"], train[name], label=name)
     left.set(title="terms of Eq. 5, before λ", xlabel="step", yscale="log")
     left.legend(frameon=False)
-    steps = [record["step"] for record in evaluations]
+    steps = evaluations["step"]
     looks = {
         "gIoU": ("o-", "blue"),
         "cIoU": ("s--", "sky blue"),
@@ -38,14 +41,14 @@ def learning_curves(run: Path) -> Figure:
         "T-acc": ("^:", "black"),
     }
     for name, (line, colour) in looks.items():
-        middle.plot(steps, [record[name] for record in evaluations], line, color=OKABE_ITO[colour], label=name)
+        middle.plot(steps, evaluations[name], line, color=OKABE_ITO[colour], label=name)
     middle.set(title="val (part of it), %", xlabel="step", ylim=(0, 102))
     middle.legend(frameon=False)
     for kind, colour in KIND_COLOURS.items():
         for head, line in (("presence", "--"), ("plurality", "-")):
-            values = [record.get(f"{head} {kind}", np.nan) for record in evaluations]
-            if not np.isnan(values).all():
-                right.plot(steps, values, line, color=colour, marker=KIND_MARKERS[kind], label=f"{head}, {kind}")
+            if f"{head} {kind}" in evaluations:
+                look = {"color": colour, "marker": KIND_MARKERS[kind], "label": f"{head}, {kind}"}
+                right.plot(steps, evaluations[f"{head} {kind}"], line, **look)
     right.set(title="accuracy of the heads, %", xlabel="step", ylim=(0, 102))
     right.legend(frameon=False, fontsize=7)
     return figure
@@ -60,6 +63,23 @@ def prediction_wall(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], r
         title = f"{'✓' if right else '✗'} {said.answer} ({said.presence:.2f})"
         tiles.append(Tile(np.asarray(said.overlay()), title, _RIGHT if right else _WRONG))
     return wall(tiles, len(rows), rows=rows_label)
+
+
+def example_wall(result: Result, data: GRefCOCO) -> Figure:
+    """Two lines: what is annotated, and a run's stored answers, with a tick in blue where presence is right."""
+    tiles = [expression_tile(data, example.row) for example in result.examples]
+    tiles += [example_tile(example, data) for example in result.examples]
+    return wall(tiles, len(result.examples), size=1.5, rows=("annotated", "predicted"))
+
+
+def example_tile(example: Example, data: GRefCOCO) -> Tile:
+    """A stored answer: its mask unless it says that nothing is meant; blue where it is right about presence."""
+    picture = np.asarray(open_picture(data.image_path(data.expression(example.row).image_id)))
+    mask, word = decode(example.mask), example.answer
+    right = (word != "nothing") == (data.target_counts[example.row] > 0)
+    shown = overlay(picture, mask if word != "nothing" else np.zeros_like(mask), MASK_COLOUR)
+    number = "" if example.presence is None else f" ({example.presence:.2f})"
+    return Tile(shown, f"{'✓' if right else '✗'} {word}{number}", _RIGHT if right else _WRONG)
 
 
 def ask(segmenter: Segmenter, data: GRefCOCO, row: int) -> Prediction:

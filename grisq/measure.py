@@ -1,0 +1,98 @@
+"""A finished training run becomes a result: evaluated under every protocol, with its history, cost and some answers."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from grisq import checkpoint
+from grisq.data import masks
+from grisq.data.grefcoco import GRefCOCO
+from grisq.data.kinds import KINDS, kind_index
+from grisq.evaluate import evenly
+from grisq.experiments import Experiment
+from grisq.history import history_columns, read_history
+from grisq.model.system import count_parameters
+from grisq.predict import Segmenter
+from grisq.protocols import DIAGNOSTICS, PROTOCOLS
+from grisq.report import evaluate_checkpoint
+from grisq.results import SCHEMA, Cost, Example, Result, Samples
+
+EXAMPLES = 4  # answers of each kind to look at, evenly spaced over val
+
+
+def measure(
+    experiment: Experiment, run: Path, data: GRefCOCO, *, device: str = "auto", progress: bool = True
+) -> Result:
+    """Measure the last checkpoint of a run: no choice of a step was made by looking at any evaluation split.
+
+    Errors: InputError if the run has no checkpoint.
+    """
+    last = run / "last"
+    report = evaluate_checkpoint(
+        last,
+        data.root,
+        protocols=[*PROTOCOLS, *DIAGNOSTICS],
+        keep_samples=data.splits,
+        device=device,
+        progress=progress,
+    )
+    loaded = checkpoint.load(last)
+    samples = {split: _columns(found, data) for split, found in report.pop("samples").items()}
+    return Result(
+        schema=SCHEMA,
+        experiment=experiment.name,
+        settings=loaded.about["preset"],
+        parameters={part: count_parameters(module) for part, module in loaded.model.named_children()},
+        history=history_columns(run),
+        samples=samples,
+        examples=_examples(Segmenter(loaded.model, loaded.tokenizer, device=device), data),
+        cost=_cost(run, loaded),
+        **report,
+    )
+
+
+def _columns(samples: list[dict], data: GRefCOCO) -> Samples:
+    columns = {name: [sample[name] for sample in samples] for name in samples[0]}
+    heads = {
+        name: None if columns[name][0] is None else [_down(value) for value in columns[name]]
+        for name in ("presence", "plurality")
+    }
+    pixels = {name: columns[name] for name in ("row", "target_count", "predicted", "annotated", "intersection")}
+    return Samples(image=data.image_ids[columns["row"]].tolist(), **pixels, **heads)
+
+
+def _down(probability: float) -> float:
+    """Four decimals, rounded down, so that no probability below one half becomes one half."""
+    return math.floor(probability * 1e4) / 1e4
+
+
+def _cost(run: Path, loaded: checkpoint.Checkpoint) -> Cost:
+    records = read_history(run, "train")
+    batch, speeds = loaded.about["preset"]["train"]["batch"], [record["samples_per_second"] for record in records]
+    steps = np.diff([0, *(record["step"] for record in records)])
+    return Cost(
+        seconds=round(float(sum(steps * batch / np.array(speeds))), 1),
+        samples_per_second=round(float(np.median(speeds)), 1),
+        peak_mb=float(loaded.about["peak_mb"]) if "peak_mb" in loaded.about else None,
+    )
+
+
+def _examples(segmenter: Segmenter, data: GRefCOCO) -> list[Example]:
+    rows = data.rows("val")
+    kinds = np.array([kind_index(count) for count in data.target_counts[rows]])
+    chosen = [row for kind in range(len(KINDS)) for row in evenly(rows[kinds == kind], EXAMPLES)]
+    return [_example(segmenter, data, int(row)) for row in chosen]
+
+
+def _example(segmenter: Segmenter, data: GRefCOCO, row: int) -> Example:
+    expression = data.expression(row)
+    said = segmenter(data.image_path(expression.image_id), expression.text)
+    has_head = segmenter.model.presence_head is not None
+    return Example(
+        row=row,
+        text=expression.text,
+        mask=masks.encode(said.raw_mask),
+        presence=_down(said.presence) if has_head else None,
+        plurality=None if said.plurality is None else _down(said.plurality),
+    )

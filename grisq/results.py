@@ -1,0 +1,227 @@
+"""One JSON a run: what was trained, where, how long it took, and everything that a table or figure says about it."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+import pandas as pd
+
+from grisq.compare import tally
+from grisq.config import Preset, flat, from_dict, to_dict
+from grisq.data.masks import decode
+from grisq.errors import InputError
+from grisq.files import write_text
+from grisq.paths import OWN_RESULTS, RESULTS
+from grisq.protocols import SampleScore
+
+SCHEMA = 1
+MIN_PIXELS = 50  # of the 50-pixel rule (Sec. 4.1)
+Rule = Literal["head", "pixels", "truth"]
+
+
+class Cost(msgspec.Struct, forbid_unknown_fields=True):
+    """Of the training alone: seconds over all steps, median samples a second, highest memory in MB (None: unknown)."""
+
+    seconds: float
+    samples_per_second: float
+    peak_mb: float | None
+
+
+class Samples(msgspec.Struct, forbid_unknown_fields=True):
+    """What the model said of every expression of a split, column by column; pixels at the protocol `rela`'s 480x480.
+
+    row, image: of the data set; target_count; predicted, annotated, intersection: pixels of the masks, before any
+    word on presence; presence, plurality: probabilities, None for a model without that head.
+    """
+
+    row: list[int]
+    image: list[int]
+    target_count: list[int]
+    predicted: list[int]
+    annotated: list[int]
+    intersection: list[int]
+    presence: list[float] | None
+    plurality: list[float] | None
+
+    def is_present(self, rule: Rule = "head") -> np.ndarray:
+        """What is called present, (N,) bool: by the head (a model without one: by pixels), by 50 pixels, or by the
+        annotation."""
+        if rule == "truth":
+            return np.array(self.target_count) > 0
+        if rule == "pixels" or self.presence is None:
+            return np.array(self.predicted) >= MIN_PIXELS
+        return np.array(self.presence) >= 0.5
+
+    def scores(self, rule: Rule = "head") -> list[SampleScore]:
+        """Scores under the protocol `rela`, whoever decides on presence."""
+        by_pixels = rule == "truth" or rule == "pixels" or self.presence is None
+        columns = zip(self.predicted, self.annotated, self.intersection, self.target_count, self.is_present(rule))
+        return [_score(*values, by_pixels) for values in columns]
+
+
+class Example(msgspec.Struct, forbid_unknown_fields=True):
+    """One answer to look at. `mask`: COCO's run-length encoding at the picture's size, before the presence decision."""
+
+    row: int
+    text: str
+    mask: dict
+    presence: float | None
+    plurality: float | None
+
+    @property
+    def answer(self) -> str:
+        """ "nothing", "one", "several", or "present" where there is no plurality head. Without a presence head a mask
+        decides that would have fewer than 50 pixels at 480x480."""
+        if self.presence is None:
+            present = decode(self.mask).mean() * 480 * 480 >= MIN_PIXELS
+        else:
+            present = self.presence >= 0.5
+        if not present:
+            return "nothing"
+        return "present" if self.plurality is None else "several" if self.plurality >= 0.5 else "one"
+
+
+class Result(msgspec.Struct, forbid_unknown_fields=True):
+    """A finished run.
+
+    settings: the whole configuration; data: SHA-256 of the annotations; counts: of the data by split; parameters: by
+    part of the model; results: {split: {"protocols": {name: metrics in percent}, "accuracy": ...}} of the checkpoint
+    at `step`; history: {"train" | "eval": {column: values}}; samples: by split; trained, provenance: versions, commit
+    and machine of the training and of the evaluation.
+    """
+
+    schema: int
+    experiment: str
+    preset: str
+    seed: int
+    step: int
+    settings: dict
+    data: str
+    counts: dict
+    parameters: dict[str, int]
+    results: dict
+    history: dict[str, dict[str, list[float | None]]]
+    samples: dict[str, Samples]
+    examples: list[Example]
+    cost: Cost
+    trained: dict | None
+    provenance: dict
+
+    def metrics(self, split: str, protocol: str = "rela") -> dict[str, float]:
+        """Percentages by name."""
+        return self.results[split]["protocols"][protocol]
+
+
+Results = dict[tuple[str, int], Result]  # by experiment and seed
+
+
+def path_of(folder: Path, preset: str, experiment: str, seed: int) -> Path:
+    """Where a result lies: folder/preset/experiment-seedN.json."""
+    return folder / preset / f"{experiment}-seed{seed}.json"
+
+
+def save(result: Result, folder: Path) -> Path:
+    """Write a result, whole or not at all, lists of numbers on one line. Errors: InputError if the disk is full."""
+    path = path_of(folder, result.preset, result.experiment, result.seed)
+    text = msgspec.json.format(msgspec.json.encode(result), indent=1).decode()
+    write_text(path, re.sub(r"\[\n[-+.\deEnul,\s]*\]", lambda found: "".join(found[0].split()), text) + "\n")
+    return path
+
+
+def load(path: Path) -> Result:
+    """Errors: InputError if the file is missing, broken, or of another schema, naming the field."""
+    try:
+        result = msgspec.json.decode(path.read_bytes(), type=Result)
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: make it with grisq experiments run.") from None
+    except msgspec.MsgspecError as error:
+        raise InputError(f"{path} is not a result of this version ({error}): make it again with --fresh.") from None
+    if result.schema != SCHEMA:
+        raise InputError(f"{path} has schema {result.schema}, not {SCHEMA}: make it again with --fresh.")
+    return result
+
+
+def collect(folder: Path, preset: str) -> Results:
+    """Every result of a preset in a folder, by experiment and seed. Errors: InputError for a broken one."""
+    found = [load(path) for path in sorted((folder / preset).glob("*-seed*.json"))]
+    return {(result.experiment, result.seed): result for result in found}
+
+
+def gather(preset: str, data: str, own: Path = OWN_RESULTS) -> Results:
+    """Results of a preset on a data set (SHA-256 of its annotations): the committed ones, else this machine's own."""
+    for folder in (RESULTS, own):
+        found = {key: result for key, result in collect(folder, preset).items() if result.data == data}
+        if found:
+            return found
+    return {}
+
+
+def find_finished(path: Path, wanted: Preset, data: str) -> Result | None:
+    """The result at `path` if it is there. Errors: InputError if it was made with other settings or other data."""
+    if not path.is_file():
+        return None
+    result = load(path)
+    made = to_dict(from_dict(Preset, result.settings, f"{path}: settings"))
+    different = [name for name, value in flat(to_dict(wanted)).items() if flat(made).get(name) != value]
+    if result.data != data:
+        different.insert(0, "data")
+    if different:
+        raise InputError(f"{path} was made with another {different[0]}: run with --fresh, or choose another --out.")
+    return result
+
+
+def seeds_of(results: Results, experiment: str) -> list[int]:
+    """Seeds that an experiment was run with, ascending."""
+    return sorted(seed for name, seed in results if name == experiment)
+
+
+def frame(results: Results, protocol: str = "rela") -> pd.DataFrame:
+    """Metrics in percent: one line per (experiment, split, seed), one column per metric."""
+    lines = {
+        (name, split, seed): result.metrics(split, protocol)
+        for (name, seed), result in results.items()
+        for split in result.results
+    }
+    index = ["experiment", "split", "seed"]
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis(index) if lines else pd.DataFrame()
+
+
+def tallies(results: Results, run: str, split: str = "val") -> np.ndarray:
+    """Sums per picture of every seed of a run, (seeds, pictures, 8), for `grisq.compare`.
+
+    `run`: an experiment's name, with "@pixels" or "@truth" for another word on presence. Errors: InputError if it was
+    not run, or if the rule is unknown.
+    """
+    name, _, rule = run.partition("@")
+    if rule not in ("", "head", "pixels", "truth"):
+        raise InputError(f"There is no presence rule {rule!r}: use head, pixels or truth, as in rela@truth.")
+    seeds = seeds_of(results, name)
+    if not seeds:
+        raise InputError(f"There is no result of {name!r}: run grisq experiments run {name}.")
+    every = [results[name, seed].samples[split] for seed in seeds]
+    return np.stack([tally(np.array(each.image), each.scores(rule or "head")) for each in every])
+
+
+def mean_and_spread(values: Iterable[float]) -> tuple[float, float]:
+    """Mean and standard deviation between seeds (n - 1; nan for one seed)."""
+    values = np.array(list(values), dtype=float)
+    return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+
+
+def _score(
+    predicted: int, annotated: int, intersection: int, target_count: int, present: bool, by_pixels: bool
+) -> SampleScore:
+    """One line of `grisq.protocols.score` under `rela`, from pixel counts. `by_pixels`: a mask that is called nothing
+    is treated as empty."""
+    present = bool(present)
+    if by_pixels and not present:
+        predicted = intersection = 0
+    union = predicted + annotated - intersection
+    if not target_count:
+        return SampleScore(0, predicted if present else 0, float(not present), False, present, 0)
+    if not present:
+        return SampleScore(0, union, 0.0, True, False, target_count)
+    return SampleScore(intersection, union, intersection / union if union else 0.0, True, True, target_count)
