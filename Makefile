@@ -17,7 +17,7 @@ here to be looked into, not to be used. Sprites in its training pictures: Twemoj
 contributors, CC BY 4.0. Made again by: make model
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce test test-browser chromium lint unit notebooks notebook-outputs model benchmarks lab \
+.PHONY: help setup reproduce results test test-browser chromium lint unit notebooks notebook-outputs model benchmarks lab \
 	constraints clean
 
 help:  ## list the targets
@@ -29,8 +29,11 @@ $(SETUP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev]'
 	touch $@
 
-reproduce: $(SETUP)  ## run the notebooks in order on the synthetic data: data, training, evaluation, figures
+reproduce: $(SETUP)  ## run the notebooks in order on the synthetic data: data, training (one seed), tables, figures
 	$(BIN)/grisq reproduce --preset tiny
+
+results: $(SETUP)  ## train every run of the tables with three seeds into runs/experiments (two hours on two cores)
+	$(BIN)/grisq experiments run --all --preset tiny --seeds 0,1,2
 
 test: lint unit notebooks  ## lint, unit tests, then every notebook under nbval
 

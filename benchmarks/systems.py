@@ -7,7 +7,6 @@ training step; the systems take turns, so their ratios hold on a noisy machine. 
 """
 
 import argparse
-import resource
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from interleaved import in_own_process, medians, table
 from model import ours, ours_step, sample
 
 from grisq.config import preset
-from grisq.device import keep_freed_memory
+from grisq.device import keep_freed_memory, peak_memory_mb
 from grisq.files import write_json
 from grisq.model.build import build_model
 from grisq.model.system import count_parameters
@@ -50,7 +49,7 @@ def measured(size, rounds):
 def print_memory(size, system):
     model, batch = contestant(size, system)
     ours_step(model, batch, "fp32")()
-    print(round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3))
+    print(round(peak_memory_mb()))
 
 
 def main():

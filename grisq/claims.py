@@ -83,10 +83,11 @@ def _difference(evidence: Evidence, metric: str, paper: float | None, results: R
     except InputError:  # one of the two was not run
         return Finding(what, paper, math.nan, math.nan, math.nan, NOT_RUN)
     found = bootstrap_difference(of, over, metric)
-    return Finding(what, paper, found.value, found.low, found.high, _verdict(found, paper))
+    return Finding(what, paper, found.value, found.low, found.high, verdict_on(found, paper))
 
 
-def _verdict(found: Difference, paper: float | None) -> str:
+def verdict_on(found: Difference, paper: float | None) -> str:
+    """Whether a difference bears out what the paper says: a gain, or a drop where its number is negative."""
     claimed = -1 if paper is not None and paper < 0 else 1
     if not found.value * claimed > 0:
         return FAILS

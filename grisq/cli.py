@@ -33,8 +33,10 @@ DataOption = Annotated[
     Path | None, typer.Option("--data", "-d", help="Folder in gRefCOCO's layout; default: the preset's synthetic set.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
-RunsOption = Annotated[Path | None, typer.Option(help="Folder of the training runs; default: runs.")]
-ResultsOption = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of results; default: runs/results.")]
+RunsOption = Annotated[Path | None, typer.Option(help="Folder of the training runs; default: runs/experiments.")]
+ResultsOption = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder of results; default: runs/experiments/results.")
+]
 FreshOption = Annotated[bool, typer.Option("--fresh", help="Train finished runs again.")]
 
 
@@ -195,7 +197,7 @@ def run_experiments(
         seeds=_numbers(seeds),
         jobs=jobs,
         fresh=fresh,
-        runs=runs or paths.RUNS,
+        runs=runs or paths.EXPERIMENTS,
         out=folder,
         device=device,
     )

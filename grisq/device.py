@@ -3,6 +3,7 @@
 import ctypes
 import resource
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -43,7 +44,11 @@ def peak_memory_mb() -> float:
     """Highest memory so far in MB: of torch on the first GPU if there is one, else of this whole process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux counts in kB
+    try:  # the kernel's getrusage counts what a parent process had before it started this one
+        status = Path("/proc/self/status").read_text()
+        return float(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1e3
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux counts in kB
 
 
 def keep_freed_memory() -> bool:

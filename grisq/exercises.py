@@ -6,6 +6,7 @@ tried on, which the notebook does not show.
 
 import copy
 import inspect
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -165,6 +166,34 @@ def _answers():
     return [(mask, 0.7, 0.5), (mask, 0.3, 0.5), (mask, 0.5, 0.5), (~mask, 0.3, 0.2)]
 
 
+def _said_present(pixels, side, least):
+    return np.asarray(pixels) * (480 / side) ** 2 >= least
+
+
+def _pixel_counts():
+    return [([0, 1, 2, 49, 50], 480, 50), ([0, 1, 2, 5], 96, 50), ([3, 0], 240, 13), ([3, 4], 120, 50)]
+
+
+def _sign_p(wins, losses):
+    n = wins + losses
+    tail = sum(math.comb(n, k) for k in range(max(wins, losses), n + 1)) / 2**n
+    return min(1.0, 2 * tail)
+
+
+def _gain_of_the_truth(ious, target_counts, said_present):
+    no_target = target_counts == 0
+    now = np.where(no_target, ~said_present, np.where(said_present, ious, 0.0))
+    then = np.where(no_target, 1.0, ious)
+    return 100 * (then.mean() - now.mean())
+
+
+def _decisions():
+    rng = np.random.default_rng(11)
+    given = [(rng.random(8), rng.integers(0, 3, 8), rng.random(8) < 0.7) for _ in range(3)]
+    given = [(ious.round(4), counts, said) for ious, counts, said in given]
+    return [*given, (np.ones(3), np.zeros(3, int), np.ones(3, bool))]
+
+
 EXERCISES = {
     "01": (_shares_by_kind, _counts),
     "02": (_giou_and_ciou, _masks),
@@ -174,6 +203,9 @@ EXERCISES = {
     "06": (_ceiling, _labelled_texts),
     "07": (_plurality_loss, _logits_and_labels),
     "08": (_learning_rate, _steps),
+    "09": (_said_present, _pixel_counts),
+    "10": (_sign_p, lambda: [(6, 1), (1, 6), (50, 50), (9, 0), (61, 39)]),
+    "11": (_gain_of_the_truth, _decisions),
     "12": (_share_meant, _answers),
 }
 

@@ -68,13 +68,13 @@ def _down(probability: float) -> float:
 
 
 def _cost(run: Path, loaded: checkpoint.Checkpoint) -> Cost:
-    records = read_history(run, "train")
-    batch, speeds = loaded.about["preset"]["train"]["batch"], [record["samples_per_second"] for record in records]
-    steps = np.diff([0, *(record["step"] for record in records)])
+    train = loaded.about["preset"]["train"]
+    speed = float(np.median([record["samples_per_second"] for record in read_history(run, "train")]))
+    peak = loaded.about.get("peak_mb")
     return Cost(
-        seconds=round(float(sum(steps * batch / np.array(speeds))), 1),
-        samples_per_second=round(float(np.median(speeds)), 1),
-        peak_mb=float(loaded.about["peak_mb"]) if "peak_mb" in loaded.about else None,
+        seconds=round(train["steps"] * train["batch"] / speed, 1),
+        samples_per_second=round(speed, 1),
+        peak_mb=None if peak is None else float(peak),
     )
 
 

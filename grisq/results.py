@@ -13,8 +13,8 @@ from grisq.compare import tally
 from grisq.config import Preset, flat, from_dict, to_dict
 from grisq.data.masks import decode
 from grisq.errors import InputError
-from grisq.files import write_text
-from grisq.paths import OWN_RESULTS, RESULTS
+from grisq.files import read_json, write_text
+from grisq.paths import COST, OWN_RESULTS, RESULTS
 from grisq.protocols import SampleScore
 
 SCHEMA = 1
@@ -23,7 +23,7 @@ Rule = Literal["head", "pixels", "truth"]
 
 
 class Cost(msgspec.Struct, forbid_unknown_fields=True):
-    """Of the training alone: seconds over all steps, median samples a second, highest memory in MB (None: unknown)."""
+    """Of the training: median samples a second, seconds of all steps at that speed, highest memory in MB or None."""
 
     seconds: float
     samples_per_second: float
@@ -186,7 +186,7 @@ def frame(results: Results, protocol: str = "rela") -> pd.DataFrame:
         for split in result.results
     }
     index = ["experiment", "split", "seed"]
-    return pd.DataFrame.from_dict(lines, orient="index").rename_axis(index) if lines else pd.DataFrame()
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis(index).sort_index() if lines else pd.DataFrame()
 
 
 def tallies(results: Results, run: str, split: str = "val") -> np.ndarray:
@@ -203,6 +203,14 @@ def tallies(results: Results, run: str, split: str = "val") -> np.ndarray:
         raise InputError(f"There is no result of {name!r}: run grisq experiments run {name}.")
     every = [results[name, seed].samples[split] for seed in seeds]
     return np.stack([tally(np.array(each.image), each.scores(rule or "head")) for each in every])
+
+
+def read_cost(path: Path = COST) -> dict[str, dict[str, dict[str, float]]]:
+    """What a training step of each system costs: {size: {system: {"step_s", "forward_s", "peak_mb", "parameters"}}}.
+
+    Measured by benchmarks/systems.py, the systems taking turns. Errors: InputError if the file is missing or broken.
+    """
+    return read_json(path)["systems"]
 
 
 def mean_and_spread(values: Iterable[float]) -> tuple[float, float]:

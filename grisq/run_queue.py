@@ -24,7 +24,7 @@ from grisq.errors import InputError
 from grisq.experiments import Experiment, find_experiment
 from grisq.files import read_json, write_json
 from grisq.measure import measure
-from grisq.paths import OWN_RESULTS, RUNS
+from grisq.paths import EXPERIMENTS, OWN_RESULTS
 from grisq.train import train
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
@@ -68,7 +68,7 @@ def run_experiments(
     seeds: Sequence[int] = (0,),
     jobs: int | None = None,
     fresh: bool = False,
-    runs: Path = RUNS,
+    runs: Path = EXPERIMENTS,
     out: Path = OWN_RESULTS,
     device: str = "auto",
     progress: bool = True,

@@ -22,12 +22,13 @@ from grisq import checkpoint, paths
 from grisq.config import preset as find_preset
 from grisq.datasets import open_dataset
 from grisq.errors import InputError
+from grisq.paper import PAPER
 from grisq.provenance import provenance
 
 CELL_LIMIT = 3600  # seconds for one cell
 LOG = "reproduce.log"
 # What a reproduction does more of than the notebooks' own quick defaults.
-FULL: dict[str, dict] = {"08_training": {"steps": None}}
+FULL: dict[str, dict] = {name: {"train": True} for name in ("09_table1", "10_table2_ablation", "11_figures_4_5_6")}
 
 
 @dataclass
@@ -211,11 +212,13 @@ def _data_hash(parameters: dict) -> str | None:
 
 
 def _key(path: Path, parameters: dict) -> str:
-    """Changes when the notebook, its parameters, the package, the given data or the model that is looked at change."""
+    """Changes when something does that a notebook reads: itself, its parameters, the package, the given data, the model
+    that is looked at, or the stored results of its preset, the costs and the paper's numbers."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     for cell in nbformat.read(path, as_version=4).cells:
         digest.update(cell.source.encode())
     files = sorted(Path(__file__).parent.rglob("*.py"))
+    files += sorted((paths.RESULTS / parameters["preset"]).glob("*.json")) + sorted(PAPER.glob("*.json")) + [paths.COST]
     if "model" in parameters:
         files += sorted(
             file for file in checkpoint.find(parameters["model"] or paths.SHIPPED).iterdir() if file.is_file()

@@ -18,6 +18,9 @@ COMMANDS = [
     ["stats"],
     ["train"],
     ["eval"],
+    ["experiments"],
+    ["experiments", "list"],
+    ["experiments", "run"],
     ["pack"],
     ["predict"],
 ]
@@ -141,6 +144,14 @@ def test_stats_counts_a_folder(monkeypatch, capsys, mini_root):
     assert "Release: none that is known" in out
 
 
+def test_experiments_are_listed_with_their_changes_and_seeds(monkeypatch, capsys, tmp_path):
+    status, out, _ = grisq(monkeypatch, capsys, "experiments", "list", "--out", tmp_path)
+    assert status == 0
+    assert "model.target_query=False" in out
+    assert "Figure 4" in out
+    assert "seeds committed: [0, 1, 2], own: none" in out
+
+
 def test_data_expressions_makes_a_readable_set(monkeypatch, capsys, mini_root, tmp_path):
     """COCO annotations in, gRefCOCO format out; the synthetic set's own instances are COCO annotations too."""
     status, _, err = grisq(
@@ -188,6 +199,9 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
             ["data", "expressions", "--instances", tmp_path / "i.json", "--images", tmp_path, "-o", tmp_path / "o"],
             "i.json",
         ),
+        "no experiment named": (["experiments", "run"], "or give --all"),
+        "unknown experiment": (["experiments", "run", "table2", "-d", mini_root], "choose from baseline, query"),
+        "seeds that are no numbers": (["experiments", "run", "ours", "--seeds", "all", "-d", mini_root], "0,1,2"),
         "unknown notebook": (["reproduce", "--only", "77"], "There is no notebook"),
         "picture format": (
             ["predict", picture, "dog", "-m", run, "-o", tmp_path / "out.gif", "--threshold", 0],

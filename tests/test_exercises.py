@@ -1,9 +1,12 @@
 """The solutions against the package and against torch: what a reader is told to be right is right."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.stats import binomtest
 
 from grisq import exercises
 from grisq.augment.plan import expected_shares
@@ -13,7 +16,7 @@ from grisq.metrics import GRISMetrics
 from grisq.model.deformable_attention import deformable_attention_reference
 from grisq.optimisation import learning_rate_factor
 from grisq.paths import NOTEBOOKS
-from grisq.protocols import PROTOCOLS, score
+from grisq.protocols import PROTOCOLS, protocol, score
 
 
 def by_counting(target_counts):
@@ -66,6 +69,36 @@ def by_the_gate(mask, presence, threshold):
     return 100 * np.count_nonzero(gated) / mask.size
 
 
+def by_the_pixel_rule(pixels, side, least):
+    """Masks of so many pixels, blown up to 480 x 480, under the evaluation's own rule."""
+    rule, said = replace(PROTOCOLS["rela"], presence="pixels50", min_pixels=least), []
+    for count in pixels:
+        small = np.arange(side * side).reshape(side, side) < count
+        mask = small.repeat(480 // side, 0).repeat(480 // side, 1)
+        facts = {"target_count": 1, "predicted_present": None, "protocol": rule}
+        said.append(score(mask, mask, **facts).predicted_present)
+    return np.array(said)
+
+
+def by_the_sign_test(wins, losses):
+    return binomtest(wins, wins + losses).pvalue
+
+
+def by_the_diagnostic_protocol(ious, target_counts, said_present):
+    """gIoU under the truth minus gIoU under the head, from masks of 1000 pixels with those IoUs."""
+    gious = {}
+    for rule in ("rela", "rela-truth"):
+        meter = GRISMetrics(protocol(rule))
+        for iou, count, said in zip(ious, target_counts, said_present):
+            target = np.ones(10_000, bool) if count else np.zeros(10_000, bool)
+            mask = np.arange(10_000) < round(iou * 10_000)
+            meter.update(
+                score(mask, target, target_count=int(count), predicted_present=bool(said), protocol=protocol(rule))
+            )
+        gious[rule] = float(meter.compute()["gIoU"])
+    return gious["rela-truth"] - gious["rela"]
+
+
 TRUTHS = {
     "01": by_counting,
     "02": by_the_metrics,
@@ -75,6 +108,9 @@ TRUTHS = {
     "06": by_the_statistics,
     "07": by_cross_entropy,
     "08": by_the_schedule,
+    "09": by_the_pixel_rule,
+    "10": by_the_sign_test,
+    "11": by_the_diagnostic_protocol,
     "12": by_the_gate,
 }
 

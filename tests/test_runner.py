@@ -107,6 +107,15 @@ def test_another_model_under_the_same_path_is_looked_at_again(tmp_path, capsys):
     assert "unchanged" in capsys.readouterr().out
 
 
+def test_new_results_are_looked_at_again(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(runner.paths, "RESULTS", tmp_path / "results")
+    (tmp_path / "results" / "tiny").mkdir(parents=True)
+    for content in ("{}", '{"seed": 1}'):
+        (tmp_path / "results" / "tiny" / "ours-seed0.json").write_text(content)
+        assert runner.reproduce("tiny", folder=folder, only=["01"])
+        assert "unchanged" not in capsys.readouterr().out
+
+
 def test_a_default_that_is_no_literal_is_named(tmp_path):
     notebook(tmp_path, "01_computes")
     book = nbformat.read(tmp_path / "01_computes.ipynb", as_version=4)

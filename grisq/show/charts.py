@@ -7,17 +7,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
+from grisq.compare import Difference
 from grisq.errors import InputError
 from grisq.show.style import HEAD_LOOKS, KIND_COLOURS, OKABE_ITO
 
 _HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "++")
 
 
-def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f") -> None:
+def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f", legend: str = "best") -> None:
     """One group of bars for each row of a table, one bar in it for each column.
 
     Columns differ by hatching, and by colour unless the rows are kinds of expressions, which keep their own.
-    `fmt`: how values are written on the bars, None for not at all. Errors: InputError for a table without columns.
+    `fmt`: how values are written on the bars, None for not at all; `legend`: its place. Errors: InputError for a table
+    without columns.
     """
     if table.empty:
         raise InputError("There is nothing to draw: the table of the bars is empty.")
@@ -36,7 +38,26 @@ def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f") -
         if fmt:
             axis.bar_label(bars, fmt=fmt, fontsize=8)
     axis.set_xticks(range(len(table)), table.index)
-    axis.legend(handles=handles, frameon=False, fontsize=8)
+    axis.legend(handles=handles, frameon=False, fontsize=8, loc=legend)
+
+
+def difference_points(axis: Axes, differences: Mapping[str, Difference], reported: Sequence[float] = ()) -> None:
+    """Differences by name, a line each from the top, with their intervals; filled where the interval excludes zero.
+
+    `reported`: the paper's differences in the same order, nan where it gives none; open diamonds.
+    """
+    places = range(len(differences))
+    for place, each in zip(places, differences.values()):
+        colour = OKABE_ITO["blue"] if each.excludes_zero else OKABE_ITO["sky blue"]
+        fill = colour if each.excludes_zero else "white"
+        reach = [[max(0, each.value - each.low)], [max(0, each.high - each.value)]]
+        axis.errorbar(each.value, place, xerr=reach, fmt="o", color=colour, markerfacecolor=fill, capsize=3)
+    if len(reported):
+        axis.plot(reported, places, "D", color="black", fillstyle="none", linestyle="none", label="paper")
+        axis.legend(frameon=False, fontsize=8)
+    axis.axvline(0, color="black", linewidth=0.8, linestyle=":")
+    axis.set_yticks(places, differences)
+    axis.invert_yaxis()
 
 
 def roc_bars(axis: Axes, areas: Mapping[str, tuple[float, float]]) -> None:

@@ -37,6 +37,9 @@ COURSE = {
     "06_target_query",
     "07_losses_and_inference",
     "08_training",
+    "09_table1",
+    "10_table2_ablation",
+    "11_figures_4_5_6",
     "12_try_it",
 }
 

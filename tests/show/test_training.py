@@ -1,11 +1,15 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from grisq.augment.recipes import Mosaic, NoTarget, Plain
 from grisq.augment.render import RecipeDataset
+from grisq.data.masks import encode
+from grisq.data.sample import open_picture
 from grisq.errors import InputError
 from grisq.model.network import GRISQ
 from grisq.predict import Segmenter
+from grisq.results import Example
 from grisq.show import training
 from grisq.show.style import KIND_COLOURS
 
@@ -43,3 +47,32 @@ def test_kinds_of_which_there_are_few_give_what_there_is(mini):
     rows = training.rows_of_each_kind(mini, "val", 1000, seed=0)
     assert sorted(rows) == sorted(int(row) for row in mini.rows("val"))
     assert [mini.target_counts[row] > 0 for row in rows] == sorted(mini.target_counts[row] > 0 for row in rows)
+
+
+def test_a_stored_answer_is_drawn_and_judged(mini):
+    """A denied target is drawn without mask and in the colour of a mistake; the same answer for nothing is right."""
+    single = next(int(row) for row in mini.rows("val") if mini.target_counts[row] == 1)
+    nothing = next(int(row) for row in mini.rows("val") if mini.target_counts[row] == 0)
+    picture = np.asarray(open_picture(mini.image_path(mini.expression(single).image_id)))
+    said = Example(single, "text", encode(mini.mask(single)), presence=0.2, plurality=0.9)
+    denied = training.example_tile(said, mini)
+    assert denied.title == "✗ nothing (0.20)"
+    drawn = training.example_tile(Example(single, "text", encode(mini.mask(single)), 0.7, 0.9), mini)
+    assert drawn.title == "✓ several (0.70)"
+    assert not np.array_equal(drawn.image, denied.image)
+    assert drawn.image.shape == picture.shape
+    empty = encode(np.zeros_like(mini.mask(nothing)))
+    assert training.example_tile(Example(nothing, "text", empty, 0.2, None), mini).title == "✓ nothing (0.20)"
+    assert training.example_tile(Example(nothing, "text", empty, None, None), mini).title == "✓ nothing"
+
+
+def test_curves_come_from_stored_history():
+    train = {"step": [10, 20], "pixel": [0.5, 0.4], "presence": [0.6, 0.5], "plurality": [0.6, 0.1]}
+    evaluations = {"step": [20], "gIoU": [30.0], "cIoU": [40.0], "N-acc": [0.0], "T-acc": [100.0]}
+    evaluations |= {"presence no-target": [0.0], "plurality single-target": [99.0]}
+    figure = training.learning_curves({"train": train, "eval": evaluations})
+    losses, metrics, heads = figure.axes
+    assert [line.get_label() for line in losses.lines] == ["pixel", "presence", "plurality"]
+    assert [line.get_label() for line in metrics.lines] == ["gIoU", "cIoU", "N-acc", "T-acc"]
+    assert [line.get_label() for line in heads.lines] == ["presence, no-target", "plurality, single-target"]
+    plt.close(figure)

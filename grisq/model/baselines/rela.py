@@ -119,7 +119,7 @@ class ReLA(System):
             pixels, positions = decoded.subsequence(j)[-1], decoded.positions_of(j)
             hidden = self._hidden(regions, f, levels[j - 1].size, levels[j - 1].flat_valid)
             regions = layer(regions, self.places, pixels, positions, hidden, words, token_mask)
-        return self._answer(self.region_norm(regions), f, image.shape[-2:])
+        return self.answer(self.region_norm(regions), f, image.shape[-2:])
 
     def _finest(self, decoded: DecoderFeatures, levels: list) -> Tensor:
         first = levels[0]
@@ -143,7 +143,8 @@ class ReLA(System):
             everything = torch.zeros_like(hidden) if valid is None else ~valid[:, None].expand_as(hidden)
             return torch.where(hidden.all(-1, keepdim=True), everything, hidden)
 
-    def _answer(self, regions: Tensor, f: Tensor, size: tuple[int, int]) -> Output:
+    def answer(self, regions: Tensor, f: Tensor, size: tuple[int, int]) -> Output:
+        """From normalised regions (B, Q, C) and mask features f (B, C, h, w) to the picture's size (H, W)."""
         P = self.config.rela.regions
         minimap = self.minimap(regions)  # (B, Q, 2)
         filters = minimap.transpose(1, 2) @ self.region_mask(regions)  # (B, 2, C): the sum over regions comes first

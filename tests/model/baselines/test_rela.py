@@ -66,7 +66,7 @@ def test_layer_equals_naive_attention_to_pixels_to_words_and_among_regions():
 def test_answer_is_the_sum_over_regions_of_minimap_times_mask(rela):
     regions, f = torch.randn(1, P * P, 16), torch.randn(1, 16, 4, 4)
     with torch.no_grad():
-        output = rela._answer(regions, f, (16, 16))
+        output = rela.answer(regions, f, (16, 16))
         minimap, filters = rela.minimap(regions)[0], rela.region_mask(regions)[0]
         expected = torch.zeros(2, 4, 4)
         for r in range(P * P):
