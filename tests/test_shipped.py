@@ -1,5 +1,7 @@
 """The trained model that comes with the project: small, described, and worth looking at."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -28,7 +30,9 @@ def test_it_is_what_its_card_says():
     assert measured["step"] == loaded.about["step"]
     assert measured["data"] != loaded.about["data"]  # measured on pictures that it was not trained on
     stored = from_dict(Preset, loaded.about["preset"])
-    assert stored.model == preset("tiny").model == loaded.model.config  # the notebooks' numbers are about tiny
+    tiny = preset("tiny").model
+    for config in (stored.model, loaded.model.config):  # the notebooks' numbers are about tiny
+        assert replace(config, lavt=tiny.lavt, rela=tiny.rela) == tiny  # sizes of the other systems do not matter to it
     giou = measured["results"]["val"]["protocols"]["rela"]["gIoU"]
     assert f"| val | rela | {giou:.2f}".rstrip("0") in (SHIPPED / "README.md").read_text()
 
@@ -41,8 +45,6 @@ def test_its_training_pictures_are_of_another_seed():
 @pytest.fixture(scope="module")
 def fresh(tmp_path_factory):
     """Pictures that nobody has seen: of a seed that no set of the project uses."""
-    from dataclasses import replace
-
     from grisq.data import grefcoco
     from grisq.data.specs import paper_splits
 
