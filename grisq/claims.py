@@ -82,7 +82,8 @@ def _difference(evidence: Evidence, metric: str, paper: float | None, results: R
         of, over = (tallies(results, run, evidence.split) for run in (evidence.of, evidence.over))
     except InputError:  # one of the two was not run
         return Finding(what, paper, math.nan, math.nan, math.nan, NOT_RUN)
-    found = bootstrap_difference(of, over, metric)
+    same = evidence.of.partition("@")[0] == evidence.over.partition("@")[0]
+    found = bootstrap_difference(of, over, metric, same_trainings=same)
     return Finding(what, paper, found.value, found.low, found.high, verdict_on(found, paper))
 
 

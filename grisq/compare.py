@@ -77,7 +77,14 @@ def metrics_of(sums: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def bootstrap_difference(
-    of: np.ndarray, over: np.ndarray, metric: str, *, draws: int = 2000, seed: int = 0, level: float = 0.95
+    of: np.ndarray,
+    over: np.ndarray,
+    metric: str,
+    *,
+    same_trainings: bool = False,
+    draws: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
 ) -> Difference:
     """How far `of` lies above `over` in a metric, with a percentile interval.
 
@@ -85,14 +92,19 @@ def bootstrap_difference(
     themselves. Two or three seeds drawn again vary less than two or three new trainings would, so with few seeds the
     interval is too narrow on the side of training; with one seed it knows nothing of training at all.
 
-    Args: of, over (seeds, pictures, 8) tallies on the same pictures; the number of seeds may differ.
+    Args: of, over (seeds, pictures, 8) tallies on the same pictures; the number of seeds may differ. same_trainings:
+    both are the same trained models under two rules, so the same seeds are drawn for both.
     Errors: InputError if pictures differ, there is no seed, or the metric is unknown.
     """
     _check(of, over, metric)
     rng = np.random.default_rng(seed)
     pictures = of.shape[1]
     counts = rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=draws).astype(float)  # (draws, pictures)
-    drawn = _means(of, counts, metric, rng) - _means(over, counts, metric, rng)
+    chosen = rng.integers(len(of), size=(len(of), draws))
+    drawn = _means(of, counts, metric, chosen)
+    if not same_trainings:
+        chosen = rng.integers(len(over), size=(len(over), draws))
+    drawn = drawn - _means(over, counts, metric, chosen)
     tail = 50 * (1 - level)
     low, high = np.percentile(drawn, [tail, 100 - tail])
     return Difference(_mean(of, metric) - _mean(over, metric), float(low), float(high))
@@ -129,13 +141,11 @@ def _mean(tallies: np.ndarray, metric: str) -> float:
     return float(_metric(tallies.sum(1), metric).mean())
 
 
-def _means(tallies: np.ndarray, counts: np.ndarray, metric: str, rng: np.random.Generator) -> np.ndarray:
-    """The metric's mean over drawn seeds, for every draw of pictures. -> (draws,)"""
+def _means(tallies: np.ndarray, counts: np.ndarray, metric: str, chosen: np.ndarray) -> np.ndarray:
+    """The metric's mean over the chosen seeds (seeds, draws), for every draw of pictures. -> (draws,)"""
     if not tallies.any():
         return np.zeros(len(counts))
-    seeds = len(tallies)
     each = np.stack([_metric(counts @ one, metric) for one in tallies])  # (seeds, draws)
-    chosen = rng.integers(seeds, size=(seeds, len(counts)))
     return np.take_along_axis(each, chosen, axis=0).mean(0)
 
 

@@ -106,6 +106,17 @@ def test_seeds_that_differ_widen_the_interval():
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
 
 
+def test_the_same_trainings_under_two_rules_share_their_seeds():
+    """Seeds far apart, one rule better by the same amount for each: only drawn together their spread cancels."""
+    apart = np.concatenate([random_tallies(np.random.default_rng(8), 1, 200, skill) for skill in (0.2, 0.5, 0.8)])
+    better = apart.copy()
+    better[..., 0] += 0.4  # of four expressions: ten points for every picture
+    together = bootstrap_difference(better, apart, "gIoU", same_trainings=True)
+    assert (together.low, together.value, together.high) == pytest.approx((10, 10, 10))
+    alone = bootstrap_difference(better, apart, "gIoU")
+    assert alone.low < 0 < alone.high
+
+
 @given(st.integers(0, 10**6), st.sampled_from(list(METRICS)))
 @settings(max_examples=25, deadline=None)
 def test_swapping_the_systems_turns_the_sign(seed, metric):

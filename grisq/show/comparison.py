@@ -122,7 +122,7 @@ def worth_of_presence(stored: Results, names: Sequence[str]) -> pd.DataFrame:
     for name in names:
         pixels, head, truth = (tallies(stored, f"{name}@{rule}") for rule in ("pixels", "head", "truth"))
         steps = {"head over pixels": (head, pixels), "truth over head": (truth, head)}
-        found = {key: bootstrap_difference(*pair, "gIoU") for key, pair in steps.items()}
+        found = {key: bootstrap_difference(*pair, "gIoU", same_trainings=True) for key, pair in steps.items()}
         lines[name] = {key: f"{each.value:+.1f} ({each.low:+.1f} to {each.high:+.1f})" for key, each in found.items()}
         lines[name]["gIoU under the truth"] = f"{metrics_of(truth.sum(1))['gIoU'].mean():.1f}"
     return pd.DataFrame.from_dict(lines, orient="index")
