@@ -1,7 +1,7 @@
 """Evaluation of a model on rows of a data set under one or more named protocols (Sec. 4.1)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from grisq.data.sample import Batch, Collate, Sample, SampleReader
 from grisq.device import autocast
 from grisq.metrics import AccuracyByKind, GRISMetrics
 from grisq.model.system import Output, System
-from grisq.protocols import Protocol, SampleScore, protocol, score
+from grisq.protocols import PixelCounts, Protocol, SampleScore, count_pixels, protocol, score_counts
 
 
 @dataclass
@@ -95,7 +95,9 @@ def evaluate(
     50-pixel rule. Errors: InputError for an unknown protocol, a missing or broken picture.
     """
     device, model = torch.device(device), model.eval()
-    chosen = [_for_model(each if isinstance(each, Protocol) else protocol(each), model) for each in protocols]
+    chosen = [each if isinstance(each, Protocol) else protocol(each) for each in protocols]
+    if model.presence_head is None:
+        chosen = [each.without_head() for each in chosen]
     meters = [GRISMetrics(each) for each in chosen]
     accuracy, kept = AccuracyByKind(), []
     mine = list(rows)[rank::world]
@@ -104,25 +106,20 @@ def evaluate(
         with torch.inference_mode(), autocast(device, precision):
             output = model(*each.to(device).inputs())
         for sample, decision in zip(each.samples, decide(output)):
-            masks_at = _masks(sample, decision, reader, chosen)
-            scores = _score(sample, decision, masks_at, chosen)
+            counts = _pixels(sample, decision, reader, chosen)
+            scores = _score(sample, decision, counts, chosen)
             for meter, one in zip(meters, scores):
                 meter.update(one)
             _count(accuracy, sample.target_count, decision)
             if keep_samples:
-                kept.append(_record(sample, decision, masks_at, scores, chosen))
+                kept.append(_record(sample, decision, counts, scores, chosen))
         bar.update(len(each))
     bar.close()
     metrics = {each.name: _plain(meter.compute()) for each, meter in zip(chosen, meters)}
     return Evaluation(metrics, accuracy.compute(), kept)
 
 
-def _for_model(named: Protocol, model: System) -> Protocol:
-    has_head = model.presence_head is not None
-    return named if has_head or named.presence != "head" else replace(named, presence="pixels50")
-
-
-Masks = dict[tuple[int, int], tuple[np.ndarray, np.ndarray]]  # by size (H, W): predicted and annotated
+Counts = dict[tuple[int, int], PixelCounts]  # by the size (H, W) at which masks are compared
 
 
 def _size(protocol: Protocol, sample: Sample) -> tuple[int, int]:
@@ -130,11 +127,11 @@ def _size(protocol: Protocol, sample: Sample) -> tuple[int, int]:
     return square if protocol.resolution == "square" else (sample.letterbox.height, sample.letterbox.width)
 
 
-def _masks(sample: Sample, decision: Decision, reader: SampleReader, chosen: list[Protocol]) -> Masks:
-    """The predicted and the annotated mask at every size that a protocol compares them at."""
+def _pixels(sample: Sample, decision: Decision, reader: SampleReader, chosen: list[Protocol]) -> Counts:
+    """The predicted and the annotated mask, made and counted once at every size that a protocol compares them at."""
     box, expression = sample.letterbox, reader.data.expression(sample.row)
     return {
-        size: (
+        size: count_pixels(
             (box.to_picture(decision.difference, size) > 0).numpy(),
             target_at(reader, expression.ann_ids, (box.height, box.width), size),
         )
@@ -142,11 +139,11 @@ def _masks(sample: Sample, decision: Decision, reader: SampleReader, chosen: lis
     }
 
 
-def _score(sample: Sample, decision: Decision, masks_at: Masks, chosen: list[Protocol]) -> list[SampleScore]:
+def _score(sample: Sample, decision: Decision, counts: Counts, chosen: list[Protocol]) -> list[SampleScore]:
     """The accounting of one sample under each protocol."""
     present = None if decision.presence is None else decision.presence >= 0.5
     facts = {"target_count": sample.target_count, "predicted_present": present}
-    return [score(*masks_at[_size(each, sample)], **facts, protocol=each) for each in chosen]
+    return [score_counts(counts[_size(each, sample)], **facts, protocol=each) for each in chosen]
 
 
 def target_at(reader: SampleReader, ann_ids: tuple[int, ...], picture: tuple[int, int], size: tuple[int, int]):
@@ -174,17 +171,17 @@ def _count(accuracy: AccuracyByKind, target_count: int, decision: Decision) -> N
 
 
 def _record(
-    sample: Sample, decision: Decision, masks_at: Masks, scores: list[SampleScore], chosen: list[Protocol]
+    sample: Sample, decision: Decision, counts: Counts, scores: list[SampleScore], chosen: list[Protocol]
 ) -> dict:
-    predicted, annotated = masks_at[_size(chosen[0], sample)]
+    pixels = counts[_size(chosen[0], sample)]
     return {
         "row": sample.row,
         "target_count": sample.target_count,
         "presence": decision.presence,
         "plurality": decision.plurality,
-        "predicted": int(np.count_nonzero(predicted)),
-        "annotated": int(np.count_nonzero(annotated)),
-        "intersection": int(np.count_nonzero(predicted & annotated)),
+        "predicted": pixels.predicted,
+        "annotated": pixels.annotated,
+        "intersection": pixels.both,
         "scores": {each.name: one._asdict() for each, one in zip(chosen, scores)},
     }
 

@@ -19,6 +19,7 @@ from grisq.files import clear_disk_errors
 from grisq.model.system import System
 from grisq.overlay import overlay
 from grisq.paths import SHIPPED
+from grisq.protocols import PROTOCOLS
 
 Picture = str | Path | Image.Image | np.ndarray
 MASK_COLOUR = (213, 94, 0)  # Okabe-Ito's vermillion
@@ -149,8 +150,8 @@ class Segmenter:
     def _prediction(self, picture: Image.Image, text: str, decision: Decision, box: Letterbox) -> Prediction:
         raw = (box.to_picture(decision.difference) > 0).numpy()
         presence = decision.presence
-        if presence is None:  # a model without presence head: the 50-pixel rule of Sec. 4.1, on 480 x 480 pixels
-            presence = float(raw.mean() * 480 * 480 >= 50)
+        if presence is None:  # a model without presence head: the 50-pixel rule of Sec. 4.1
+            presence = float(PROTOCOLS["rela"].enough_pixels(raw))
         mask = raw if presence >= self.threshold else np.zeros_like(raw)
         return Prediction(picture, text, mask, raw, presence, decision.plurality, self.threshold)
 

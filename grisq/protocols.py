@@ -33,6 +33,14 @@ class Protocol:
     by_pixels: bool = False
     epsilon: float = 0.0
 
+    def without_head(self) -> "Protocol":
+        """The same rules for a model without presence head: the 50-pixel rule takes the head's place (Sec. 4.1)."""
+        return replace(self, presence="pixels50") if self.presence == "head" else self
+
+    def enough_pixels(self, mask: np.ndarray) -> bool:
+        """The 50-pixel rule for a mask (H, W) bool of any size: whether its share of the picture is enough."""
+        return bool(mask.mean() * self.square**2 >= self.min_pixels)
+
     def describe(self) -> str:
         """One line for a table's caption."""
         size = f"{self.square}x{self.square} squashed" if self.resolution == "square" else "the picture's own size"
@@ -55,7 +63,7 @@ PROTOCOLS = {
 
 # Questions, not evaluations: what the masks alone are worth, and what they would be under perfect presence (Fig. 5a).
 DIAGNOSTICS = {
-    "rela-pixels": replace(PROTOCOLS["rela"], name="rela-pixels", presence="pixels50"),
+    "rela-pixels": replace(PROTOCOLS["rela"].without_head(), name="rela-pixels"),
     "rela-truth": replace(PROTOCOLS["rela"], name="rela-truth", presence="truth"),
 }
 
@@ -79,6 +87,19 @@ class SampleScore(NamedTuple):
     target_count: int
 
 
+class PixelCounts(NamedTuple):
+    """All that scoring needs of two masks: pixels of the predicted one, of the annotated one, and of both."""
+
+    predicted: int
+    annotated: int
+    both: int
+
+
+def count_pixels(prediction: np.ndarray, target: np.ndarray) -> PixelCounts:
+    """Masks (H, W) bool of the same size."""
+    return PixelCounts(*(int(np.count_nonzero(mask)) for mask in (prediction, target, prediction & target)))
+
+
 def score(
     prediction: np.ndarray,
     target: np.ndarray,
@@ -87,32 +108,40 @@ def score(
     predicted_present: bool | None,
     protocol: Protocol,
 ) -> SampleScore:
-    """Score one sample. Masks (H, W) bool at the protocol's resolution; predicted_present: the head's word.
+    """Score one sample. Masks (H, W) bool at the protocol's resolution; predicted_present: the head's word."""
+    counts = count_pixels(prediction, target)
+    return score_counts(counts, target_count=target_count, predicted_present=predicted_present, protocol=protocol)
+
+
+def score_counts(
+    counts: PixelCounts, *, target_count: int, predicted_present: bool | None, protocol: Protocol
+) -> SampleScore:
+    """The same from pixels counted before.
 
     No target: called so, IoU 1 and nothing to the sums, whatever the mask holds; else IoU 0 and the whole mask
     to the union. Target: called no-target, IoU 0 and the union of both masks to the union (the ignored mask
     still inflates it); else the usual. The mask and the head are judged apart: an empty mask is no decision.
-    Where a pixel rule decides, a mask that it calls no-target is treated as empty.
+    Where another rule than the head decides, a mask that it calls no-target is treated as empty.
     """
-    target_present = bool(target.any()) if protocol.by_pixels else target_count > 0
-    present = target_present if protocol.presence == "truth" else _present(prediction, predicted_present, protocol)
+    predicted, annotated, intersection = counts
+    target_present = annotated > 0 if protocol.by_pixels else target_count > 0
+    present = _present(predicted, predicted_present, target_present, protocol)
     if protocol.presence != "head" and not present:
-        prediction = np.zeros_like(prediction)
+        predicted = intersection = 0
     if not target_present:
-        wasted = int(np.count_nonzero(prediction)) if present else 0
-        return SampleScore(0, wasted, float(not present), False, present, target_count)
-    intersection = int(np.count_nonzero(prediction & target))
-    union = int(np.count_nonzero(prediction | target))
+        return SampleScore(0, predicted if present else 0, float(not present), False, present, target_count)
+    union = predicted + annotated - intersection
     if not present and protocol.false_positive_iou == "zero":
         return SampleScore(0, union, 0.0, True, False, target_count)
     iou = intersection / (union + protocol.epsilon) if union else 0.0
     return SampleScore(intersection, union, iou, True, present, target_count)
 
 
-def _present(prediction: np.ndarray, head: bool | None, protocol: Protocol) -> bool:
+def _present(predicted: int, head: bool | None, target_present: bool, protocol: Protocol) -> bool:
+    if protocol.presence == "truth":
+        return target_present
     if protocol.presence == "head":
         if head is None:
             raise InputError("This model has no presence head: use a protocol with presence 'pixels50'.")
         return bool(head)
-    least = protocol.min_pixels if protocol.presence == "pixels50" else 1
-    return bool(np.count_nonzero(prediction) >= least)
+    return predicted >= (protocol.min_pixels if protocol.presence == "pixels50" else 1)

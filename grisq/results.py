@@ -15,11 +15,12 @@ from grisq.data.masks import decode
 from grisq.errors import InputError
 from grisq.files import read_json, write_text
 from grisq.paths import COST, OWN_RESULTS, RESULTS
-from grisq.protocols import SampleScore
+from grisq.protocols import DIAGNOSTICS, PROTOCOLS, PixelCounts, SampleScore, score_counts
 
 SCHEMA = 1
-MIN_PIXELS = 50  # of the 50-pixel rule (Sec. 4.1)
 Rule = Literal["head", "pixels", "truth"]
+# Who decides on presence, as in "rela@truth".
+RULES = {"head": PROTOCOLS["rela"], "pixels": DIAGNOSTICS["rela-pixels"], "truth": DIAGNOSTICS["rela-truth"]}
 
 
 class Cost(msgspec.Struct, forbid_unknown_fields=True):
@@ -46,20 +47,19 @@ class Samples(msgspec.Struct, forbid_unknown_fields=True):
     presence: list[float] | None
     plurality: list[float] | None
 
-    def is_present(self, rule: Rule = "head") -> np.ndarray:
-        """What is called present, (N,) bool: by the head (a model without one: by pixels), by 50 pixels, or by the
-        annotation."""
-        if rule == "truth":
-            return np.array(self.target_count) > 0
-        if rule == "pixels" or self.presence is None:
-            return np.array(self.predicted) >= MIN_PIXELS
-        return np.array(self.presence) >= 0.5
-
     def scores(self, rule: Rule = "head") -> list[SampleScore]:
-        """Scores under the protocol `rela`, whoever decides on presence."""
-        by_pixels = rule == "truth" or rule == "pixels" or self.presence is None
-        columns = zip(self.predicted, self.annotated, self.intersection, self.target_count, self.is_present(rule))
-        return [_score(*values, by_pixels) for values in columns]
+        """Scores under the protocol `rela` with that word on presence; a model without head is judged by its pixels."""
+        rules = RULES[rule]
+        said = [None] * len(self.row)
+        if self.presence is None:
+            rules = rules.without_head()
+        else:
+            said = [probability >= 0.5 for probability in self.presence]
+        pixels = zip(self.predicted, self.annotated, self.intersection)
+        return [
+            score_counts(PixelCounts(*each), target_count=count, predicted_present=word, protocol=rules)
+            for each, count, word in zip(pixels, self.target_count, said)
+        ]
 
 
 class Example(msgspec.Struct, forbid_unknown_fields=True):
@@ -76,7 +76,7 @@ class Example(msgspec.Struct, forbid_unknown_fields=True):
         """ "nothing", "one", "several", or "present" where there is no plurality head. Without a presence head a mask
         decides that would have fewer than 50 pixels at 480x480."""
         if self.presence is None:
-            present = decode(self.mask).mean() * 480 * 480 >= MIN_PIXELS
+            present = PROTOCOLS["rela"].enough_pixels(decode(self.mask))
         else:
             present = self.presence >= 0.5
         if not present:
@@ -196,8 +196,8 @@ def tallies(results: Results, run: str, split: str = "val") -> np.ndarray:
     not run, or if the rule is unknown.
     """
     name, _, rule = run.partition("@")
-    if rule not in ("", "head", "pixels", "truth"):
-        raise InputError(f"There is no presence rule {rule!r}: use head, pixels or truth, as in rela@truth.")
+    if rule and rule not in RULES:
+        raise InputError(f"There is no presence rule {rule!r}: use {', '.join(RULES)}, as in rela@truth.")
     seeds = seeds_of(results, name)
     if not seeds:
         raise InputError(f"There is no result of {name!r}: run grisq experiments run {name}.")
@@ -217,19 +217,3 @@ def mean_and_spread(values: Iterable[float]) -> tuple[float, float]:
     """Mean and standard deviation between seeds (n - 1; nan for one seed)."""
     values = np.array(list(values), dtype=float)
     return float(values.mean()), float(values.std(ddof=1)) if len(values) > 1 else float("nan")
-
-
-def _score(
-    predicted: int, annotated: int, intersection: int, target_count: int, present: bool, by_pixels: bool
-) -> SampleScore:
-    """One line of `grisq.protocols.score` under `rela`, from pixel counts. `by_pixels`: a mask that is called nothing
-    is treated as empty."""
-    present = bool(present)
-    if by_pixels and not present:
-        predicted = intersection = 0
-    union = predicted + annotated - intersection
-    if not target_count:
-        return SampleScore(0, predicted if present else 0, float(not present), False, present, 0)
-    if not present:
-        return SampleScore(0, union, 0.0, True, False, target_count)
-    return SampleScore(intersection, union, intersection / union if union else 0.0, True, True, target_count)
