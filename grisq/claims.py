@@ -38,12 +38,12 @@ class Finding:
     verdict: str
 
     def describe(self) -> str:
-        """`gIoU +2.3 (0.4 to 4.1)`."""
+        """`query over baseline, val, gIoU +4.7 (+2.7 to +6.8)`."""
         if math.isnan(self.value):
             return f"{self.what}: {NOT_RUN}"
         if math.isnan(self.low):
             return f"{self.what} {self.value:.1f}"
-        return f"{self.what} {self.value:+.1f} ({self.low:+.1f} to {self.high:+.1f})"
+        return f"{self.what} {Difference(self.value, self.low, self.high).describe()}"
 
 
 @dataclass(frozen=True)
@@ -68,23 +68,27 @@ def judge(claims: Sequence[Claim], results: Results) -> list[Verdict]:
 def _findings(claim: Claim, results: Results) -> list[Finding]:
     found = []
     for evidence in claim.evidence:
-        for metric, paper in evidence.metrics.items():
-            if evidence.kind == "difference":
-                found.append(_difference(evidence, metric, paper, results))
-            else:
-                found.append(_reached(evidence, metric, paper, results))
+        found += (_differences if evidence.kind == "difference" else _reached)(evidence, results)
     return found
 
 
-def _difference(evidence: Evidence, metric: str, paper: float | None, results: Results) -> Finding:
-    what = f"{evidence.of} over {evidence.over}, {evidence.split}, {metric}"
+def _differences(evidence: Evidence, results: Results) -> list[Finding]:
+    what = f"{evidence.of} over {evidence.over}, {evidence.split}"
     try:
         of, over = (tallies(results, run, evidence.split) for run in (evidence.of, evidence.over))
     except InputError:  # one of the two was not run
-        return Finding(what, paper, math.nan, math.nan, math.nan, NOT_RUN)
+        return [_not_run(f"{what}, {metric}", paper) for metric, paper in evidence.metrics.items()]
     same = evidence.of.partition("@")[0] == evidence.over.partition("@")[0]
-    found = bootstrap_difference(of, over, metric, same_trainings=same)
-    return Finding(what, paper, found.value, found.low, found.high, verdict_on(found, paper))
+    findings = []
+    for metric, paper in evidence.metrics.items():
+        found = bootstrap_difference(of, over, metric, same_trainings=same)
+        verdict = verdict_on(found, paper)
+        findings.append(Finding(f"{what}, {metric}", paper, found.value, found.low, found.high, verdict))
+    return findings
+
+
+def _not_run(what: str, paper: float | None) -> Finding:
+    return Finding(what, paper, math.nan, math.nan, math.nan, NOT_RUN)
 
 
 def verdict_on(found: Difference, paper: float | None) -> str:
@@ -92,19 +96,19 @@ def verdict_on(found: Difference, paper: float | None) -> str:
     claimed = -1 if paper is not None and paper < 0 else 1
     if not found.value * claimed > 0:
         return FAILS
-    return HOLDS if found.low * found.high > 0 else DIRECTION
+    return HOLDS if found.excludes_zero else DIRECTION
 
 
-def _reached(evidence: Evidence, metric: str, least: float, results: Results) -> Finding:
-    """The mean over seeds of a column of the periodic evaluation, at its first or its last record."""
-    what = f"{evidence.of}, {metric}, {'first evaluation' if evidence.when == 'first' else 'end'}"
-    place = 0 if evidence.when == "first" else -1
-    values = [
-        results[evidence.of, seed].history["eval"][metric][place]
-        for seed in seeds_of(results, evidence.of)
-        if metric in results[evidence.of, seed].history["eval"]
-    ]
-    if not values:
-        return Finding(what, least, math.nan, math.nan, math.nan, NOT_RUN)
-    value, _ = mean_and_spread(values)
-    return Finding(what, least, value, math.nan, math.nan, HOLDS if value >= least else FAILS)
+def _reached(evidence: Evidence, results: Results) -> list[Finding]:
+    """Means over seeds of columns of the periodic evaluation, at its first or its last record."""
+    place, word = (0, "first evaluation") if evidence.when == "first" else (-1, "end")
+    histories = [results[evidence.of, seed].history["eval"] for seed in seeds_of(results, evidence.of)]
+    findings = []
+    for metric, least in evidence.metrics.items():
+        what, values = f"{evidence.of}, {metric}, {word}", [h[metric][place] for h in histories if metric in h]
+        if not values:
+            findings.append(_not_run(what, least))
+            continue
+        value, _ = mean_and_spread(values)
+        findings.append(Finding(what, least, value, math.nan, math.nan, HOLDS if value >= least else FAILS))
+    return findings

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from grisq import cli_experiments
+from grisq.cli_options import DataOption, DeviceOption, PresetOption, SetOption, read_settings
 from grisq.errors import InputError
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
@@ -20,24 +22,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Make data sets in gRefCOCO's format.", no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name="data")
-experiments_app = typer.Typer(
-    help="The runs behind the tables and figures.", no_args_is_help=True, rich_markup_mode=None
-)
-app.add_typer(experiments_app, name="experiments")
-
-PresetOption = Annotated[str, typer.Option("--preset", "-p", help="tiny (laptop), small (one GPU) or paper.")]
-SetOption = Annotated[
-    list[str] | None, typer.Option("--set", "-s", help="Change one setting, e.g. train.steps=100; repeatable.")
-]
-DataOption = Annotated[
-    Path | None, typer.Option("--data", "-d", help="Folder in gRefCOCO's layout; default: the preset's synthetic set.")
-]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
-RunsOption = Annotated[Path | None, typer.Option(help="Folder of the training runs; default: runs/experiments.")]
-ResultsOption = Annotated[
-    Path | None, typer.Option("--out", "-o", help="Folder of results; default: runs/experiments/results.")
-]
-FreshOption = Annotated[bool, typer.Option("--fresh", help="Train finished runs again.")]
+app.add_typer(cli_experiments.app, name="experiments")
 
 
 @data_app.command()
@@ -111,7 +96,7 @@ def train(
 
     if keep_memory:
         keep_freed_memory()
-    chosen = config.override(config.preset(preset), _settings(set_))
+    chosen = config.override(config.preset(preset), read_settings(set_))
     folder = run or paths.RUNS / preset
     last = train_model(chosen, open_dataset(chosen, data), folder, seed=seed, fresh=fresh, init=init, device=device)
     print(f"The trained model is in {last.parent} (grisq predict PICTURE 'EXPRESSION' --model {last.parent})")
@@ -139,79 +124,6 @@ def evaluate(
     print(f"data {report['data'][:12]}, preset {report['preset']}, seed {report['seed']}, step {report['step']}")
     if out:
         write_json(out, report)
-
-
-@experiments_app.command(name="list")
-def list_experiments(
-    preset: PresetOption = "tiny",
-    out: ResultsOption = None,
-) -> None:
-    """Every experiment: what it changes, what needs it, and which seeds are finished (committed and own results)."""
-    from grisq import paths, results
-    from grisq.experiments import EXPERIMENTS
-
-    committed = results.collect(paths.RESULTS, preset)
-    own = results.collect(out or paths.OWN_RESULTS, preset)
-    for experiment in EXPERIMENTS.values():
-        changes = ", ".join(f"{name}={value}" for name, value in experiment.changes.items()) or "the preset as it is"
-        print(f"{experiment.name:<18} {', '.join(experiment.shown_in) or experiment.question}")
-        print(f"{'':<18} {changes}")
-        print(
-            f"{'':<18} seeds committed: {results.seeds_of(committed, experiment.name) or 'none'}, "
-            f"own: {results.seeds_of(own, experiment.name) or 'none'}"
-        )
-
-
-@experiments_app.command(name="run")
-def run_experiments(
-    names: Annotated[list[str] | None, typer.Argument(help="Experiments; see grisq experiments list.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every one that a table or figure needs.")] = False,
-    preset: PresetOption = "tiny",
-    set_: SetOption = None,
-    data: DataOption = None,
-    seeds: Annotated[str, typer.Option(help="Seeds with commas between, e.g. 0,1,2.")] = "0",
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Runs at once; default: one a CPU core, or one where there is a GPU.")
-    ] = None,
-    fresh: FreshOption = False,
-    runs: RunsOption = None,
-    out: ResultsOption = None,
-    device: DeviceOption = "auto",
-) -> None:
-    """Train and measure experiments; finished ones are found, stopped ones go on.
-
-    Several GPUs for each run: accelerate launch -m grisq experiments run ...
-    """
-    from grisq import config, paths, run_queue
-    from grisq.datasets import open_dataset
-    from grisq.experiments import for_tables
-
-    if bool(names) == all_:
-        raise InputError("Name the experiments to run, or give --all; grisq experiments list shows them.")
-    chosen = config.override(config.preset(preset), _settings(set_))
-    folder = out or paths.OWN_RESULTS
-    run_queue.run_experiments(
-        for_tables() if all_ else names,
-        chosen,
-        open_dataset(chosen, data),
-        seeds=_numbers(seeds),
-        jobs=jobs,
-        fresh=fresh,
-        runs=runs or paths.EXPERIMENTS,
-        out=folder,
-        device=device,
-    )
-    print(f"The results are in {folder / preset}")
-
-
-@experiments_app.command(name="job", hidden=True)
-def run_one_job(described: Path) -> None:
-    """One run in this process; `grisq experiments run` describes it in a file and starts several of these."""
-    from grisq.device import keep_freed_memory
-    from grisq.run_queue import run_described_job
-
-    keep_freed_memory()
-    run_described_job(described)
 
 
 @app.command()
@@ -272,23 +184,6 @@ def reproduce(
 
     if not run_notebooks(preset, only=only, start=from_, fresh=fresh, data=data, model=model):
         raise typer.Exit(1)
-
-
-def _settings(pairs: list[str] | None) -> dict[str, str]:
-    settings = {}
-    for pair in pairs or []:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise InputError(f"--set takes name=value, for example train.steps=100, and not {pair!r}.")
-        settings[name] = value
-    return settings
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"--seeds takes whole numbers with commas between, such as 0,1,2, and not {text!r}.") from None
 
 
 def main() -> None:

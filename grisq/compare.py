@@ -36,6 +36,10 @@ class Difference:
         """Whether the whole interval lies on one side of zero."""
         return self.low > 0 or self.high < 0
 
+    def describe(self) -> str:
+        """`+8.6 (+6.1 to +11.0)`."""
+        return f"{self.value:+.1f} ({self.low:+.1f} to {self.high:+.1f})"
+
 
 @dataclass(frozen=True)
 class SignTest:

@@ -29,9 +29,9 @@ class Experiment:
 
 _PLAIN = {"augment.tau_no": 0.0, "augment.tau_multi": 0.0}  # no augmentation
 _NO_QUERY = {"model.target_query": False, "model.plurality": False}  # presence from the pooled decoder features
+_WEIGHTS = {"train.pixel_weights": (0.9, 1.1)}  # background, target: those of LAVT and of ReLA
 # Its own losses: class weights in mask, minimap and presence, and the sum times five.
-_RELA = {"model.system": "rela", "train.presence_weights": (1.1, 0.9), "train.loss_scale": 5.0}
-_RELA |= {"train.pixel_weights": (0.9, 1.1)}
+_RELA = {"model.system": "rela", "train.presence_weights": (1.1, 0.9), "train.loss_scale": 5.0} | _WEIGHTS
 
 _ALL = (
     Experiment("baseline", "baseline", _NO_QUERY | _PLAIN, ("Table 2",)),
@@ -39,7 +39,7 @@ _ALL = (
     Experiment("plurality", "+ plurality", _PLAIN, ("Table 2", "Figure 4")),
     Experiment("no-target", "+ no-target augmentation", {"augment.tau_multi": 0.0}, ("Table 2",)),
     Experiment("ours", "+ multi-target augmentation (ours)", {}, ("Table 1", "Table 2", "Figures 4, 5, 6")),
-    Experiment("lavt", "LAVT", {"model.system": "lavt", "train.pixel_weights": (0.9, 1.1)} | _PLAIN, ("Table 1",)),
+    Experiment("lavt", "LAVT", {"model.system": "lavt"} | _WEIGHTS | _PLAIN, ("Table 1",)),
     Experiment("rela", "ReLA", _RELA | _PLAIN, ("Table 1", "Figures 4, 5a, 6")),
     Experiment("rela-augmented", "ReLA + augmentation", _RELA, ("Figure 4",)),
     Experiment(

@@ -8,14 +8,15 @@ import numpy as np
 from grisq import checkpoint
 from grisq.data import masks
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.kinds import KINDS, kind_index
+from grisq.data.kinds import rows_by_kind
+from grisq.device import pick_device
 from grisq.evaluate import evenly
 from grisq.experiments import Experiment
 from grisq.history import history_columns, read_history
 from grisq.model.system import count_parameters
 from grisq.predict import Segmenter
 from grisq.protocols import DIAGNOSTICS, PROTOCOLS
-from grisq.report import evaluate_checkpoint
+from grisq.report import evaluate_loaded
 from grisq.results import SCHEMA, Cost, Example, Result, Samples
 
 EXAMPLES = 4  # answers of each kind to look at, evenly spaced over val
@@ -28,16 +29,16 @@ def measure(
 
     Errors: InputError if the run has no checkpoint.
     """
-    last = run / "last"
-    report = evaluate_checkpoint(
-        last,
-        data.root,
+    place = pick_device(device)
+    loaded = checkpoint.load(run / "last", place)
+    report = evaluate_loaded(
+        loaded,
+        data,
+        device=place,
         protocols=[*PROTOCOLS, *DIAGNOSTICS],
         keep_samples=data.splits,
-        device=device,
         progress=progress,
     )
-    loaded = checkpoint.load(last)
     samples = {split: _columns(found, data) for split, found in report.pop("samples").items()}
     return Result(
         schema=SCHEMA,
@@ -80,9 +81,8 @@ def _cost(run: Path, loaded: checkpoint.Checkpoint) -> Cost:
 
 def _examples(segmenter: Segmenter, data: GRefCOCO) -> list[Example]:
     rows = data.rows("val")
-    kinds = np.array([kind_index(count) for count in data.target_counts[rows]])
-    chosen = [row for kind in range(len(KINDS)) for row in evenly(rows[kinds == kind], EXAMPLES)]
-    return [_example(segmenter, data, int(row)) for row in chosen]
+    of_kind = rows_by_kind(rows, data.target_counts[rows])
+    return [_example(segmenter, data, int(row)) for found in of_kind for row in evenly(found, EXAMPLES)]
 
 
 def _example(segmenter: Segmenter, data: GRefCOCO, row: int) -> Example:

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from grisq import checkpoint
 from grisq.config import Preset, from_dict
 from grisq.data import statistics
+from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import SampleReader
 from grisq.datasets import open_dataset
 from grisq.device import pick_device
@@ -18,14 +20,27 @@ COLUMNS = ("gIoU", "cIoU", "N-acc", "T-acc", "Pr@0.7", "Pr@0.8", "Pr@0.9")
 
 
 def evaluate_checkpoint(
-    model: Path,
-    data: Path | None = None,
+    model: Path, data: Path | None = None, *, device: str = "auto", progress: bool = True, **options
+) -> dict:
+    """A checkpoint, or the best one of a run, on a data set in a folder, by default its preset's own.
+
+    Options and result: as `evaluate_loaded`. Errors: InputError for a missing checkpoint, data set, split or protocol.
+    """
+    place = pick_device(device)
+    loaded = checkpoint.load(model, place)
+    dataset = open_dataset(from_dict(Preset, loaded.about["preset"]), data, progress=progress)
+    return evaluate_loaded(loaded, dataset, device=place, progress=progress, **options)
+
+
+def evaluate_loaded(
+    loaded: checkpoint.Checkpoint,
+    dataset: GRefCOCO,
     *,
+    device: torch.device | str,
     splits: Sequence[str] | None = None,
     protocols: Sequence[str] = ("rela",),
     batch: int = 32,
     workers: int = 0,
-    device: str = "auto",
     precision: str = "auto",
     keep_samples: Sequence[str] = (),
     progress: bool = True,
@@ -36,12 +51,8 @@ def evaluate_checkpoint(
     {split: {"protocols": {name: metrics in percent}, "accuracy": {...}}}, "trained" and "provenance": versions,
     commit and machine of the training (None for an older checkpoint) and of this evaluation}; for the splits in
     `keep_samples` also {"samples": {split: as Evaluation.samples}}.
-    Errors: InputError for a missing checkpoint, data set, split or protocol.
+    Errors: InputError for a missing split or protocol.
     """
-    place = pick_device(device)
-    loaded = checkpoint.load(model, place)
-    preset = from_dict(Preset, loaded.about["preset"])
-    dataset = open_dataset(preset, data, progress=progress)
     config = loaded.model.config
     reader = SampleReader(dataset, loaded.tokenizer, config.image_size, config.text.max_tokens)
     results, samples = {}, {}
@@ -51,7 +62,7 @@ def evaluate_checkpoint(
             reader,
             dataset.rows(split),
             protocols=protocols,
-            device=place,
+            device=device,
             precision=precision,
             batch=batch,
             workers=workers,
@@ -62,7 +73,7 @@ def evaluate_checkpoint(
             samples[split] = outcome.samples
         results[split] = {"protocols": outcome.metrics, "accuracy": outcome.accuracy}
     report = {
-        "preset": preset.name,
+        "preset": loaded.about["preset"]["name"],
         "seed": loaded.about["seed"],
         "step": loaded.about["step"],
         "data": dataset.content_hash,

@@ -32,18 +32,33 @@ _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREAD
 
 @dataclass(frozen=True)
 class Job:
-    """One experiment with one seed: where its run and its result go, and how it is to be run."""
+    """One experiment with one seed, of a preset: the folders of runs and of results, and how it is to be run."""
 
     experiment: Experiment
     seed: int
-    run: Path
-    result: Path
+    preset: Preset
+    runs: Path
+    out: Path
     fresh: bool = False
     device: str = "auto"
 
     @property
     def name(self) -> str:
         return f"{self.experiment.name}-seed{self.seed}"
+
+    @property
+    def configured(self) -> Preset:
+        return self.experiment.configure(self.preset)
+
+    @property
+    def run(self) -> Path:
+        """The folder of its training run."""
+        return self.runs / self.preset.name / self.name
+
+    @property
+    def result(self) -> Path:
+        """The file of its result."""
+        return results.path_of(self.out, self.preset.name, self.experiment.name, self.seed)
 
     @property
     def log(self) -> Path:
@@ -81,41 +96,22 @@ def run_experiments(
     Errors: InputError for an unknown experiment, for a result that was made with other settings, and at the end if a
     run failed, with its last words.
     """
-    chosen = [
-        Job(
-            find_experiment(name),
-            seed,
-            runs / preset.name / f"{name}-seed{seed}",
-            results.path_of(out, preset.name, name, seed),
-            fresh,
-            device,
-        )
-        for seed in seeds
-        for name in names
-    ]
-    todo = [job for job in chosen if fresh or not _found(job, preset, data)]
+    chosen = [Job(find_experiment(name), seed, preset, runs, out, fresh, device) for seed in seeds for name in names]
+    todo = [job for job in chosen if fresh or not _found(job, data)]
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         for job in todo:
-            run_job(job, preset, data, progress=progress)
+            run_job(job, data, progress=progress)
     elif todo:
-        _work(todo, preset, data, jobs or _jobs_by_default(device), progress)
+        _work(todo, data, jobs or _jobs_by_default(device), progress)
     return [job.result for job in chosen]
 
 
-def run_job(job: Job, preset: Preset, data: GRefCOCO, *, progress: bool) -> None:
+def run_job(job: Job, data: GRefCOCO, *, progress: bool) -> None:
     """Train and measure in this process. Errors: InputError as `train` and `measure`."""
-    train(
-        job.experiment.configure(preset),
-        data,
-        job.run,
-        seed=job.seed,
-        fresh=job.fresh,
-        device=job.device,
-        progress=progress,
-    )
+    how = {"device": job.device, "progress": progress}
+    train(job.configured, data, job.run, seed=job.seed, fresh=job.fresh, **how)
     if int(os.environ.get("RANK", "0")) == 0:
-        result = measure(job.experiment, job.run, data, device=job.device, progress=progress)
-        results.save(result, job.result.parent.parent)
+        results.save(measure(job.experiment, job.run, data, **how), job.out)
 
 
 def run_described_job(path: Path) -> None:
@@ -125,36 +121,38 @@ def run_described_job(path: Path) -> None:
     job = Job(
         find_experiment(said["experiment"]),
         said["seed"],
-        Path(said["run"]),
-        Path(said["result"]),
+        preset,
+        Path(said["runs"]),
+        Path(said["out"]),
         said["fresh"],
         said["device"],
     )
-    run_job(job, preset, open_dataset(preset, Path(said["data"]), progress=False), progress=False)
+    run_job(job, open_dataset(preset, Path(said["data"]), progress=False), progress=False)
 
 
-def _found(job: Job, preset: Preset, data: GRefCOCO) -> bool:
-    if results.find_finished(job.result, job.experiment.configure(preset), data.content_hash) is None:
+def _found(job: Job, data: GRefCOCO) -> bool:
+    if results.find_finished(job.result, job.configured, data.content_hash) is None:
         return False
     print(f"{job.name}: finished before ({job.result})")
     return True
 
 
 def _jobs_by_default(device: str) -> int:
-    on_gpu = device != "cpu" and torch.cuda.is_available()
-    return 1 if on_gpu else len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device != "cpu" and torch.cuda.is_available():
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _work(jobs: list[Job], preset: Preset, data: GRefCOCO, at_once: int, progress: bool) -> None:
+def _work(jobs: list[Job], data: GRefCOCO, at_once: int, progress: bool) -> None:
     """A process for every job, `at_once` together, with one bar over all of their steps."""
     waiting, running, failed = list(jobs), {}, []
-    steps = {job: job.experiment.configure(preset).train.steps for job in jobs}
+    steps = {job: job.configured.train.steps for job in jobs}
     bar = tqdm(total=sum(steps.values()), unit="step", disable=not progress, smoothing=0.05, mininterval=1)
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
-                running[job] = _start(job, preset, data)
+                running[job] = _start(job, data)
             time.sleep(0.5)
             for job in [each for each, process in running.items() if process.poll() is not None]:
                 if running.pop(job).returncode:
@@ -172,11 +170,11 @@ def _work(jobs: list[Job], preset: Preset, data: GRefCOCO, at_once: int, progres
         raise InputError(f"{failed[0].name} failed: {_last_words(failed[0])} (see {failed[0].log})")
 
 
-def _start(job: Job, preset: Preset, data: GRefCOCO) -> subprocess.Popen:
+def _start(job: Job, data: GRefCOCO) -> subprocess.Popen:
     described = job.run.with_name(f"{job.name}.job.json")
-    places = {"run": str(job.run), "result": str(job.result), "data": str(data.root)}
+    places = {"runs": str(job.runs), "out": str(job.out), "data": str(data.root)}
     said = {"experiment": job.experiment.name, "seed": job.seed, "fresh": job.fresh, "device": job.device}
-    write_json(described, said | places | {"preset": to_dict(preset)})
+    write_json(described, said | places | {"preset": to_dict(job.preset)})
     threads = {} if torch.cuda.is_available() else _ONE_THREAD
     with job.log.open("w") as log:
         command = [sys.executable, "-m", "grisq", "experiments", "job", str(described)]

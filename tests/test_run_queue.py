@@ -107,8 +107,8 @@ def test_a_run_does_not_depend_on_what_runs_beside_it(places, small, mini, tmp_p
 def test_a_killed_run_goes_on_where_it_was(small, mini, tmp_path):
     long = replace(small, train=replace(small.train, steps=60, eval_every=1000, checkpoint_every=5))
     described, run = tmp_path / "job.json", tmp_path / "runs" / "test" / "query-seed1"
-    said = {"experiment": "query", "seed": 1, "fresh": False, "device": "cpu", "run": str(run)}
-    said |= {"result": str(path_of(tmp_path, "test", "query", 1)), "data": str(mini.root), "preset": to_dict(long)}
+    said = {"experiment": "query", "seed": 1, "fresh": False, "device": "cpu", "runs": str(tmp_path / "runs")}
+    said |= {"out": str(tmp_path), "data": str(mini.root), "preset": to_dict(long)}
     write_json(described, said)
     process = subprocess.Popen([sys.executable, "-m", "grisq", "experiments", "job", str(described)])
     deadline = time.monotonic() + 120

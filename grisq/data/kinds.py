@@ -15,6 +15,11 @@ def count_kinds(target_counts: np.ndarray) -> dict[str, int]:
     return dict(zip(KINDS, np.bincount(np.minimum(target_counts, 2), minlength=len(KINDS)).tolist()))
 
 
+def rows_by_kind(rows: np.ndarray, target_counts: np.ndarray) -> list[np.ndarray]:
+    """The rows (N,) of each scenario, in the order of KINDS, by their target counts (N,)."""
+    return [rows[np.minimum(target_counts, 2) == kind] for kind in range(len(KINDS))]
+
+
 def kind_of(target_count: int) -> str:
     """Name of the scenario."""
     return KINDS[kind_index(target_count)]

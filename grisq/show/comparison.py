@@ -70,14 +70,15 @@ def table_2(stored: Results, rows: Sequence[str]) -> pd.DataFrame:
 def _row_of_table_2(stored: Results, name: str, above: str | None) -> dict:
     reported, seeds = paper.table2(), seeds_of(stored, name)
     line: dict[tuple[str, str], object] = {("", "row"): EXPERIMENTS[name].title, ("", "seeds"): len(seeds)}
+    pair = None if above is None else (tallies(stored, name), tallies(stored, above))
     for metric in METRICS:
         ours = [stored[name, seed].metrics("val")[metric] for seed in seeds]
         line[metric, "paper"] = f"{reported.loc[name, metric]:.2f}"
         line[metric, "here"] = spread(*mean_and_spread(ours))
         line[metric, "step, paper"] = line[metric, "step, here"] = ""
-        if above is not None:
+        if pair is not None:
             line[metric, "step, paper"] = f"{reported.loc[name, metric] - reported.loc[above, metric]:+.2f}"
-            line[metric, "step, here"] = step(stored, name, above, metric)
+            line[metric, "step, here"] = _step(*pair, metric)
     line["T-acc", "here"] = spread(*mean_and_spread(stored[name, seed].metrics("val")["T-acc"] for seed in seeds))
     return line
 
@@ -123,7 +124,7 @@ def worth_of_presence(stored: Results, names: Sequence[str]) -> pd.DataFrame:
         pixels, head, truth = (tallies(stored, f"{name}@{rule}") for rule in ("pixels", "head", "truth"))
         steps = {"head over pixels": (head, pixels), "truth over head": (truth, head)}
         found = {key: bootstrap_difference(*pair, "gIoU", same_trainings=True) for key, pair in steps.items()}
-        lines[name] = {key: f"{each.value:+.1f} ({each.low:+.1f} to {each.high:+.1f})" for key, each in found.items()}
+        lines[name] = {key: each.describe() for key, each in found.items()}
         lines[name]["gIoU under the truth"] = f"{metrics_of(truth.sum(1))['gIoU'].mean():.1f}"
     return pd.DataFrame.from_dict(lines, orient="index")
 
@@ -138,11 +139,10 @@ def means_on_val(stored: Results, runs: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def step(stored: Results, of: str, over: str, metric: str) -> str:
-    """`+8.6 (+6.1 to +11.0), p 3e-12`: how far one run lies above another on val."""
-    pair = tallies(stored, of), tallies(stored, over)
-    found, test = bootstrap_difference(*pair, metric), sign_test(*pair, metric)
-    return f"{found.value:+.1f} ({found.low:+.1f} to {found.high:+.1f}), p {test.p:.1g}"
+def _step(of: np.ndarray, over: np.ndarray, metric: str) -> str:
+    """`+8.6 (+6.1 to +11.0), p 3e-12`: how far the tallies of one run lie above those of another."""
+    test = sign_test(of, over, metric)
+    return f"{bootstrap_difference(of, over, metric).describe()}, p {test.p:.1g}"
 
 
 def _or_missing(value: float, form: str) -> str:
@@ -156,13 +156,18 @@ def plurality_curves(axis: Axes, evaluations: Mapping[str, Sequence[float]], *, 
         axis.plot(evaluations["step"], evaluations[f"plurality {kind}"], label=kind if labelled else None, **look)
 
 
-def qualitative(data: GRefCOCO, systems: Mapping[str, Result], chosen: Sequence[int]) -> Figure:
-    """A line for the annotation and one for each system; columns: the chosen ones of the stored examples (Fig. 6)."""
+def qualitative(
+    data: GRefCOCO, systems: Mapping[str, Result], chosen: Sequence[int] | None = None, *, size: float = 1.9
+) -> Figure:
+    """A line for the annotation and one for each system (Fig. 6); columns: the chosen stored examples, or all of them.
+
+    An answer has a tick and a blue title where it is right on presence; size: of a picture, inches."""
     first, *_ = systems.values()
+    chosen = range(len(first.examples)) if chosen is None else chosen
     tiles: list[Tile] = [expression_tile(data, first.examples[number].row) for number in chosen]
     for result in systems.values():
         tiles += [example_tile(result.examples[number], data) for number in chosen]
-    return wall(tiles, len(chosen), rows=("annotated", *systems))
+    return wall(tiles, len(chosen), size=size, rows=("annotated", *systems))
 
 
 def claims_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:

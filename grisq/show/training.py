@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 from grisq.augment.recipes import Recipe
 from grisq.augment.render import RecipeDataset
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.kinds import kind_of
+from grisq.data.kinds import kind_of, rows_by_kind
 from grisq.data.masks import decode
 from grisq.data.sample import open_picture
 from grisq.errors import InputError
 from grisq.overlay import overlay
 from grisq.predict import MASK_COLOUR, Prediction, Segmenter
-from grisq.results import Example, Result
+from grisq.results import Example
 from grisq.show.figures import Tile, expression_tile, wall
 from grisq.show.style import KIND_COLOURS, KIND_MARKERS, OKABE_ITO, rgb
 
@@ -65,13 +65,6 @@ def prediction_wall(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], r
     return wall(tiles, len(rows), rows=rows_label)
 
 
-def example_wall(result: Result, data: GRefCOCO) -> Figure:
-    """Two lines: what is annotated, and a run's stored answers, with a tick in blue where presence is right."""
-    tiles = [expression_tile(data, example.row) for example in result.examples]
-    tiles += [example_tile(example, data) for example in result.examples]
-    return wall(tiles, len(result.examples), size=1.5, rows=("annotated", "predicted"))
-
-
 def example_tile(example: Example, data: GRefCOCO) -> Tile:
     """A stored answer: its mask unless it says that nothing is meant; blue where it is right about presence."""
     picture = np.asarray(open_picture(data.image_path(data.expression(example.row).image_id)))
@@ -103,8 +96,7 @@ def recipe_tile(painter: RecipeDataset, recipe: Recipe) -> Tile:
 def rows_of_each_kind(data: GRefCOCO, split: str, each: int, seed: int) -> list[int]:
     """So many random rows without target, with one, and with several, in this order; fewer where there are fewer."""
     rng, rows = np.random.default_rng(seed), data.rows(split)
-    kinds = np.array([kind_of(count) for count in data.target_counts[rows]])
-    of_kind = [rows[kinds == kind] for kind in KIND_COLOURS]
+    of_kind = rows_by_kind(rows, data.target_counts[rows])
     return [int(row) for found in of_kind for row in rng.choice(found, min(each, len(found)), replace=False)]
 
 
