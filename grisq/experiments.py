@@ -60,6 +60,18 @@ _ALL = (
         {"model.plurality": False, "model.query_level": 4} | _PLAIN,
         question="Eq. 4 reads stride 32, which leaves 2x2 positions at 64 px: what does `tiny` gain by stride 8?",
     ),
+    Experiment(
+        "ours-paper-rates",
+        "ours, augmented as often as the paper",
+        {"augment.tau_no": 0.05},
+        question="The paper's tau_no is 0.05, that of `tiny` 0.15: how much of its step is the rate?",
+    ),
+    Experiment(
+        "ours-more-mosaics",
+        "ours, tau_multi 0.15",
+        {"augment.tau_multi": 0.15},
+        question="Mosaics are 0.7 % of what `tiny` trains on: do three to four times as many bring more?",
+    ),
 )
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in _ALL})
 
