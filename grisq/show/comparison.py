@@ -139,6 +139,13 @@ def means_on_val(stored: Results, runs: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
+def single_runs(stored: Results, names: Sequence[str], seed: int = 0) -> pd.DataFrame:
+    """What one training each came to on val, in percent, a line a run; runs without that seed are left out."""
+    columns = [*METRICS, "T-acc", "IoU single", "IoU multi"]
+    found = {name: stored[name, seed].metrics("val") for name in names if (name, seed) in stored}
+    return pd.DataFrame({name: {key: values[key] for key in columns} for name, values in found.items()}).T.round(1)
+
+
 def _step(of: np.ndarray, over: np.ndarray, metric: str) -> str:
     """`+8.6 (+6.1 to +11.0), p 3e-12`: how far the tallies of one run lie above those of another."""
     test = sign_test(of, over, metric)
