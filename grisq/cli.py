@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from grisq import cli_experiments
+from grisq import cli_data, cli_experiments
 from grisq.cli_options import DataOption, DeviceOption, PresetOption, SetOption, read_settings
 from grisq.errors import InputError
 
@@ -20,36 +20,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-data_app = typer.Typer(help="Make data sets in gRefCOCO's format.", no_args_is_help=True, rich_markup_mode=None)
-app.add_typer(data_app, name="data")
+app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_experiments.app, name="experiments")
-
-
-@data_app.command()
-def synthetic(
-    name: Annotated[str, typer.Argument(help="tiny, small or tiny-long.")] = "tiny",
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; default: data/synthetic/NAME.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
-) -> None:
-    """Make a synthetic set: pictures, masks and expressions whose meaning is computed."""
-    from grisq.data.specs import find_spec
-    from grisq.data.synthetic import generate
-    from grisq.paths import DATA
-
-    print(f"The set is in {generate(find_spec(name), out or DATA / 'synthetic' / name, workers=workers)}")
-
-
-@data_app.command()
-def expressions(
-    instances: Annotated[Path, typer.Option(help="COCO instances.json (CVAT and labelme export it).")],
-    images: Annotated[Path, typer.Option(help="Folder with its pictures.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
-    seed: Annotated[int, typer.Option(help="Another seed makes other expressions.")] = 0,
-) -> None:
-    """Turn your own COCO annotations into expressions and masks for this task."""
-    from grisq.data.from_coco import expressions_from_coco
-
-    print(f"The set is in {expressions_from_coco(instances, images, out, seed=seed)}")
 
 
 @app.command()

@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ COMMANDS = [
     ["data"],
     ["data", "synthetic"],
     ["data", "expressions"],
+    ["data", "download"],
+    ["data", "check"],
     ["stats"],
     ["train"],
     ["eval"],
@@ -166,6 +169,17 @@ def test_data_expressions_makes_a_readable_set(monkeypatch, capsys, mini_root, t
     assert (made.target_counts == 0).any()
 
 
+def test_data_check_finds_a_broken_picture_and_deletes_it(monkeypatch, capsys, mini_root, tmp_path):
+    root = shutil.copytree(mini_root, tmp_path / "set")
+    assert grisq(monkeypatch, capsys, "data", "check", "--root", root)[0] == 0
+    broken = next((root / grefcoco.IMAGES).iterdir())
+    broken.write_text("not found")
+    status, out, _ = grisq(monkeypatch, capsys, "data", "check", "--root", root, "--delete-broken")
+    assert status == 1
+    assert broken.name in out
+    assert not broken.exists()
+
+
 def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, tuple[list, str]]:
     """Wrong commands and what must be said about each."""
     return {
@@ -175,6 +189,11 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
         ),
         "nothing to pack": (["pack", tmp_path / "none", "-o", tmp_path / "o"], "holds no checkpoint"),
         "missing data": (["stats", tmp_path / "none"], "There is no folder"),
+        "nothing to check": (["data", "check", "--root", tmp_path / "none"], "There is no folder"),
+        "addresses that are not there": (
+            ["data", "download", "--root", tmp_path / "set", "--sources", tmp_path / "mirror.json"],
+            "mirror.json is missing",
+        ),
         "missing picture": (["predict", tmp_path / "none.png", "dog", "-m", run], "does not exist"),
         "no picture": (["predict", tmp_path / "note.png", "dog", "-m", run], "cannot be read as a picture"),
         "empty expression": (["predict", picture, " ", "-m", run], "expression is empty"),

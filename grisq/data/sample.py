@@ -107,6 +107,11 @@ def open_picture(path: Path | BinaryIO, near: int | None = None, *, name: str | 
         raise InputError(f"{name} cannot be read as a picture ({error}): give a complete JPEG or PNG.") from None
 
 
+def has_shape(size: tuple[int, int], width: int, height: int) -> bool:
+    """Whether a picture of that size (width, height) shows what was annotated at width x height, reduced or not."""
+    return abs(size[0] * height - size[1] * width) <= 8 * max(width, height)  # JPEGs are reduced to whole pixels
+
+
 def place(canvas: np.ndarray, valid: np.ndarray, picture: Image.Image, box: Letterbox, x: int, y: int) -> None:
     """Draw the picture letterboxed with its corner at (x, y) of the canvas, and mark it valid. In place."""
     width, height = box.fitted_width, box.fitted_height
@@ -138,7 +143,7 @@ class SampleReader:
         info = self.data.image(image_id)
         path = self.data.image_path(image_id)
         picture = open_picture(path, near=side)
-        if abs(picture.width * info.height - picture.height * info.width) > 8 * max(info.width, info.height):
+        if not has_shape(picture.size, info.width, info.height):
             raise InputError(
                 f"{path} has the shape {picture.width}x{picture.height} but instances.json says "
                 f"{info.width}x{info.height} for image {image_id}: the annotations belong to another picture."

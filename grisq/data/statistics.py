@@ -63,6 +63,24 @@ def release_of(data: GRefCOCO) -> str:
     return f"none that is known (SHA-256 {data.refs_hash[:12]})"
 
 
+def beside_known(data: GRefCOCO) -> pd.DataFrame:
+    """Expressions by split and kind, and beside each count what the release has that the data belong to, else the
+    current one; "?" where a release's number is not published."""
+    known = next((each for each in RELEASES if each.name == release_of(data).split(" (")[0]), CURRENT)
+    lines = {}
+    for split in data.splits:
+        of_kind = count_kinds(data.target_counts[data.rows(split)])
+        found = (sum(of_kind.values()), *of_kind.values())
+        published = known.splits.get(split, (None,) * len(found))
+        pairs = zip(("expressions", *KINDS), found, published)
+        lines[split] = {name: f"{count:,} ({_published(count, other)})" for name, count, other in pairs}
+    return pd.DataFrame.from_dict(lines, orient="index").rename_axis("found (known)")
+
+
+def _published(found: int, known: int | None) -> str:
+    return "?" if known is None else "=" if known == found else f"{known:,}"
+
+
 def counts(data: GRefCOCO) -> pd.DataFrame:
     """One line per split and "all": images, refs, expressions, masks (distinct annotations meant), expressions
     by target count, and their shares in percent."""

@@ -1,0 +1,166 @@
+"""One address, one verified file: goes on where it broke off, and has its name only when it is whole."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from grisq.errors import InputError
+from grisq.files import clear_disk_errors
+
+TRIES = 6  # of one file; waits between them double from one second
+LONGEST_WAIT = 60.0  # seconds, whatever the server asks for
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that a later try may not get
+_TIMEOUT = httpx.Timeout(30, connect=15)  # seconds without a single byte
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a file comes from and what is known of it: address, bytes, SHA-256, and the page for getting it by hand."""
+
+    url: str
+    by_hand: str
+    size: int | None = None
+    sha256: str | None = None
+
+
+class _TryAgain(Exception):
+    """Something that may pass; `wait`: seconds that the server asked for."""
+
+    def __init__(self, reason: str, wait: float | None = None):
+        super().__init__(reason)
+        self.wait = wait
+
+
+def open_client(jobs: int = 8) -> httpx.Client:
+    """A client that several threads share; follows redirects and takes files as they are, uncompressed."""
+    limits = httpx.Limits(max_connections=jobs, max_keepalive_connections=jobs)
+    headers = {"Accept-Encoding": "identity", "User-Agent": "grisq"}
+    return httpx.Client(timeout=_TIMEOUT, limits=limits, headers=headers, follow_redirects=True)
+
+
+def fetch(
+    client: httpx.Client,
+    source: Source,
+    target: Path,
+    *,
+    check: Callable[[Path], str | None] = lambda path: None,
+    received: Callable[[int], None] = lambda count: None,
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
+    """Write what `source` names to `target`.
+
+    What has arrived stays in `<target>.partial` until it is whole, and the next try, or the next call, asks for the
+    rest alone, if the server's file is still the same. Broken connections, time-outs and overloaded servers are tried
+    again with growing waits.
+    Args: check: says what is wrong with a received file, or None; received: told the bytes of each piece, and a
+    negative number when they have to be fetched again.
+    Errors: InputError that says how to get the file by hand, if the address is dead, gives something else, or stays
+    out of reach; if the disk is full.
+    """
+    partial = partial_of(target)
+    with clear_disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for turn in range(TRIES):
+            try:
+                _receive(client, source, target, received)
+                break
+            except (_TryAgain, httpx.TransportError) as error:
+                if turn == TRIES - 1:
+                    raise InputError(_told(source, target, f"could not be reached ({_reason(error)})")) from None
+                asked = getattr(error, "wait", None)
+                wait(min(2.0**turn if asked is None else asked, LONGEST_WAIT))
+        wrong = _mismatch(source, partial) or check(partial)
+        if wrong:
+            _forget(partial)
+            raise InputError(_told(source, target, f"gave something else ({wrong})"))
+        os.replace(partial, target)
+        _tag(partial).unlink(missing_ok=True)
+
+
+def partial_of(target: Path) -> Path:
+    """Where a file's bytes are kept until it is whole."""
+    return target.with_name(target.name + ".partial")
+
+
+def _receive(client: httpx.Client, source: Source, target: Path, received: Callable[[int], None]) -> None:
+    """One request for what is missing. Errors: _TryAgain, httpx.TransportError, InputError."""
+    partial = partial_of(target)
+    tag, begun = _tag(partial), partial.stat().st_size if partial.is_file() else 0
+    known = tag.read_text() if tag.is_file() else ""
+    if begun and begun == source.size:
+        return
+    headers = {"Range": f"bytes={begun}-", "If-Range": known} if begun and known else {}
+    try:
+        with client.stream("GET", source.url, headers=headers) as response:
+            if response.status_code == 416:  # nothing after `begun`: all is here, or the file is another one now
+                if response.headers.get("content-range") == f"bytes */{begun}":
+                    return
+                _forget(partial)
+                raise _TryAgain("the file on the server has changed")
+            _refuse(response, source, target)
+            goes_on = response.status_code == 206
+            if goes_on and not response.headers.get("content-range", "").startswith(f"bytes {begun}-"):
+                _forget(partial)
+                raise _TryAgain("the server sent another part than it was asked for")
+            if begun and not goes_on:
+                received(-begun)
+            tag.write_text(_validator(response))
+            with partial.open("ab" if goes_on else "wb") as file:
+                for piece in response.iter_raw():
+                    file.write(piece)
+                    received(len(piece))
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise InputError(f"{source.url!r} is not an address that can be fetched ({error}): mend it.") from None
+
+
+def _refuse(response: httpx.Response, source: Source, target: Path) -> None:
+    if response.status_code in _PASSING:
+        asked = response.headers.get("retry-after", "")
+        raise _TryAgain(f"status {response.status_code}", float(asked) if asked.isdigit() else None)
+    if response.status_code not in (200, 206):
+        raise InputError(_told(source, target, f"answered with status {response.status_code}"))
+    if response.headers.get("content-type", "").startswith("text/html"):
+        raise InputError(_told(source, target, "answered with a web page instead of the file"))
+
+
+def _validator(response: httpx.Response) -> str:
+    """What tells that the server's file is the same as before: a strong ETag, else its date; "" if it has neither."""
+    etag = response.headers.get("etag", "")
+    return etag if etag and not etag.startswith("W/") else response.headers.get("last-modified", "")
+
+
+def _mismatch(source: Source, path: Path) -> str | None:
+    size = path.stat().st_size
+    if source.size is not None and size != source.size:
+        return f"{size:,} bytes instead of {source.size:,}"
+    if source.sha256 is not None:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != source.sha256:
+            return f"SHA-256 {found[:12]}..., not {source.sha256[:12]}..."
+    return None
+
+
+def _told(source: Source, target: Path, what: str) -> str:
+    return (
+        f"{source.url} {what}: run this again later, or get {target.name} by hand from {source.by_hand}, put it at "
+        f"{target}, and let `grisq data check` verify it."
+    )
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _forget(partial: Path) -> None:
+    partial.unlink(missing_ok=True)
+    _tag(partial).unlink(missing_ok=True)
+
+
+def _tag(partial: Path) -> Path:
+    return partial.with_name(partial.name + ".tag")
