@@ -26,7 +26,7 @@ help:  ## list the targets
 setup: $(SETUP)  ## make .venv and install the project into it
 $(SETUP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev,export]'
 	touch $@
 
 reproduce: $(SETUP)  ## run the notebooks in order on the synthetic data: data, training (one seed), tables, figures

@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
-from grisq import cli_data, cli_experiments
-from grisq.cli_options import DataOption, DeviceOption, PresetOption, SetOption, read_settings
+from grisq import cli_data, cli_experiments, cli_predict
+from grisq.cli_options import DataOption, DeviceOption, PresetOption, ProcessesOption, SetOption, read_settings
 from grisq.errors import InputError
+from grisq.processes import rank, run_in_processes, tell, world_size
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
 
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(cli_data.app, name="data")
 app.add_typer(cli_experiments.app, name="experiments")
+app.add_typer(cli_predict.app)
 
 
 @app.command()
@@ -56,22 +58,35 @@ def train(
     keep_memory: Annotated[
         bool, typer.Option("--keep-memory", help="CPU only: never give freed memory back; faster, larger.")
     ] = False,
+    swin: Annotated[str | None, typer.Option(help="ImageNet weights: a file or a timm name; none: random.")] = None,
+    bert: Annotated[str | None, typer.Option(help="BERT: a folder or a hub name; none: random.")] = None,
+    processes: ProcessesOption = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that share the work, each with --processes.")] = 1,
+    rendezvous: Annotated[str, typer.Option(help="HOST:PORT of one of the nodes, the same on all of them.")] = "",
 ) -> None:
     """Train a model; the same command goes on with a run that was stopped.
 
-    Several GPUs or nodes: accelerate launch -m grisq train ...
+    The batch size stays the global one, whatever the number of processes.
     """
     from grisq import config, paths
     from grisq.datasets import open_dataset
     from grisq.device import keep_freed_memory
+    from grisq.train import goes_on
     from grisq.train import train as train_model
 
     if keep_memory:
         keep_freed_memory()
-    chosen = config.override(config.preset(preset), read_settings(set_))
+    weights = {"model.swin.pretrained": swin, "model.text.pretrained": bert}
+    settings = {name: value for name, value in weights.items() if value is not None} | read_settings(set_)
+    chosen = config.override(config.preset(preset), settings)
     folder = run or paths.RUNS / preset
-    last = train_model(chosen, open_dataset(chosen, data), folder, seed=seed, fresh=fresh, init=init, device=device)
-    print(f"The trained model is in {last.parent} (grisq predict PICTURE 'EXPRESSION' --model {last.parent})")
+    dataset = open_dataset(chosen, data)  # before several processes would each make it
+    if processes * nodes > 1 and world_size() == 1:
+        run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, then=goes_on(folder))
+        return
+    last = train_model(chosen, dataset, folder, seed=seed, fresh=fresh, init=init, device=device)
+    if rank() == 0:
+        print(f"The trained model is in {last.parent} (grisq predict PICTURE 'EXPRESSION' --model {last.parent})")
 
 
 @app.command(name="eval")
@@ -84,14 +99,20 @@ def evaluate(
     batch: Annotated[int, typer.Option(help="Samples at once.")] = 32,
     workers: Annotated[int, typer.Option(help="Processes that read pictures.")] = 0,
     device: DeviceOption = "auto",
+    processes: ProcessesOption = 1,
 ) -> None:
     """Measure a trained model: gIoU, cIoU, N-acc, T-acc, Pr@X under named protocols."""
     from grisq.files import write_json
     from grisq.report import evaluate_checkpoint, table
 
+    if processes > 1 and world_size() == 1:
+        run_in_processes(processes, then="run the same command again.")
+        return
     report = evaluate_checkpoint(
         model, data, splits=split, protocols=protocol or ["rela"], batch=batch, workers=workers, device=device
     )
+    if rank() > 0:
+        return
     print(table(report).to_string())
     print(f"data {report['data'][:12]}, preset {report['preset']}, seed {report['seed']}, step {report['step']}")
     if out:
@@ -117,30 +138,6 @@ def pack(
 
 
 @app.command()
-def predict(
-    picture: Annotated[Path, typer.Argument(help="A photograph.")],
-    text: Annotated[list[str], typer.Argument(help="One or more expressions, each in quotes.")],
-    model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="Run or checkpoint; default: the one that comes along.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Overlay (.png, .jpg) or bare mask (.mask.png).")
-    ] = None,
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="Least probability of presence.")] = 0.5,
-    device: DeviceOption = "auto",
-) -> None:
-    """Segment what each expression means in a picture, and say whether it is there and whether it is several."""
-    from grisq.predict import Segmenter
-
-    segmenter = Segmenter.from_pretrained(model, device=device, threshold=threshold)
-    for number, prediction in enumerate(segmenter(picture, text)):
-        print(prediction.describe())
-        if out:
-            target = out if len(text) == 1 else out.with_name(f"{number + 1}-{out.name}")
-            print(f"  written to {prediction.save(target)}")
-
-
-@app.command()
 def reproduce(
     preset: PresetOption = "tiny",
     only: Annotated[list[str] | None, typer.Option(help="Run these notebooks alone, by number; repeatable.")] = None,
@@ -163,7 +160,8 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        print(f"grisq: {error}", file=sys.stderr)
+        if not tell(error):
+            print(f"grisq: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         print("grisq: stopped; the same command goes on from the last checkpoint.", file=sys.stderr)

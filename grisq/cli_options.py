@@ -15,6 +15,9 @@ DataOption = Annotated[
     Path | None, typer.Option("--data", "-d", help="Folder in gRefCOCO's layout; default: the preset's synthetic set.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
+ProcessesOption = Annotated[
+    int, typer.Option(min=1, help="Processes on this machine that share the work: one for each GPU.")
+]
 
 
 def read_settings(pairs: list[str] | None) -> dict[str, str]:

@@ -115,8 +115,9 @@ def evaluate(
                 kept.append(_record(sample, decision, counts, scores, chosen))
         bar.update(len(each))
     bar.close()
-    metrics = {each.name: _plain(meter.compute()) for each, meter in zip(chosen, meters)}
-    return Evaluation(metrics, accuracy.compute(), kept)
+    # On the device, where the processes of a GPU training can add them up.
+    metrics = {each.name: _plain(meter.to(device).compute()) for each, meter in zip(chosen, meters)}
+    return Evaluation(metrics, accuracy.to(device).compute(), kept)
 
 
 Counts = dict[tuple[int, int], PixelCounts]  # by the size (H, W) at which masks are compared

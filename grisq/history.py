@@ -4,9 +4,11 @@ import json
 import math
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from grisq.files import clear_disk_errors
@@ -14,10 +16,14 @@ from grisq.losses import Losses
 
 
 class Window:
-    """Losses and time since the last record; sums stay on the device until it is closed."""
+    """Losses and time since the last record; sums stay on the device until it is closed.
 
-    def __init__(self, batch: int):
-        self.batch = batch
+    A step's loss is the mean over its parts: the accumulation parts that are added here, and those of the other
+    processes, over which `mean` averages (accelerate's reduce).
+    """
+
+    def __init__(self, batch: int, parts: int = 1, mean: Callable[[Tensor], Tensor] = lambda tensor: tensor):
+        self.batch, self.parts, self.mean = batch, parts, mean
         self._reset()
 
     def add(self, losses: Losses) -> None:
@@ -25,16 +31,16 @@ class Window:
         self.names = tuple(terms)
         values = torch.stack([value.detach() for value in terms.values()])
         self.total = values if self.total is None else self.total + values
-        self.steps += 1
+        self.added += 1
 
     def close(self) -> dict[str, float]:
-        means = dict(zip(self.names, (self.total / self.steps).tolist()))
-        speed = self.steps * self.batch / (time.perf_counter() - self.start)
+        means = dict(zip(self.names, self.mean(self.total / self.added).tolist()))
+        speed = self.added / self.parts * self.batch / (time.perf_counter() - self.start)
         self._reset()
         return {"loss": means.pop("total")} | means | {"samples_per_second": speed}
 
     def _reset(self) -> None:
-        self.total, self.steps, self.start = None, 0, time.perf_counter()
+        self.total, self.added, self.start = None, 0, time.perf_counter()
 
 
 class History:

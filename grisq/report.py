@@ -12,8 +12,8 @@ from grisq.data import statistics
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import SampleReader
 from grisq.datasets import open_dataset
-from grisq.device import pick_device
 from grisq.evaluate import evaluate
+from grisq.processes import join, rank, world_size
 from grisq.provenance import provenance
 
 COLUMNS = ("gIoU", "cIoU", "N-acc", "T-acc", "Pr@0.7", "Pr@0.8", "Pr@0.9")
@@ -24,12 +24,13 @@ def evaluate_checkpoint(
 ) -> dict:
     """A checkpoint, or the best one of a run, on a data set in a folder, by default its preset's own.
 
+    Several processes (see `grisq.processes`) share the samples, and each gets the result of all.
     Options and result: as `evaluate_loaded`. Errors: InputError for a missing checkpoint, data set, split or protocol.
     """
-    place = pick_device(device)
+    place = join(device)
     loaded = checkpoint.load(model, place)
     dataset = open_dataset(from_dict(Preset, loaded.about["preset"]), data, progress=progress)
-    return evaluate_loaded(loaded, dataset, device=place, progress=progress, **options)
+    return evaluate_loaded(loaded, dataset, device=place, rank=rank(), world=world_size(), progress=progress, **options)
 
 
 def evaluate_loaded(
@@ -43,6 +44,8 @@ def evaluate_loaded(
     workers: int = 0,
     precision: str = "auto",
     keep_samples: Sequence[str] = (),
+    rank: int = 0,
+    world: int = 1,
     progress: bool = True,
 ) -> dict:
     """Evaluate on every split but train, or on `splits`, under each protocol.
@@ -67,6 +70,8 @@ def evaluate_loaded(
             batch=batch,
             workers=workers,
             keep_samples=split in keep_samples,
+            rank=rank,
+            world=world,
             progress=progress,
         )
         if outcome.samples:

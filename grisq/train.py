@@ -7,6 +7,7 @@ last checkpoint as if nothing had happened, bit for bit on a CPU.
 import math
 import shutil
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,11 @@ from grisq.errors import InputError
 from grisq.evaluate import evaluate, evenly
 from grisq.files import write_json
 from grisq.history import History, Window
-from grisq.losses import Losses, total_loss
+from grisq.losses import total_loss
 from grisq.model.build import build_model
 from grisq.model.pretrained import load_pretrained
 from grisq.optimisation import build_optimizer, set_learning_rates
+from grisq.processes import others_may_end
 from grisq.provenance import provenance
 from grisq.run_state import RUN, RunState, find_resumable, restore, save
 from grisq.seed import seed_everything
@@ -75,8 +77,14 @@ def train(
         write_json(run / RUN, about)
     stop = min(config.steps, config.steps if stop_at is None else stop_at)
     if state.step < stop:
-        _loop(state, preset, data, run, about, stop)
+        with others_may_end(goes_on(run)):
+            _loop(state, preset, data, run, about, stop)
     return run / "last"
+
+
+def goes_on(run: Path) -> str:
+    """What to do when a training ended before its time."""
+    return f"the same command goes on from the last checkpoint in {run}."
 
 
 def _accelerator(precision: str, device: str) -> Accelerator:
@@ -118,13 +126,12 @@ def _loop(state: RunState, preset: Preset, data: GRefCOCO, run: Path, about: dic
     loader = iter(_loader(state, preset, data, about["seed"], stop))
     history = History(run, state.step) if main else None
     bar = tqdm(total=stop, initial=state.step, unit="step", desc=run.name, disable=not (state.progress and main))
-    window = Window(config.batch)
+    window = Window(config.batch, config.accumulate, partial(accelerator.reduce, reduction="mean"))
     state.model.train()
     try:
         while state.step < stop:
-            losses, norm = _step(state, loader, preset, about["seed"])
+            norm = _step(state, loader, preset, about["seed"], window)
             state.step += 1
-            window.add(losses)
             if state.step % LOG_EVERY == 0 or state.step == stop:
                 values = _finite(window.close(), state.step, run)
                 bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['samples_per_second']:.0f} samples/s")
@@ -160,8 +167,11 @@ def _loader(state: RunState, preset: Preset, data: GRefCOCO, seed: int, stop: in
     )
 
 
-def _step(state: RunState, loader, preset: Preset, seed: int) -> tuple[Losses, float]:
-    """One optimizer step over all accumulation parts; dropout draws from (seed, step, process)."""
+def _step(state: RunState, loader, preset: Preset, seed: int, window: Window) -> float:
+    """One optimizer step over all accumulation parts, whose losses go to the window; returns the gradient's norm.
+
+    Dropout draws from (seed, step, process).
+    """
     config, accelerator = preset.train, state.accelerator
     key = np.random.SeedSequence([seed, state.step, accelerator.process_index]).generate_state(1)[0]
     torch.manual_seed(int(key))
@@ -174,11 +184,12 @@ def _step(state: RunState, loader, preset: Preset, seed: int) -> tuple[Losses, f
             output = state.model(*batch.inputs())
             losses = total_loss(output, batch, config)
             accelerator.backward(losses.total / config.accumulate)
+            window.add(losses)
     norm = math.nan
     if config.clip is not None:
         norm = float(accelerator.clip_grad_norm_(state.model.parameters(), config.clip))
     state.optimizer.step()
-    return losses, norm
+    return norm
 
 
 def _finite(values: dict[str, float], step: int, run: Path) -> dict[str, float]:

@@ -26,6 +26,8 @@ COMMANDS = [
     ["experiments", "run"],
     ["pack"],
     ["predict"],
+    ["predict-many"],
+    ["export"],
 ]
 SMALLER = [
     "train.steps=2",
@@ -195,6 +197,12 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
             "mirror.json is missing",
         ),
         "missing picture": (["predict", tmp_path / "none.png", "dog", "-m", run], "does not exist"),
+        "jobs without a column": (
+            ["predict-many", tmp_path / "jobs.csv", "-o", tmp_path / "o", "-m", run],
+            "no column 'text'",
+        ),
+        "half precision that CPUs do not have": (["predict", picture, "dog", "-m", run, "--precision", "fp16"], "bf16"),
+        "unknown format": (["export", "-m", run, "-o", tmp_path / "o", "--format", "tflite"], "onnx or pt2"),
         "no picture": (["predict", tmp_path / "note.png", "dog", "-m", run], "cannot be read as a picture"),
         "empty expression": (["predict", picture, " ", "-m", run], "expression is empty"),
         "no checkpoint": (["predict", picture, "dog", "-m", tmp_path], "holds no checkpoint"),
@@ -233,6 +241,7 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
 @pytest.mark.parametrize("case", bad(Path(), Path(), Path(), Path()))
 def test_bad_input_is_one_sentence_and_status_2(monkeypatch, capsys, tmp_path, run, mini_root, picture, case):
     (tmp_path / "note.png").write_text("no picture")
+    (tmp_path / "jobs.csv").write_text("picture\n")
     arguments, said = bad(tmp_path, run, mini_root, picture)[case]
     status, _, err = grisq(monkeypatch, capsys, *arguments)
     assert status == 2

@@ -26,7 +26,7 @@ def test_environment_yml_holds_python_and_pip_and_takes_the_rest_from_pyproject(
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     *conda, pip = environment["dependencies"]
     assert {MatchSpec(spec).name.normalized for spec in conda} == {"python", "pip"}
-    assert pip["pip"] == ["-c constraints.txt", "-e .[notebooks,dev]"]
+    assert pip["pip"] == ["-c constraints.txt", "-e .[notebooks,dev,export]"]
 
 
 def test_every_line_of_environment_yml_says_what_needs_it():

@@ -1,7 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pycocotools import mask as coco_mask
 
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.errors import InputError
@@ -115,3 +118,64 @@ def test_padding_does_not_decide(segmenter):
     wide = Image.fromarray(np.full((20, 200, 3), 120, np.uint8))
     with torch.no_grad():
         assert segmenter(wide, "two cups").mask.shape == (20, 200)
+
+
+def test_many_pictures_of_all_sizes_equal_one_by_one(segmenter, picture):
+    """Other pictures in the batch, and the padding that they bring, decide nothing."""
+    wide = picture.resize((200, 60))
+    jobs = [(picture, TEXTS[0]), (wide, TEXTS[1]), (picture.resize((64, 64)), TEXTS[2]), (wide, TEXTS[3])]
+    together = list(segmenter.many(iter(jobs), batch=3))
+    assert len(together) == 4
+    for (given, text), prediction in zip(jobs, together):
+        alone = segmenter(given, text)
+        assert prediction.text == text
+        assert prediction.mask.shape == (given.height, given.width)
+        assert prediction.presence == pytest.approx(alone.presence, abs=1e-4)
+        assert (prediction.raw_mask == alone.raw_mask).mean() > 0.995
+
+
+def test_no_more_than_a_batch_of_pictures_is_taken_at_a_time(segmenter, picture):
+    taken = []
+
+    def jobs():
+        for text in TEXTS:
+            taken.append(text)
+            yield picture, text
+
+    answers = segmenter.many(jobs(), batch=2)
+    assert not taken
+    next(answers)
+    assert len(taken) == 2
+
+
+def test_a_pixel_needs_the_probability_that_is_asked_for(mini):
+    row = int(np.flatnonzero(mini.target_counts == 1)[0])
+    picture, text = mini.image_path(int(mini.image_ids[row])), mini.expression(row).text
+    loose, even, strict = (
+        Segmenter.from_pretrained(device="cpu", mask_threshold=least)(picture, text).raw_mask
+        for least in (0.02, 0.5, 0.98)
+    )
+    assert loose.sum() > even.sum() > strict.sum()
+    assert not (strict & ~even).any()
+    assert not (even & ~loose).any()
+    with pytest.raises(InputError, match="between 0 and 1"):
+        Segmenter.from_pretrained(mask_threshold=1.0)
+
+
+def test_half_precision_says_nearly_the_same(model_config, picture):
+    model, tokenizer = GRISQ(model_config), ExpressionTokenizer.train(TEXTS, 200)
+    full, half = (Segmenter(model, tokenizer, device="cpu", precision=each) for each in ("fp32", "bf16"))
+    assert half(picture, "two cups").presence == pytest.approx(full(picture, "two cups").presence, abs=0.02)
+    with pytest.raises(InputError, match="fp32, bf16 or auto"):
+        Segmenter(model, tokenizer, precision="fp16")
+
+
+def test_a_json_file_holds_the_mask_as_pycocotools_reads_it(segmenter, picture, tmp_path):
+    segmenter.threshold = 0.0
+    prediction = segmenter(picture, "two cups")
+    stored = json.loads(prediction.save(tmp_path / "mask.json").read_text())
+    assert np.array_equal(coco_mask.decode(stored["segmentation"]).astype(bool), prediction.mask)
+    rows, columns = np.nonzero(prediction.mask)
+    assert stored["bbox"] == [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
+    assert stored["area"] == prediction.mask.sum()
+    assert stored["score"] == prediction.presence

@@ -34,6 +34,11 @@ def encode(mask: np.ndarray) -> dict:
     return {"size": list(mask.shape), "counts": rle["counts"].decode("ascii")}
 
 
+def box_of(rle: dict) -> list[float]:
+    """Smallest box around a compressed RLE: x, y, width, height; zeros if it is empty."""
+    return coco.toBbox(rle).tolist()
+
+
 def decode(rle: dict) -> np.ndarray:
     """(H, W) bool."""
     return coco.decode(rle).astype(bool)

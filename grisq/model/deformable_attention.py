@@ -34,8 +34,12 @@ def deformable_attention_reference(value: Tensor, sizes: Sizes, locations: Tenso
 
 
 def deformable_attention(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tensor) -> Tensor:
-    """The same by the fastest way there is: a numba kernel for float32 on CPUs, else the reference."""
-    if value.device.type == "cpu" and value.dtype == locations.dtype == weights.dtype == torch.float32:
+    """The same by the fastest way there is: a numba kernel for float32 on CPUs, else the reference.
+
+    An exported model must run where that kernel is not, so export takes the reference too.
+    """
+    on_cpu = value.device.type == "cpu" and value.dtype == locations.dtype == weights.dtype == torch.float32
+    if on_cpu and not torch.compiler.is_exporting():
         flat = [side for size in sizes for side in size]
         return deformable_attention_cpu(value.contiguous(), flat, locations.contiguous(), weights.contiguous())
     return deformable_attention_reference(value, sizes, locations, weights)

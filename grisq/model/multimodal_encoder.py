@@ -54,9 +54,10 @@ class MultimodalEncoder(nn.Module):
         levels = []
         for i in range(len(self.stages)):
             x, valid = self.run_stage(i, x, valid)
-            if len(x) == 1 < len(words):  # one picture, several expressions: up to here they share
-                x = x.expand(len(words), -1, -1, -1)
-                valid = valid if valid is None else valid.expand(len(words), -1, -1)
+            B = words.shape[0]  # not len(), which would be a constant of an exported model
+            if x.shape[0] == 1 < B:  # one picture, several expressions: up to here they share
+                x = x.expand(B, -1, -1, -1)
+                valid = valid if valid is None else valid.expand(B, -1, -1)
             B, H, W, C = x.shape
             flat_valid = None if valid is None else valid.flatten(1)
             fused = self.fusions[i](x.flatten(1, 2), words, word_mask, flat_valid)  # (B, H*W, C)

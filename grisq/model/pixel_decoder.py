@@ -130,7 +130,7 @@ def reference_points(centres: list[Tensor], levels: list[FeatureMap]) -> Tensor:
     (rounding up when halving an odd size), so the same spot has a coordinate of its own on each.
     Shapes: centres list of (B or 1, N_l, 2) -> (B, sum N_l, levels, 2).
     """
-    B = len(levels[0].features)
+    B = levels[0].features.shape[0]
     spots = torch.cat([centre.expand(B, -1, -1) for centre in centres], dim=1)  # (B, S, 2)
     shares = []
     for level in levels:

@@ -17,7 +17,7 @@ def grid_centres(size: tuple[int, int], valid: Tensor | None, like: Tensor) -> T
         height_width = extents(valid).to(torch.float32)  # (B, 2)
     y = (torch.arange(H, device=like.device) + 0.5) / height_width[:, :1]  # (B, H)
     x = (torch.arange(W, device=like.device) + 0.5) / height_width[:, 1:]  # (B, W)
-    B = len(height_width)
+    B = height_width.shape[0]
     return torch.stack([x[:, None, :].expand(B, H, W), y[:, :, None].expand(B, H, W)], dim=-1).flatten(1, 2)
 
 

@@ -75,7 +75,7 @@ class TargetQuery(nn.Module):
 
     def read(self, words: Tensor, word_mask: Tensor, need_weights: bool = False) -> tuple[Tensor, Tensor | None]:
         """Eq. 3: -> e_0 (B, 1, C) and its attention over the words (B, T) or None."""
-        query = self.initial.expand(len(words), -1, -1)
+        query = self.initial.expand(words.shape[0], -1, -1)
         return self.read_words(query, words, word_mask, need_weights=need_weights)
 
     def look(

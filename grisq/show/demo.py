@@ -11,7 +11,8 @@ from PIL import Image
 
 from grisq.data.sample import open_picture
 from grisq.errors import InputError
-from grisq.predict import Picture, Prediction, Segmenter, read_picture
+from grisq.predict import Picture, Segmenter, read_picture
+from grisq.prediction import Prediction
 
 UPLOADED = "your own file"
 _LONGEST = 480  # pixels of the picture on the page

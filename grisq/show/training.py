@@ -14,7 +14,8 @@ from grisq.data.masks import decode
 from grisq.data.sample import open_picture
 from grisq.errors import InputError
 from grisq.overlay import overlay
-from grisq.predict import MASK_COLOUR, Prediction, Segmenter
+from grisq.predict import Segmenter
+from grisq.prediction import MASK_COLOUR, Prediction
 from grisq.results import Example
 from grisq.show.figures import Tile, expression_tile, wall
 from grisq.show.style import KIND_COLOURS, KIND_MARKERS, OKABE_ITO, rgb

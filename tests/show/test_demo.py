@@ -8,7 +8,8 @@ from PIL import Image
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.errors import InputError
 from grisq.model.network import GRISQ
-from grisq.predict import Prediction, Segmenter
+from grisq.predict import Segmenter
+from grisq.prediction import Prediction
 from grisq.show.demo import UPLOADED, Demo
 
 

@@ -113,7 +113,7 @@ class ReLA(System):
         decoded = self.pixel_decoder(levels[1:])
         x = self._finest(decoded, levels)  # (B, C, H/4, W/4), what the mask features are a linear map of
         f = self.mask_features(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        regions = self.initial.expand(len(words), -1, -1)
+        regions = self.initial.expand(words.shape[0], -1, -1)
         for i, layer in enumerate(self.layers):
             j = LEVELS[i % len(LEVELS)]
             pixels, positions = decoded.subsequence(j)[-1], decoded.positions_of(j)
