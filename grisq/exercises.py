@@ -194,6 +194,16 @@ def _decisions():
     return [*given, (np.ones(3), np.zeros(3, int), np.ones(3, bool))]
 
 
+def _leaked(train_images, val_images):
+    return 100 * np.isin(val_images, train_images).mean()
+
+
+def _pictures():
+    rng = np.random.default_rng(13)
+    drawn = [(rng.integers(0, high, 30), rng.integers(0, high, 12)) for high in (8, 60, 300)]
+    return [*drawn, (np.array([1, 2, 2, 3]), np.array([4, 5, 5]))]
+
+
 EXERCISES = {
     "01": (_shares_by_kind, _counts),
     "02": (_giou_and_ciou, _masks),
@@ -207,6 +217,7 @@ EXERCISES = {
     "10": (_sign_p, lambda: [(6, 1), (1, 6), (50, 50), (9, 0), (61, 39)]),
     "11": (_gain_of_the_truth, _decisions),
     "12": (_share_meant, _answers),
+    "13": (_leaked, _pictures),
 }
 
 

@@ -1,30 +1,35 @@
 """AdamW, its parameter groups and the polynomial schedule (Sec. 4.2)."""
 
 import torch
-from torch import nn
 
-from grisq.config import TrainConfig
+from grisq.config import ModelConfig, TrainConfig
+from grisq.model.system import System
+
+_BERT = ("text_encoder.",)
+_SWIN = ("multimodal_encoder.patch_embed.", "multimodal_encoder.stages.")
 
 # Tables of positions: small, looked up by index, and not to be pulled to zero.
 _POSITION_TABLES = ("relative_position_bias_table", "position_embeddings", "level_embedding")
 
 
-def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict]:
-    """Four groups: backbones (Swin and BERT) or the rest, with weight decay or without.
+def parameter_groups(model: System, config: TrainConfig) -> list[dict]:
+    """Groups by backbone (Swin and BERT) or not, by rate, and by weight decay or none.
 
-    Norms, biases and position tables do not decay. A backbone counts as one only for its learning rate; PWAM,
-    gates and output norms are new and belong to the rest. Each group holds its `base_lr` for the schedule.
+    Norms, biases and position tables do not decay. A backbone has the lower rate where it starts from pretrained
+    weights; PWAM, gates and output norms are new. Each group holds its `base_lr` for the schedule.
     """
-    groups: dict[tuple[bool, bool], dict] = {}
+    pretrained = _pretrained_parts(model.config)
+    groups: dict[tuple[bool, float, bool], dict] = {}
     for name, parameter in model.named_parameters():
-        backbone = name.startswith(("text_encoder.", "multimodal_encoder.patch_embed.", "multimodal_encoder.stages."))
+        backbone = name.startswith(_BERT + _SWIN)
+        base_lr = config.lr_backbone if name.startswith(pretrained) else config.lr
         decays = parameter.ndim > 1 and not any(table in name for table in _POSITION_TABLES)
         group = groups.setdefault(
-            (backbone, decays),
+            (backbone, base_lr, decays),
             {
                 "name": f"{'backbone' if backbone else 'new'}{'' if decays else ', no decay'}",
                 "params": [],
-                "base_lr": config.lr_backbone if backbone else config.lr,
+                "base_lr": base_lr,
                 "weight_decay": config.weight_decay if decays else 0.0,
             },
         )
@@ -34,7 +39,12 @@ def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict]:
     return list(groups.values())
 
 
-def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+def _pretrained_parts(config: ModelConfig) -> tuple[str, ...]:
+    """Beginnings of the names of parameters that start from pretrained weights."""
+    return (_BERT if config.text.pretrained else ()) + (_SWIN if config.swin.pretrained else ())
+
+
+def build_optimizer(model: System, config: TrainConfig) -> torch.optim.AdamW:
     """AdamW over `parameter_groups` (Loshchilov and Hutter 2019)."""
     return torch.optim.AdamW(parameter_groups(model, config), fused=True)
 

@@ -84,8 +84,8 @@ def run_in_processes(count: int, *, nodes: int = 1, rendezvous: str = "", then: 
 
 
 def _told(rank: int, count: int, failure, then: str) -> str:
-    if isinstance(failure.error_file_data.get("message"), str):
-        return failure.message
+    if sentence := failure.error_file_data.get("message"):
+        return sentence
     ended = f"ended with status {failure.exitcode}"
     if failure.exitcode < 0:
         ended = f"was ended by {signal.Signals(-failure.exitcode).name}"

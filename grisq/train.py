@@ -30,6 +30,7 @@ from grisq.files import write_json
 from grisq.history import History, Window
 from grisq.losses import total_loss
 from grisq.model.build import build_model
+from grisq.model.packaged import local_copy
 from grisq.model.pretrained import load_pretrained
 from grisq.optimisation import build_optimizer, set_learning_rates
 from grisq.processes import others_may_end
@@ -102,7 +103,7 @@ def _build(
     if start:
         tokenizer = ExpressionTokenizer.load(checkpoint.find(start))
     elif model_config.text.pretrained:
-        tokenizer = ExpressionTokenizer.pretrained(model_config.text.pretrained)
+        tokenizer = ExpressionTokenizer.pretrained(local_copy(model_config.text.pretrained))
     else:
         rows = data.rows("train")
         texts = data.expressions["text"].take(rows).to_pylist()

@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from grisq import checkpoint, cli
 from grisq.config import override, preset
 from grisq.data import grefcoco
 from grisq.files import read_json
+from grisq.paths import ROOT
 
 COMMANDS = [
     [],
@@ -171,6 +173,16 @@ def test_data_expressions_makes_a_readable_set(monkeypatch, capsys, mini_root, t
     assert (made.target_counts == 0).any()
 
 
+def test_the_slurm_script_is_sound_and_its_command_is_ours(monkeypatch, capsys):
+    script = ROOT / "scripts" / "paper.slurm"
+    subprocess.run(["bash", "-n", script], check=True)
+    command = re.search(r"srun grisq (\w+) (.*?) &\n", script.read_text(), re.DOTALL)
+    _, help_text, _ = grisq(monkeypatch, capsys, command[1], "--help")
+    options = re.findall(r"--[a-z-]+", command[2])
+    assert len(options) == 6
+    assert all(option in help_text for option in options)
+
+
 def test_data_check_finds_a_broken_picture_and_deletes_it(monkeypatch, capsys, mini_root, tmp_path):
     root = shutil.copytree(mini_root, tmp_path / "set")
     assert grisq(monkeypatch, capsys, "data", "check", "--root", root)[0] == 0
@@ -208,7 +220,7 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
         "no checkpoint": (["predict", picture, "dog", "-m", tmp_path], "holds no checkpoint"),
         "unknown split": (["eval", run, "-d", mini_root, "--split", "test"], "it has train, val, testA, testB"),
         "unknown protocol": (["eval", run, "-d", mini_root, "--protocol", "x"], "rela, original, gsva"),
-        "unknown preset": (["train", "-p", "huge"], "tiny, small, paper"),
+        "unknown preset": (["train", "-p", "huge"], "tiny, pretrained-tiny, small, paper"),
         "unknown setting": (["train", "-s", "train.stepz=3"], "train.stepz"),
         "setting without value": (["train", "-s", "train.steps"], "name=value"),
         "no data for paper": (["train", "-p", "paper", "-r", tmp_path / "r"], "--data"),

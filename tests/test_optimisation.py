@@ -27,6 +27,19 @@ def test_paper_rates_and_decay_of_section_4_2():
         assert group["weight_decay"] == (0.0 if spared else 0.01), name
 
 
+def test_a_backbone_is_slow_only_where_it_starts_from_pretrained_weights():
+    config = replace(preset("tiny").train, lr=1.0, lr_backbone=0.1)
+    model = preset("tiny").model
+    for swin, bert in ((None, None), (None, "bert"), ("swin", None), ("swin", "bert")):
+        named = replace(model, swin=replace(model.swin, pretrained=swin), text=replace(model.text, pretrained=bert))
+        built = build_on_meta(named)
+        rate = {id(p): group["lr"] for group in parameter_groups(built, config) for p in group["params"]}
+        for name, parameter in built.named_parameters():
+            slow = (bert and "text_encoder" in name) or (swin and name.startswith("multimodal_encoder.stages"))
+            slow = slow or (swin and "patch_embed" in name)
+            assert rate[id(parameter)] == (0.1 if slow else 1.0), name
+
+
 def test_polynomial_decay_equals_its_formula():
     config = TrainConfig(steps=1000)
     for step in (0, 1, 499, 999):
@@ -36,7 +49,8 @@ def test_polynomial_decay_equals_its_formula():
 
 def test_warm_up_is_linear_and_rates_are_set_on_every_group(model_config):
     config = replace(preset("tiny").train, steps=100, warmup=10, lr=1.0, lr_backbone=0.1)
-    optimizer = build_optimizer(GRISQ(model_config), config)
+    named = replace(model_config, text=replace(model_config.text, pretrained="bert"))
+    optimizer = build_optimizer(GRISQ(named), config)
     set_learning_rates(optimizer, 4, config)
     expected = 0.5 * (1 - 4 / 100) ** 0.9
     assert sorted({group["lr"] for group in optimizer.param_groups}) == pytest.approx([0.1 * expected, expected])

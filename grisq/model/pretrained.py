@@ -10,6 +10,7 @@ from transformers import BertModel
 
 from grisq.config import ModelConfig
 from grisq.errors import InputError
+from grisq.model.packaged import local_copy
 from grisq.model.swin import build_swin
 from grisq.model.system import System
 
@@ -50,7 +51,7 @@ def _load_swin(model: System, config: ModelConfig) -> None:
 
 
 def _load_bert(model: System, config: ModelConfig) -> None:
-    name = config.text.pretrained
+    name = local_copy(config.text.pretrained)
     try:
         bert = BertModel.from_pretrained(name, add_pooling_layer=False)
         with torch.no_grad():

@@ -139,11 +139,15 @@ def means_on_val(stored: Results, runs: Mapping[str, str]) -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def single_runs(stored: Results, names: Sequence[str], seed: int = 0) -> pd.DataFrame:
-    """What one training each came to on val, in percent, a line a run; runs without that seed are left out."""
-    columns = [*METRICS, "T-acc", "IoU single", "IoU multi"]
-    found = {name: stored[name, seed].metrics("val") for name in names if (name, seed) in stored}
-    return pd.DataFrame({name: {key: values[key] for key in columns} for name, values in found.items()}).T.round(1)
+def summary(stored: Results, names: Sequence[str]) -> pd.DataFrame:
+    """What the trainings of each run came to on val: mean ± standard deviation over the seeds there are, in percent."""
+    lines = {}
+    for name in [name for name in names if seeds_of(stored, name)]:
+        found = [stored[name, seed].metrics("val") for seed in seeds_of(stored, name)]
+        columns = [*METRICS, "T-acc", "IoU single", "IoU multi"]
+        lines[name] = {"seeds": len(found)}
+        lines[name] |= {key: spread(*mean_and_spread([each[key] for each in found])) for key in columns}
+    return pd.DataFrame.from_dict(lines, orient="index")
 
 
 def _step(of: np.ndarray, over: np.ndarray, metric: str) -> str:

@@ -41,6 +41,7 @@ COURSE = {
     "10_table2_ablation",
     "11_figures_4_5_6",
     "12_try_it",
+    "13_your_own_data",
 }
 
 

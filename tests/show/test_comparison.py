@@ -77,6 +77,14 @@ def test_presence_without_the_threshold_and_by_the_truth(stored):
     assert worth.loc["rela", "truth over head"].startswith(f"{np.mean(truth) - np.mean(at_half):+.1f}")
 
 
+def test_a_summary_has_every_seed_and_leaves_out_what_was_not_run(stored):
+    table = comparison.summary(stored, ["query", "query-level4", "no such run"])
+    assert table["seeds"].to_dict() == {"query": 3, "query-level4": 1}
+    values = [stored["query", seed].metrics("val")["IoU multi"] for seed in range(3)]
+    assert table.loc["query", "IoU multi"] == f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
+    assert table.loc["query-level4", "N-acc"] == f"{stored['query-level4', 0].metrics('val')['N-acc']:.1f}"
+
+
 def test_claims_table_has_a_verdict_for_every_claim(stored):
     verdicts = claims.judge(paper.claims(), stored)
     table = comparison.claims_table(verdicts)

@@ -1,0 +1,66 @@
+"""Pictures a second: one by one, in batches, and the exported model in onnxruntime; the `tiny` model that comes along.
+
+    python benchmarks/prediction.py [--rounds 7 --pictures 48]
+
+Everything from the file to the mask at the picture's own size counts, but for onnxruntime, whose time is that of the
+network alone, beside torch's for the same tensors.
+"""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from interleaved import medians, table
+
+from grisq.config import preset
+from grisq.datasets import open_dataset
+from grisq.export import Exported, export
+from grisq.predict import Segmenter
+
+
+def jobs_of(count: int) -> list[tuple[Path, str]]:
+    """Pictures and expressions of the tiny set's val split, evenly spaced."""
+    data = open_dataset(preset("tiny"), progress=False)
+    rows = data.rows("val")[np.linspace(0, len(data.rows("val")) - 1, count).astype(int)]
+    found = [data.expression(int(row)) for row in rows]
+    return [(data.image_path(each.image_id), each.text) for each in found]
+
+
+def network_alone(segmenter: Segmenter, jobs: list[tuple[Path, str]], folder: Path) -> dict:
+    """The same eight samples through torch and through onnxruntime."""
+    from grisq.predict import read_picture
+
+    batch = segmenter._batch([(read_picture(picture), text) for picture, text in jobs[:8]])
+    given = (batch.images, batch.valid, batch.tokens, batch.token_mask)
+    session = onnxruntime.InferenceSession(export(None, folder / "exported") / "model.onnx")
+    feed = {name: tensor.numpy() for name, tensor in zip(("images", "valid", "tokens", "token_mask"), given)}
+    network = Exported(segmenter.model).eval()
+
+    def torch_run():
+        with torch.inference_mode():
+            network(*given)
+
+    return {"network alone, torch": torch_run, "network alone, onnxruntime": lambda: session.run(None, feed)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--pictures", type=int, default=48)
+    arguments = parser.parse_args()
+    segmenter, jobs = Segmenter.from_pretrained(device="cpu"), jobs_of(arguments.pictures)
+    whole = {"one by one": lambda: [segmenter(picture, text) for picture, text in jobs]}
+    whole |= {f"many, batch {size}": lambda size=size: list(segmenter.many(jobs, batch=size)) for size in (8, 16)}
+    with tempfile.TemporaryDirectory() as folder:
+        times = medians(whole, arguments.rounds)
+        alone = medians(network_alone(segmenter, jobs, Path(folder)), arguments.rounds)
+    lines = [[name, f"{len(jobs) / seconds:.0f}"] for name, seconds in times.items()]
+    lines += [[name, f"{8 / seconds:.0f}"] for name, seconds in alone.items()]
+    print(table(["what", "pictures/s"], lines))
+
+
+if __name__ == "__main__":
+    main()
