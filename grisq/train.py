@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from torch import nn
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -114,6 +115,8 @@ def _build(
     else:
         for line in load_pretrained(model, model_config):
             accelerator.print(line)
+    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # LAVT's, over the global batch; torch has none for CPUs
     model.to(accelerator.device)
     optimizer = build_optimizer(model, preset.train)
     model, optimizer = accelerator.prepare(model, optimizer)
