@@ -84,8 +84,8 @@ def run_in_processes(count: int, *, nodes: int = 1, rendezvous: str = "", then: 
 
 
 def _told(rank: int, count: int, failure, then: str) -> str:
-    if sentence := failure.error_file_data.get("message"):
-        return sentence
+    if Path(failure.error_file).is_file():
+        return failure.message
     ended = f"ended with status {failure.exitcode}"
     if failure.exitcode < 0:
         ended = f"was ended by {signal.Signals(-failure.exitcode).name}"

@@ -70,7 +70,7 @@ def restore(state: RunState, folder: Path) -> None:
     """Optimizer and counters of a checkpoint whose weights are already loaded."""
     path = folder / checkpoint.STATE
     try:
-        stored = torch.load(path, map_location=state.accelerator.device, weights_only=True)
+        stored = torch.load(path, map_location="cpu", weights_only=True)  # the optimizer moves it to its weights
     except Exception as error:  # torch raises several kinds for a broken file
         raise InputError(f"{path} cannot be read ({error}): start this run afresh.") from None
     state.optimizer.load_state_dict(stored["optimizer"])

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from grisq import checkpoint
 from grisq.augment.render import RecipeDataset
-from grisq.augment.sampler import StepSampler, TrainingPlan
+from grisq.augment.sampler import StepSampler, TrainingPlan, check_parts
 from grisq.config import Preset, to_dict
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import Collate, SampleReader
@@ -66,6 +66,7 @@ def train(
     """
     config = preset.train
     accelerator = _accelerator(config.precision, device)
+    check_parts(config.batch, accelerator.num_processes, config.accumulate)  # before the run's folder holds anything
     if fresh and accelerator.is_main_process:
         shutil.rmtree(run, ignore_errors=True)
     accelerator.wait_for_everyone()

@@ -140,6 +140,13 @@ def test_a_run_older_than_a_setting_had_its_default(small, mini, tmp_path):
     assert checkpoint.load(run / "last").about["step"] == 4
 
 
+def test_a_batch_that_cannot_be_cut_leaves_no_run_behind(small, mini, tmp_path):
+    with pytest.raises(InputError, match="cannot be cut into 3 equal parts"):
+        train(replace(small, train=replace(small.train, accumulate=3)), mini, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+    train(small, mini, tmp_path / "run", stop_at=1, device="cpu", progress=False)
+
+
 def test_pixel_weights_reach_the_loss(small, mini, tmp_path):
     """The first step's loss, before any update, is that of the same model: twice the weights, twice the loss."""
     pixel = []

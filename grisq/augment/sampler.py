@@ -68,22 +68,27 @@ class TrainingPlan:
         return self._orders[epoch]
 
 
+def check_parts(batch: int, world: int, accumulate: int) -> None:
+    """Errors: InputError if a global batch cannot be cut evenly over processes and accumulation steps."""
+    parts = world * accumulate
+    if batch % parts:
+        raise InputError(
+            f"The global batch of {batch} cannot be cut into {parts} equal parts ({world} processes x "
+            f"{accumulate} accumulation steps): set train.batch to a multiple of {parts}."
+        )
+
+
 class StepSampler(Sampler[list[Slot]]):
     """A DataLoader's batch sampler: this process's slots of every step, one list per accumulation part.
 
     The plan is made for the global batch and then cut, so that processes and accumulation change nothing in it.
-    Errors: InputError if the global batch cannot be cut evenly.
+    Errors: InputError as `check_parts`.
     """
 
     def __init__(
         self, plan: TrainingPlan, *, start: int, stop: int, rank: int = 0, world: int = 1, accumulate: int = 1
     ):
-        parts = world * accumulate
-        if plan.batch % parts:
-            raise InputError(
-                f"The global batch of {plan.batch} cannot be cut into {parts} equal parts ({world} processes x "
-                f"{accumulate} accumulation steps): set train.batch to a multiple of {parts}."
-            )
+        check_parts(plan.batch, world, accumulate)
         self.plan, self.start, self.stop = plan, start, stop
         self.rank, self.world, self.accumulate = rank, world, accumulate
 
