@@ -41,8 +41,8 @@ lint: $(SETUP)  ## ruff: format and rules
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 
-unit: $(SETUP)  ## unit tests
-	$(BIN)/python -m pytest tests --durations=10
+unit: $(SETUP)  ## unit tests, a process with one thread for each core
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest tests -n auto --dist loadfile --durations=10
 
 notebooks: $(SETUP)  ## nbval: every notebook runs, and its outputs are those committed
 	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 $(NOTEBOOKS)
