@@ -142,8 +142,8 @@ def _refs(
     refs: list[dict] = []
     sentences = 0
     for split, kinds in EXPRESSIONS.items():
-        singles = [i for i, found in of_picture.items() if split_of[i] == split]
-        several = [i for i in singles if sum(not a["iscrowd"] for a in of_picture[i]) > 1]
+        singles = np.array([i for i in of_picture if split_of[i] == split])
+        several = np.array([i for i in singles if sum(not a["iscrowd"] for a in of_picture[i]) > 1])
         for kind, wanted in enumerate(kinds):
             left = max(1, round(wanted * share))
             while left:

@@ -14,7 +14,6 @@ from interleaved import medians, table
 from model import ours_step, sample
 
 from grisq.config import preset
-from grisq.device import keep_freed_memory
 from grisq.losses import total_loss
 from grisq.model.network import GRISQ
 from grisq.optimisation import parameter_groups
@@ -69,16 +68,17 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    keep_freed_memory()
     torch.manual_seed(0)
     model = GRISQ(PAPER.model).train()
     print(table(["group", "parameters", "learning rate", "weight decay"], groups(model)) + "\n")
-    header = ["precision", "fixed, GB", "each sample, GB", *(f"batch {n}, GB" for n in (2, 12, 24, 48))]
-    print(table(header, memory(model)) + "\n")
     steps = {name: ours_step(model, sample(arguments.batch), name) for name in ("fp32", "bf16")}
     times = medians(steps, arguments.rounds)
     lines = [[name, f"{seconds:.2f}"] for name, seconds in times.items()]
-    print(table([f"training step, batch {arguments.batch}", "seconds"], lines))
+    print(table([f"training step, batch {arguments.batch}", "seconds"], lines) + "\n")
+    del steps  # and with them two optimizers' moments
+    model.zero_grad()
+    header = ["precision", "fixed, GB", "each sample, GB", *(f"batch {n}, GB" for n in (2, 12, 24, 48))]
+    print(table(header, memory(model)))
 
 
 if __name__ == "__main__":

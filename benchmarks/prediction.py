@@ -35,7 +35,9 @@ def network_alone(segmenter: Segmenter, jobs: list[tuple[Path, str]], folder: Pa
 
     batch = segmenter._batch([(read_picture(picture), text) for picture, text in jobs[:8]])
     given = (batch.images, batch.valid, batch.tokens, batch.token_mask)
-    session = onnxruntime.InferenceSession(export(None, folder / "exported") / "model.onnx")
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # or its threads take torch's time too
+    session = onnxruntime.InferenceSession(export(None, folder / "exported") / "model.onnx", options)
     feed = {name: tensor.numpy() for name, tensor in zip(("images", "valid", "tokens", "token_mask"), given)}
     network = Exported(segmenter.model).eval()
 
