@@ -228,6 +228,14 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
             ["train", "-p", "paper", "-d", mini_root, "-r", tmp_path / "r", "-s", "model.swin.pretrained=none"],
             "model.text.pretrained",
         ),
+        "no BERT there": (
+            ["train", "-d", mini_root, "-r", tmp_path / "r", "--bert", "no/bert"],
+            "text.pretrained=PATH",
+        ),
+        "no Swin there": (
+            ["train", "-d", mini_root, "-r", tmp_path / "r", "--swin", "no/swin"],
+            "swin.pretrained=PATH",
+        ),
         "another run's settings": (["train", "-d", mini_root, "-r", run], "choose another folder"),
         "unknown set": (["data", "synthetic", "large"], "mini, tiny, tiny-long, small"),
         "unknown set of a preset": (
