@@ -11,19 +11,26 @@ import torch
 from grisq.errors import InputError
 
 
-def pick_device(name: str = "auto") -> torch.device:
-    """ "auto": the first GPU if there is one, else the CPU; or any torch device name.
+def resolve_device(name: str = "auto") -> torch.device:
+    """The device of that name: cpu, cuda, cuda:1, mps; "auto" is the first GPU if there is one, else the CPU.
 
-    Errors: InputError if the device is not there.
+    Errors: InputError if the device does not exist on this machine.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InputError(f"There is no device {name!r}: use auto, cpu, cuda or cuda:1.") from None
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise InputError(f"There is no device {name!r}: use auto, cpu, cuda or cuda:1.")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError("This torch has no Apple GPU to use: use the device auto or cpu.")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise InputError("No GPU is visible to torch: use the device auto or cpu, or install torch's CUDA build.")
+    if device.type == "cuda" and device.index is not None and device.index >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise InputError(f"There is no device {name!r}: this machine has {count} GPU(s), cuda:0 to cuda:{count - 1}.")
     return device
 
 

@@ -9,7 +9,7 @@ from grisq import checkpoint
 from grisq.data import masks
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.kinds import rows_by_kind
-from grisq.device import pick_device
+from grisq.device import resolve_device
 from grisq.evaluate import evenly
 from grisq.experiments import Experiment
 from grisq.history import history_columns, read_history
@@ -29,7 +29,7 @@ def measure(
 
     Errors: InputError if the run has no checkpoint.
     """
-    place = pick_device(device)
+    place = resolve_device(device)
     loaded = checkpoint.load(run / "last", place)
     report = evaluate_loaded(
         loaded,

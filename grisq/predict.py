@@ -13,7 +13,7 @@ from grisq import checkpoint
 from grisq.data.letterbox import Letterbox
 from grisq.data.sample import Batch, Sample, collate, empty_canvas, open_picture, place
 from grisq.data.tokenizer import ExpressionTokenizer
-from grisq.device import autocast, pick_device
+from grisq.device import autocast, resolve_device
 from grisq.errors import InputError
 from grisq.evaluate import Decision, decide
 from grisq.model.system import System
@@ -42,7 +42,7 @@ class Segmenter:
             raise InputError(f"mask_threshold must lie between 0 and 1, not at {mask_threshold}: it is a probability.")
         if precision not in PRECISIONS:  # float16 is left out: a hundred times slower than float32 on CPUs
             raise InputError(f"The precision cannot be {precision!r}: choose fp32, bf16 or auto.")
-        self.device, self.precision, self.threshold = pick_device(device), precision, threshold
+        self.device, self.precision, self.threshold = resolve_device(device), precision, threshold
         self.least_difference = math.log(mask_threshold / (1 - mask_threshold))
         self.model, self.tokenizer = model.to(self.device).eval(), tokenizer
 

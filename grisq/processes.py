@@ -36,17 +36,19 @@ def rank() -> int:
 
 
 def join(device: str) -> "torch.device":
-    """Connect this process to the others and return the device that it works on. Errors: InputError as `pick_device`.
+    """Connect this process to the others and return the device that it works on.
 
-    device: as `pick_device` takes it; "auto" and "cuda" give every process a GPU of its own where there are any.
+    Errors: InputError as `resolve_device`.
+
+    device: as `resolve_device` takes it; "auto" and "cuda" give every process a GPU of its own where there are any.
     """
-    from grisq.device import pick_device
+    from grisq.device import resolve_device
 
     if world_size() == 1:
-        return pick_device(device)
+        return resolve_device(device)
     from accelerate import PartialState
 
-    on_cpu = pick_device("cuda" if device.startswith("cuda") else device).type == "cpu"
+    on_cpu = resolve_device("cuda" if device.startswith("cuda") else device).type == "cpu"
     return PartialState(cpu=on_cpu).device
 
 

@@ -34,7 +34,7 @@ from grisq.model.build import build_model
 from grisq.model.packaged import local_copy
 from grisq.model.pretrained import load_pretrained
 from grisq.optimisation import build_optimizer, set_learning_rates
-from grisq.processes import others_may_end
+from grisq.processes import join, others_may_end
 from grisq.provenance import provenance
 from grisq.run_state import RUN, RunState, find_resumable, restore, save
 from grisq.seed import seed_everything
@@ -91,9 +91,11 @@ def goes_on(run: Path) -> str:
 
 
 def _accelerator(precision: str, device: str) -> Accelerator:
-    on_cpu = device == "cpu" or not torch.cuda.is_available()
-    resolved = resolve_precision(precision, torch.device("cpu" if on_cpu else "cuda"))
-    return Accelerator(mixed_precision="bf16" if resolved == "bf16" else "no", cpu=on_cpu)
+    place = join(device)
+    if place.type == "cuda" and place.index is not None:
+        torch.cuda.set_device(place)  # Accelerator takes the current GPU
+    resolved = resolve_precision(precision, place)
+    return Accelerator(mixed_precision="bf16" if resolved == "bf16" else "no", cpu=place.type == "cpu")
 
 
 def _build(

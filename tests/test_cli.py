@@ -255,6 +255,9 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
             ".png",
         ),
         "no GPU": (["predict", picture, "dog", "-m", run, "--device", "cuda:9"], "GPU"),
+        "no GPU to train on": (["train", "-d", mini_root, "-r", tmp_path / "r", "--device", "cuda:9"], "GPU"),
+        "no GPU to evaluate on": (["eval", run, "-d", mini_root, "--device", "cuda:9"], "GPU"),
+        "no such device": (["train", "-d", mini_root, "-r", tmp_path / "r", "--device", "qux"], "auto, cpu, cuda"),
     }
 
 
