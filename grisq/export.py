@@ -9,10 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from grisq import checkpoint
-from grisq.data.records import refuse_if_taken
 from grisq.data.sample import IMAGENET_MEAN, IMAGENET_STD
 from grisq.errors import InputError
-from grisq.files import replaced_folder, write_json
+from grisq.files import refuse_if_taken, replaced_folder, write_json
 from grisq.model.system import System
 from grisq.paths import SHIPPED
 from grisq.protocols import PROTOCOLS

@@ -34,6 +34,32 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
     shutil.rmtree(old, ignore_errors=True)
 
 
+@contextmanager
+def appears_whole(root: Path) -> Iterator[Path]:
+    """A folder beside `root` to write into; renamed to `root` at the end, removed if anything goes wrong.
+
+    Raises: InputError if `root` exists and is not an empty folder, or if the disk is full.
+    """
+    refuse_if_taken(root)
+    partial = root.with_name(f"{root.name}.partial-{os.getpid()}")  # two processes may make the same set at once
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        with clear_disk_errors(root):
+            partial.mkdir(parents=True)
+            yield partial
+            refuse_if_taken(root)
+            partial.replace(root)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def refuse_if_taken(root: Path) -> None:
+    """InputError if `root` holds something."""
+    if root.is_file() or (root.is_dir() and any(root.iterdir())):
+        raise InputError(f"{root} already holds something else: name a new folder or remove this one.")
+
+
 def finished_folder(folder: Path) -> Path | None:
     """`folder`, or the copy that a kill in the middle of replacing it left, or None."""
     old = folder.with_name(folder.name + ".old")

@@ -8,10 +8,9 @@ from grisq import checkpoint
 from grisq.config import Preset, from_dict
 from grisq.data import statistics
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.records import refuse_if_taken
 from grisq.datasets import open_dataset
 from grisq.errors import InputError
-from grisq.files import replaced_folder, write_json
+from grisq.files import refuse_if_taken, replaced_folder, write_json
 from grisq.model.system import count_parameters
 from grisq.protocols import protocol
 from grisq.report import evaluate_checkpoint, markdown, table

@@ -18,7 +18,7 @@ from grisq.data import card, records, wording
 from grisq.data.describe import MULTI, NO_TARGET, SINGLE, Description, Vocabulary, describe
 from grisq.data.nouns import Scene
 from grisq.errors import InputError
-from grisq.files import read_json
+from grisq.files import appears_whole, read_json, refuse_if_taken
 
 EXPRESSIONS_PER_PICTURE = 4
 SHARES = {  # no-target and multi-target share of a split's expressions, as in the synthetic set
@@ -56,7 +56,7 @@ def expressions_from_coco(
     instances_file, images_folder, out = Path(instances_file), Path(images_folder), Path(out)
     if not 0 <= val_share <= 0.45:
         raise InputError(f"val_share must lie between 0 and 0.45, so that train is not empty, not {val_share}.")
-    records.refuse_if_taken(out)
+    refuse_if_taken(out)
     document = read_instances(instances_file)
     refs = _describe_all(document, seed, val_share, progress)
     if not refs:
@@ -161,7 +161,7 @@ def _write(out: Path, document: dict[str, Any], refs: list[dict[str, Any]], imag
     used = {ref["image_id"] for ref in refs}
     images = [image for image in document["images"] if image["id"] in used]
     annotations = [record for record in document["annotations"] if record["image_id"] in used]
-    with records.appears_whole(out) as folder:
+    with appears_whole(out) as folder:
         for image in images:
             _link(images_folder / image["file_name"], folder / records.IMAGE_FOLDER / image["file_name"])
         records.write(folder, refs, {**document, "images": images, "annotations": annotations})

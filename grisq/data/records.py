@@ -1,10 +1,7 @@
-"""Writes a folder in gRefCOCO's own format: records of refs and instances, and a folder that appears whole or not."""
+"""Writes a folder in gRefCOCO's own format: records of refs and instances."""
 
 import json
-import os
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +9,6 @@ import numpy as np
 
 from grisq.data.describe import SINGLE, Description
 from grisq.data.nouns import Instance, Scene
-from grisq.errors import InputError
-from grisq.files import clear_disk_errors
 
 IMAGE_FOLDER = Path("images", "train2014")
 NOBODY = [-1]  # how gRefCOCO writes "no annotation" for a no-target expression
@@ -121,29 +116,3 @@ def write(root: Path, refs: list[dict[str, Any]], instances: dict[str, Any]) -> 
     folder.mkdir(parents=True)
     for name, content in (("grefs(unc).json", number(refs)), ("instances.json", instances)):
         (folder / name).write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
-
-
-@contextmanager
-def appears_whole(root: Path) -> Iterator[Path]:
-    """A folder beside `root` to write into; renamed to `root` at the end, removed if anything goes wrong.
-
-    Raises: InputError if `root` exists and is not an empty folder, or if the disk is full.
-    """
-    refuse_if_taken(root)
-    partial = root.with_name(f"{root.name}.partial-{os.getpid()}")  # two processes may make the same set at once
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        with clear_disk_errors(root):
-            partial.mkdir(parents=True)
-            yield partial
-            refuse_if_taken(root)
-            partial.replace(root)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-
-
-def refuse_if_taken(root: Path) -> None:
-    """InputError if `root` holds something."""
-    if root.is_file() or (root.is_dir() and any(root.iterdir())):
-        raise InputError(f"{root} already holds something else: name a new folder or remove this one.")

@@ -27,6 +27,7 @@ from grisq.data.nouns import Scene
 from grisq.data.scenes import Cast, Picture, compose
 from grisq.data.specs import SplitSpec, SyntheticSpec
 from grisq.errors import InputError
+from grisq.files import appears_whole
 
 FORMAT = 2  # raised whenever the same spec would give other annotations
 ANNOTATIONS_PER_IMAGE = 100  # annotation ids are image id * 100 + number from back to front
@@ -66,7 +67,7 @@ def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = Non
     if _holds(root, spec):
         return root
     tasks = plan(spec)
-    with records.appears_whole(root) as folder:
+    with appears_whole(root) as folder:
         (folder / records.IMAGE_FOLDER).mkdir(parents=True)
         bar = tqdm(total=len(tasks), desc=f"synthetic set '{spec.name}'", unit="picture", disable=not progress)
         with bar:
