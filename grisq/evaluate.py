@@ -14,18 +14,8 @@ from grisq.data.kinds import kind_index
 from grisq.data.sample import Batch, Collate, Sample, SampleReader
 from grisq.device import autocast
 from grisq.metrics import AccuracyByKind, GRISMetrics
-from grisq.model.system import Output, System
+from grisq.model.system import Decision, System
 from grisq.protocols import PixelCounts, Protocol, SampleScore, count_pixels, protocol, score_counts
-
-
-@dataclass
-class Decision:
-    """What the model says of one sample: logit difference target - background (S, S) on the canvas, and the
-    probabilities of presence and plurality, None where the model has no such head."""
-
-    difference: Tensor
-    presence: float | None
-    plurality: float | None
 
 
 @dataclass
@@ -63,16 +53,6 @@ def batches(reader: SampleReader, rows: Sequence[int], *, batch: int, workers: i
     return iter(loader)
 
 
-def decide(output: Output) -> list[Decision]:
-    """Per sample: softmax over each head, and the difference whose sign is the mask (threshold 0.5, Sec. 3.4)."""
-    difference = (output.mask_logits[:, 1].float() - output.mask_logits[:, 0].float()).cpu()
-    probabilities = [
-        [None] * len(difference) if logits is None else logits.float().softmax(-1)[:, 1].tolist()
-        for logits in (output.presence_logits, output.plurality_logits)
-    ]
-    return [Decision(*each) for each in zip(difference, *probabilities)]
-
-
 def evaluate(
     model: System,
     reader: SampleReader,
@@ -105,7 +85,7 @@ def evaluate(
     for each in batches(reader, mine, batch=batch, workers=workers):
         with torch.inference_mode(), autocast(device, precision):
             output = model(*each.to(device).inputs())
-        for sample, decision in zip(each.samples, decide(output)):
+        for sample, decision in zip(each.samples, output.decide()):
             counts = _pixels(sample, decision, reader, chosen)
             scores = _score(sample, decision, counts, chosen)
             for meter, one in zip(meters, scores):

@@ -15,8 +15,7 @@ from grisq.data.sample import Batch, Sample, collate, empty_canvas, open_picture
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.device import autocast, resolve_device
 from grisq.errors import InputError
-from grisq.evaluate import Decision, decide
-from grisq.model.system import System
+from grisq.model.system import Decision, System
 from grisq.paths import SHIPPED
 from grisq.prediction import Prediction
 from grisq.protocols import PROTOCOLS
@@ -73,7 +72,7 @@ class Segmenter:
         image, valid, tokens, token_mask = self._batch([(picture, one) for one in texts]).to(self.device).inputs()
         with torch.inference_mode(), autocast(self.device, self.precision):
             output = self.model(image[:1], None if valid is None else valid[:1], tokens, token_mask)
-        predictions = [self._prediction(picture, one, decision, box) for one, decision in zip(texts, decide(output))]
+        predictions = [self._prediction(picture, one, decision, box) for one, decision in zip(texts, output.decide())]
         return predictions[0] if isinstance(text, str) else predictions
 
     def many(self, jobs: Iterable[tuple[Picture, str]], *, batch: int = 8) -> Iterator[Prediction]:
@@ -85,7 +84,7 @@ class Segmenter:
         while some := [(read_picture(picture), text) for picture, text in islice(jobs, batch)]:
             with torch.inference_mode(), autocast(self.device, self.precision):
                 output = self.model(*self._batch(some).to(self.device).inputs())
-            for (picture, text), decision in zip(some, decide(output)):
+            for (picture, text), decision in zip(some, output.decide()):
                 box = Letterbox(*picture.size, self.model.config.image_size)
                 yield self._prediction(picture, text, decision, box)
 

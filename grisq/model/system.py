@@ -13,6 +13,16 @@ STRIDE = 32  # of the coarsest level; canvas sides are multiples of it
 
 
 @dataclass
+class Decision:
+    """What the model predicts for one sample: difference (S, S), the logit of target minus that of background on the
+    canvas; the probabilities of presence and plurality, None where the model has no such head."""
+
+    difference: Tensor
+    presence: float | None
+    plurality: float | None
+
+
+@dataclass
 class Output:
     """mask_logits (B, 2, H, W); presence_logits (B, 2), index 1 = present; plurality_logits (B, 2), index 1 =
     several; minimap_logits (B, 2, P, P), ReLA's. All but the first are None where the system has no such head.
@@ -23,6 +33,15 @@ class Output:
     plurality_logits: Tensor | None = None
     minimap_logits: Tensor | None = None
     attention: list[Tensor] = field(default_factory=list)
+
+    def decide(self) -> list[Decision]:
+        """Per sample: softmax over each head, and the difference whose sign is the mask (threshold 0.5, Sec. 3.4)."""
+        difference = (self.mask_logits[:, 1].float() - self.mask_logits[:, 0].float()).cpu()
+        probabilities = [
+            [None] * len(difference) if logits is None else logits.float().softmax(-1)[:, 1].tolist()
+            for logits in (self.presence_logits, self.plurality_logits)
+        ]
+        return [Decision(*each) for each in zip(difference, *probabilities)]
 
 
 class System(nn.Module):
