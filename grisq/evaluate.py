@@ -1,17 +1,17 @@
 """Evaluation of a model on rows of a data set under one or more named protocols (Sec. 4.1)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from grisq.data import masks
 from grisq.data.kinds import kind_index
-from grisq.data.sample import Batch, Collate, Sample, SampleReader
+from grisq.data.loader import batches
+from grisq.data.sample import Sample, SampleReader
 from grisq.device import autocast
 from grisq.metrics import AccuracyByKind, GRISMetrics
 from grisq.model.system import Decision, System
@@ -27,30 +27,6 @@ class Evaluation:
     metrics: dict[str, dict[str, float]]
     accuracy: dict[str, float]
     samples: list[dict]
-
-
-class _Rows(Dataset):
-    def __init__(self, reader: SampleReader, rows: Sequence[int]):
-        self.reader, self.rows = reader, rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> Sample:
-        return self.reader.read(int(self.rows[index]))
-
-
-def evenly(rows: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the rows, evenly spaced, so that every part of a split is there."""
-    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
-
-
-def batches(reader: SampleReader, rows: Sequence[int], *, batch: int, workers: int = 0) -> Iterator[Batch]:
-    """The rows as batches, in order."""
-    loader = DataLoader(
-        _Rows(reader, rows), batch_size=batch, num_workers=workers, collate_fn=Collate(reader.tokenizer.pad_id)
-    )
-    return iter(loader)
 
 
 def evaluate(

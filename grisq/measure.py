@@ -9,8 +9,8 @@ from grisq import checkpoint
 from grisq.data import masks
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.kinds import rows_by_kind
+from grisq.data.loader import evenly
 from grisq.device import resolve_device
-from grisq.evaluate import evenly
 from grisq.experiments import Experiment
 from grisq.history import history_columns, read_history
 from grisq.model.system import count_parameters

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from grisq.augment.recipes import NoTarget
 from grisq.augment.render import RecipeDataset
+from grisq.data.loader import batches
 from grisq.data.sample import Batch, SampleReader, collate
 from grisq.errors import InputError
-from grisq.evaluate import batches
 from grisq.model.network import GRISQ
 from grisq.model.trace import Trace, presence_again, trace
 from grisq.model.valid import mean_over

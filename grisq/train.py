@@ -22,11 +22,12 @@ from grisq.augment.render import RecipeDataset
 from grisq.augment.sampler import StepSampler, TrainingPlan, check_parts
 from grisq.config import Preset, to_dict
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.loader import evenly
 from grisq.data.sample import Collate, SampleReader
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.device import peak_memory_mb, resolve_precision
 from grisq.errors import InputError
-from grisq.evaluate import evaluate, evenly
+from grisq.evaluate import evaluate
 from grisq.files import write_json
 from grisq.history import History, Window
 from grisq.losses import total_loss

@@ -4,7 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grisq.evaluate import evaluate, evenly
+from grisq.data.loader import evenly
+from grisq.evaluate import evaluate
 from grisq.model.network import GRISQ
 from grisq.protocols import PROTOCOLS
 
