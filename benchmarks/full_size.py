@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from grisq.data import grefcoco
+from grisq.data import layout
 from grisq.data.backgrounds import PHOTOGRAPHS
 from grisq.data.sprites import package_folder
 
@@ -45,13 +45,13 @@ WORDS = (
 def write(root: Path, *, share: float = 1.0, pictures: bool = True, seed: int = 0, progress: bool = True) -> Path:
     """The set, or a `share` of it, in the folder `root`; without `pictures` the two annotation files alone."""
     rng = np.random.default_rng(seed)
-    (root / grefcoco.REFS).parent.mkdir(parents=True)
+    (root / layout.REFS).parent.mkdir(parents=True)
     images, split_of = _images(share, rng)
     annotations = _annotations(images, round(ANNOTATIONS * share), rng, progress)
     categories = [{"id": i, "name": f"category {i}", "supercategory": "thing"} for i in range(1, 81)]
     document = {"images": images, "annotations": annotations, "categories": categories}
-    (root / grefcoco.INSTANCES).write_bytes(msgspec.json.encode(document))
-    (root / grefcoco.REFS).write_bytes(msgspec.json.encode(_refs(images, annotations, split_of, share, rng)))
+    (root / layout.INSTANCES).write_bytes(msgspec.json.encode(document))
+    (root / layout.REFS).write_bytes(msgspec.json.encode(_refs(images, annotations, split_of, share, rng)))
     if pictures:
         _write_pictures(root, images, rng, progress)
     return root
@@ -219,7 +219,7 @@ def _traps(
 
 def _write_pictures(root: Path, images: list[dict], rng: np.random.Generator, progress: bool) -> None:
     """Photographic JPEGs of about COCO's weight; every name is a link to one of FILES_PER_SIZE of its size."""
-    folder = root / grefcoco.IMAGES
+    folder = root / layout.IMAGES
     folder.mkdir(parents=True)
     kept: dict[tuple[int, int], list[Path]] = {}
     for picture in tqdm(images, desc="pictures", unit="picture", disable=not progress):

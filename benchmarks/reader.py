@@ -14,7 +14,7 @@ from pathlib import Path
 import full_size
 from interleaved import in_own_process, table
 
-from grisq.data import grefcoco
+from grisq.data.layout import INSTANCES, REFS
 
 PROBE = """
 import sys, time, psutil
@@ -38,7 +38,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
         root = full_size.write(Path(folder) / "full", share=arguments.share, pictures=False)
-        size = sum((root / name).stat().st_size for name in (grefcoco.REFS, grefcoco.INSTANCES)) / 1e6
+        size = sum((root / name).stat().st_size for name in (REFS, INSTANCES)) / 1e6
         print(f"{size:.0f} MB of JSON written in {time.perf_counter() - begin:.0f} s\n")
         lines = []
         for name in ("first read", "later read", "later read"):

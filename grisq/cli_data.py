@@ -78,7 +78,7 @@ def check(
     Exit status 1 if any is.
     """
     from grisq.data.check import check as look
-    from grisq.data.grefcoco import IMAGES
+    from grisq.data.layout import IMAGES
 
     found = look(root, fast=fast)
     print(found.describe(root))

@@ -10,6 +10,7 @@ from PIL import Image
 from grisq import checkpoint, cli
 from grisq.config import override, preset
 from grisq.data import grefcoco
+from grisq.data.layout import IMAGES, INSTANCES
 from grisq.files import read_json
 from grisq.paths import ROOT
 
@@ -164,8 +165,8 @@ def test_data_expressions_makes_a_readable_set(monkeypatch, capsys, mini_root, t
     status, _, err = grisq(
         monkeypatch,
         capsys,
-        *("data", "expressions", "--instances", mini_root / grefcoco.INSTANCES),
-        *("--images", mini_root / grefcoco.IMAGES, "--out", tmp_path / "mine"),
+        *("data", "expressions", "--instances", mini_root / INSTANCES),
+        *("--images", mini_root / IMAGES, "--out", tmp_path / "mine"),
     )
     assert status == 0, err
     made = grefcoco.load(tmp_path / "mine")
@@ -186,7 +187,7 @@ def test_the_slurm_script_is_sound_and_its_command_is_ours(monkeypatch, capsys):
 def test_data_check_finds_a_broken_picture_and_deletes_it(monkeypatch, capsys, mini_root, tmp_path):
     root = shutil.copytree(mini_root, tmp_path / "set")
     assert grisq(monkeypatch, capsys, "data", "check", "--root", root)[0] == 0
-    broken = next((root / grefcoco.IMAGES).iterdir())
+    broken = next((root / IMAGES).iterdir())
     broken.write_text("not found")
     status, out, _ = grisq(monkeypatch, capsys, "data", "check", "--root", root, "--delete-broken")
     assert status == 1

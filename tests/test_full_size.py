@@ -8,6 +8,7 @@ import pytest
 
 from grisq.data import grefcoco
 from grisq.data.check import check
+from grisq.data.layout import INSTANCES, REFS
 from grisq.data.statistics import EARLIER, PAPER
 from grisq.paths import ROOT
 
@@ -44,8 +45,8 @@ def test_the_reader_finds_what_was_meant_and_leaves_out_the_traps(full_size, roo
 
 
 def test_the_files_hold_every_trap(root):
-    refs = json.loads((root / grefcoco.REFS).read_text())
-    annotations = json.loads((root / grefcoco.INSTANCES).read_text())["annotations"]
+    refs = json.loads((root / REFS).read_text())
+    annotations = json.loads((root / INSTANCES).read_text())["annotations"]
     assert any(ref["ann_id"] == [-1] for ref in refs)
     assert any(isinstance(ref["ann_id"], int) for ref in refs)
     assert any(ref["file_name"].count("_") == 3 for ref in refs)

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from grisq.data import grefcoco, statistics
 from grisq.data.grefcoco import GRefCOCO, ImageInfo
+from grisq.data.layout import IMAGES
 from grisq.data.sample import has_shape
 
 _SHOWN = 3  # names of pictures in a sentence
@@ -94,7 +95,7 @@ _ABSENT = "missing"
 
 
 def _fault_of(data: GRefCOCO, info: ImageInfo, *, fast: bool) -> str | None:
-    path = data.root / grefcoco.IMAGES / info.file_name
+    path = data.root / IMAGES / info.file_name
     return fault_of_picture(path, info.width, info.height, fast=fast) if path.is_file() else _ABSENT
 
 

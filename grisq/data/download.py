@@ -17,6 +17,7 @@ from grisq.data import grefcoco
 from grisq.data.check import fault_of_picture, pictures_of
 from grisq.data.fetch import Source, fetch, open_client, partial_of
 from grisq.data.grefcoco import ImageInfo
+from grisq.data.layout import IMAGES, INSTANCES, REFS
 from grisq.errors import InputError
 from grisq.files import clear_disk_errors, read_json
 
@@ -74,11 +75,11 @@ def download(
     """
     root, sources = Path(root), sources or read_sources()
     with open_client(jobs) as client:
-        for source, place in ((sources.refs, grefcoco.REFS), (sources.instances, grefcoco.INSTANCES)):
+        for source, place in ((sources.refs, REFS), (sources.instances, INSTANCES)):
             if not (root / place).is_file():
                 _fetch_large(client, source, root / place, progress, wait)
         if images:
-            folder = root / grefcoco.IMAGES
+            folder = root / IMAGES
             lacking = [info for info in pictures_of(grefcoco.load(root)) if not (folder / info.file_name).is_file()]
             if lacking and archive:
                 _from_archive(client, sources, root, lacking, progress, wait)
@@ -142,7 +143,7 @@ def _fetch_picture(client: httpx.Client, sources: Sources, folder: Path, info: I
 def _from_archive(
     client: httpx.Client, sources: Sources, root: Path, infos: list[ImageInfo], progress: bool, wait
 ) -> None:
-    packed, folder = root / ARCHIVE, root / grefcoco.IMAGES
+    packed, folder = root / ARCHIVE, root / IMAGES
     if not packed.is_file():
         _fetch_large(client, sources.archive, packed, progress, wait)
     _need(folder, sources.mean_size * len(infos), f"{len(infos):,} pictures")

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from grisq.data import card, records, wording
+from grisq.data import card, layout, records, wording
 from grisq.data.describe import MULTI, NO_TARGET, SINGLE, Description, Vocabulary, describe
+from grisq.data.layout import IMAGES
 from grisq.data.nouns import Scene
 from grisq.errors import InputError
 from grisq.files import appears_whole, read_json, refuse_if_taken
@@ -163,8 +164,8 @@ def _write(out: Path, document: dict[str, Any], refs: list[dict[str, Any]], imag
     annotations = [record for record in document["annotations"] if record["image_id"] in used]
     with appears_whole(out) as folder:
         for image in images:
-            _link(images_folder / image["file_name"], folder / records.IMAGE_FOLDER / image["file_name"])
-        records.write(folder, refs, {**document, "images": images, "annotations": annotations})
+            _link(images_folder / image["file_name"], folder / IMAGES / image["file_name"])
+        layout.write(folder, refs, {**document, "images": images, "annotations": annotations})
         (folder / "README.md").write_text(readme, encoding="utf-8")
 
 

@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from grisq.data import annotation_files, cache, masks
+from grisq.data.layout import IMAGES, INSTANCES, REFS
 from grisq.errors import InputError
-
-REFS, INSTANCES, IMAGES = Path("grefcoco/grefs(unc).json"), Path("grefcoco/instances.json"), Path("images/train2014")
 
 
 class Expression(NamedTuple):

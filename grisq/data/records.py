@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from grisq.data.describe import SINGLE, Description
+from grisq.data.layout import NOBODY
 from grisq.data.nouns import Instance, Scene
 
-IMAGE_FOLDER = Path("images", "train2014")
-NOBODY = [-1]  # how gRefCOCO writes "no annotation" for a no-target expression
 SPECK = 0.002  # of the picture: instances smaller than this are not counted by everybody
 WORDINGS = 3  # at most so many sentences for one single-target ref, as in RefCOCO
 
@@ -97,22 +96,3 @@ def ref_record(
         "tree": description.tree.to_json(),
         "kind": description.form,
     }
-
-
-def number(refs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The refs with ref_id and sent_id counted from 1, in their order."""
-    numbered, next_sentence = [], 1
-    for ref_id, ref in enumerate(refs, start=1):
-        ids = list(range(next_sentence, next_sentence + len(ref["sentences"])))
-        next_sentence += len(ids)
-        sentences = [{**sentence, "sent_id": i} for sentence, i in zip(ref["sentences"], ids)]
-        numbered.append({"ref_id": ref_id, **ref, "sent_ids": ids, "sentences": sentences})
-    return numbered
-
-
-def write(root: Path, refs: list[dict[str, Any]], instances: dict[str, Any]) -> None:
-    """Write both annotation files below `root`."""
-    folder = root / "grefcoco"
-    folder.mkdir(parents=True)
-    for name, content in (("grefs(unc).json", number(refs)), ("instances.json", instances)):
-        (folder / name).write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")

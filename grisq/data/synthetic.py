@@ -21,8 +21,9 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
-from grisq.data import card, records, sprites, wording
+from grisq.data import card, layout, records, sprites, wording
 from grisq.data.describe import MULTI, NO_TARGET, SINGLE, Description, Vocabulary, describe
+from grisq.data.layout import IMAGES
 from grisq.data.nouns import Scene
 from grisq.data.scenes import Cast, Picture, compose
 from grisq.data.specs import SplitSpec, SyntheticSpec
@@ -68,15 +69,15 @@ def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = Non
         return root
     tasks = plan(spec)
     with appears_whole(root) as folder:
-        (folder / records.IMAGE_FOLDER).mkdir(parents=True)
+        (folder / IMAGES).mkdir(parents=True)
         bar = tqdm(total=len(tasks), desc=f"synthetic set '{spec.name}'", unit="picture", disable=not progress)
         with bar:
             made = []
-            for one in _make_all(tasks, spec, folder / records.IMAGE_FOLDER, workers):
+            for one in _make_all(tasks, spec, folder / IMAGES, workers):
                 made.append(one)
                 bar.update()
         refs = [ref for one in made for ref in one.refs]
-        records.write(folder, refs, _instances(spec, made))
+        layout.write(folder, refs, _instances(spec, made))
         (folder / "spec.json").write_text(json.dumps(_stamp(spec), indent=1) + "\n", encoding="utf-8")
         (folder / "README.md").write_text(card.text(_stamp(spec), refs), encoding="utf-8")
     return root

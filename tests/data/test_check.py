@@ -7,6 +7,7 @@ from PIL import Image
 
 from grisq.data import grefcoco
 from grisq.data.check import check, fault_of_picture
+from grisq.data.layout import IMAGES
 from grisq.data.statistics import CURRENT, beside_known
 
 
@@ -16,7 +17,7 @@ def root(mini_root, tmp_path):
 
 
 def names(root):
-    return sorted(path.name for path in (root / grefcoco.IMAGES).iterdir())
+    return sorted(path.name for path in (root / IMAGES).iterdir())
 
 
 def test_a_whole_set_is_whole(root):
@@ -27,7 +28,7 @@ def test_a_whole_set_is_whole(root):
 
 
 def test_missing_cut_turned_and_false_pictures_are_found(root):
-    folder = root / grefcoco.IMAGES
+    folder = root / IMAGES
     gone, cut, turned, false = (folder / name for name in names(root)[:4])
     gone.unlink()
     cut.write_bytes(cut.read_bytes()[:-100])
@@ -46,7 +47,7 @@ def test_missing_cut_turned_and_false_pictures_are_found(root):
 
 
 def test_headers_alone_do_not_show_a_cut_picture(root):
-    cut = root / grefcoco.IMAGES / names(root)[0]
+    cut = root / IMAGES / names(root)[0]
     cut.write_bytes(cut.read_bytes()[:-100])
     assert check(root, fast=True, progress=False).whole
     assert set(check(root, progress=False).broken) == {cut.name}

@@ -13,6 +13,7 @@ from grisq.data import download as module
 from grisq.data import grefcoco
 from grisq.data.download import Sources, download, read_sources
 from grisq.data.fetch import Source
+from grisq.data.layout import IMAGES, INSTANCES, REFS
 from grisq.errors import InputError
 
 
@@ -21,11 +22,11 @@ def sources(server, mini_root):
     """The mini set on the server, its pictures one by one and as an archive with COCO's inner folder."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        for path in (mini_root / grefcoco.IMAGES).iterdir():
+        for path in (mini_root / IMAGES).iterdir():
             server.files[f"/images/{path.name}"] = path.read_bytes()
             archive.write(path, f"train2014/{path.name}")
-    server.files["/refs"] = (mini_root / grefcoco.REFS).read_bytes()
-    server.files["/instances"] = (mini_root / grefcoco.INSTANCES).read_bytes()
+    server.files["/refs"] = (mini_root / REFS).read_bytes()
+    server.files["/instances"] = (mini_root / INSTANCES).read_bytes()
     server.files["/zip"] = packed.getvalue()
     return Sources(
         refs=Source(server.url + "/refs", "page"),
@@ -41,7 +42,7 @@ def get(root, sources, **options):
 
 
 def pictures(root):
-    return {path.name: path.read_bytes() for path in (root / grefcoco.IMAGES).iterdir()}
+    return {path.name: path.read_bytes() for path in (root / IMAGES).iterdir()}
 
 
 @pytest.mark.parametrize("archive", [False, True])
@@ -57,7 +58,7 @@ def test_what_arrives_is_the_set_and_a_second_call_asks_for_nothing(server, sour
 
 def test_only_pictures_that_are_missing_are_fetched(server, sources, tmp_path):
     root = get(tmp_path / "set", sources)
-    lost = sorted((root / grefcoco.IMAGES).iterdir())[:2]
+    lost = sorted((root / IMAGES).iterdir())[:2]
     for path in lost:
         path.unlink()
     server.seen.clear()

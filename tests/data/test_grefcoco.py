@@ -5,7 +5,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from grisq.data import cache, grefcoco, masks
+from grisq.data import cache, grefcoco, layout, masks
 from grisq.errors import InputError
 
 SQUARE = [[2.0, 2.0, 8.0, 2.0, 8.0, 6.0, 2.0, 6.0]]
@@ -67,8 +67,8 @@ REFS = [
 
 def write(root, refs=REFS, instances=INSTANCES):
     (root / "grefcoco").mkdir(parents=True, exist_ok=True)
-    (root / grefcoco.REFS).write_text(json.dumps(refs))
-    (root / grefcoco.INSTANCES).write_text(json.dumps(instances))
+    (root / layout.REFS).write_text(json.dumps(refs))
+    (root / layout.INSTANCES).write_text(json.dumps(instances))
     return root
 
 
@@ -143,7 +143,7 @@ def test_refs_that_do_not_fit_are_named(tmp_path, change, said):
 
 
 def test_a_truncated_file_is_named_with_the_place(tmp_path):
-    path = write(tmp_path) / grefcoco.INSTANCES
+    path = write(tmp_path) / layout.INSTANCES
     path.write_text(path.read_text()[:300])
     with pytest.raises(InputError, match=r"instances\.json is damaged or cut short .*download"):
         grefcoco.load(tmp_path)
@@ -158,7 +158,7 @@ def test_a_missing_folder_and_a_missing_file(tmp_path):
 
 def test_a_pickle_alone_is_not_opened(tmp_path):
     write(tmp_path)
-    (tmp_path / grefcoco.REFS).rename((tmp_path / grefcoco.REFS).with_suffix(".p"))
+    (tmp_path / layout.REFS).rename((tmp_path / layout.REFS).with_suffix(".p"))
     with pytest.raises(InputError, match="opening a pickle can run anything"):
         grefcoco.load(tmp_path)
 

@@ -1,0 +1,28 @@
+"""gRefCOCO's layout on disk: where each file lies, and how the annotation files are written."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+REFS = Path("grefcoco", "grefs(unc).json")
+INSTANCES = Path("grefcoco", "instances.json")
+IMAGES = Path("images", "train2014")
+NOBODY = [-1]  # how gRefCOCO writes "no annotation" for a no-target expression
+
+
+def number(refs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The refs with ref_id and sent_id counted from 1, in their order."""
+    numbered, next_sentence = [], 1
+    for ref_id, ref in enumerate(refs, start=1):
+        ids = list(range(next_sentence, next_sentence + len(ref["sentences"])))
+        next_sentence += len(ids)
+        sentences = [{**sentence, "sent_id": i} for sentence, i in zip(ref["sentences"], ids)]
+        numbered.append({"ref_id": ref_id, **ref, "sent_ids": ids, "sentences": sentences})
+    return numbered
+
+
+def write(root: Path, refs: list[dict[str, Any]], instances: dict[str, Any]) -> None:
+    """Write both annotation files below `root`."""
+    for place, content in ((REFS, number(refs)), (INSTANCES, instances)):
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        (root / place).write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
