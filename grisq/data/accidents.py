@@ -14,8 +14,8 @@ import pandas as pd
 from grisq.data.describe import leaves
 from grisq.data.expressions import parse_tree
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.nouns import Node, Scene
-from grisq.data.records import read_scenes
+from grisq.data.nouns import Node
+from grisq.data.scene import Scene, read_scenes
 from grisq.errors import InputError
 
 OUTCOMES = ("fits", "unclear", "nothing")

@@ -13,7 +13,8 @@ import numpy as np
 
 from grisq.data import wording
 from grisq.data.expressions import And, Count, Every, Except, Expression, Extreme, Group, One, Ordinal, Related
-from grisq.data.nouns import Instance, Kind, Node, Scene, Selector, Side, With
+from grisq.data.nouns import Kind, Node, Selector, Side, With
+from grisq.data.scene import Instance, Scene
 from grisq.data.wording import chance, pick
 
 SINGLE, MULTI, NO_TARGET = "single", "multi", "no_target"

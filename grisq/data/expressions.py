@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from grisq.data import spatial, wording
-from grisq.data.nouns import NOTHING, Kind, Meaning, Node, Scene, Selector, Side, With
+from grisq.data.nouns import NOTHING, Kind, Meaning, Node, Selector, Side, With
+from grisq.data.scene import Scene
 from grisq.errors import InputError
 
 

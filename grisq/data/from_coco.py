@@ -17,7 +17,7 @@ from tqdm import tqdm
 from grisq.data import card, layout, records, wording
 from grisq.data.describe import MULTI, NO_TARGET, SINGLE, Description, Vocabulary, describe
 from grisq.data.layout import IMAGES
-from grisq.data.nouns import Scene
+from grisq.data.scene import Scene, scenes_of
 from grisq.errors import InputError
 from grisq.files import appears_whole, read_json, refuse_if_taken
 
@@ -68,7 +68,7 @@ def expressions_from_coco(
 
 def _describe_all(document: dict[str, Any], seed: int, val_share: float, progress: bool) -> list[dict[str, Any]]:
     """The ref records of all pictures, in the order of the file; each picture has its own generator."""
-    scenes = records.scenes_of(document)
+    scenes = scenes_of(document)
     splits = assign_splits(scenes, val_share, np.random.default_rng([seed, len(scenes)]))
     vocabulary = vocabulary_of([category["name"] for category in document["categories"]])
     category_of = {record["id"]: record["category_id"] for record in document["annotations"]}

@@ -16,43 +16,12 @@ from typing import Any
 import numpy as np
 
 from grisq.data import wording
+from grisq.data.scene import Instance, Scene
 
 SIDE_BAND = 0.08  # of the picture's side: half the width of the undecided band around its middle
 
 Meaning = frozenset[int] | None
 NOTHING: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class Instance:
-    """One annotated object; `colour` and `variant` (man, woman, boy, girl) are None where not annotated."""
-
-    ann_id: int
-    category: str
-    box: tuple[float, float, float, float]
-    area: float
-    colour: str | None = None
-    variant: str | None = None
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """Centre of the box (x, y) in pixels."""
-        x, y, width, height = self.box
-        return x + width / 2, y + height / 2
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What the grammar sees of a picture; nothing is said about categories in `unclear` (crowds, specks)."""
-
-    width: int
-    height: int
-    instances: tuple[Instance, ...]
-    unclear: frozenset[str] = frozenset()
-
-    def pick(self, ids: frozenset[int]) -> list[Instance]:
-        """The instances with these annotation ids, in the scene's order."""
-        return [instance for instance in self.instances if instance.ann_id in ids]
 
 
 class Node(ABC):

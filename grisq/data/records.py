@@ -1,53 +1,14 @@
 """Writes a folder in gRefCOCO's own format: records of refs and instances."""
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from grisq.data.describe import SINGLE, Description
 from grisq.data.layout import NOBODY
-from grisq.data.nouns import Instance, Scene
 
-SPECK = 0.002  # of the picture: instances smaller than this are not counted by everybody
 WORDINGS = 3  # at most so many sentences for one single-target ref, as in RefCOCO
-
-
-def scene_of(width: int, height: int, annotations: Sequence[dict[str, Any]], categories: dict[int, str]) -> Scene:
-    """What the grammar sees of one picture's COCO annotation records; `categories`: names by category id.
-
-    A category with a crowd region or with an instance of less than SPECK of the picture is unclear as a whole:
-    nobody could say how many there are.
-    """
-    instances, unclear = [], set()
-    for record in annotations:
-        category = categories[record["category_id"]]
-        if record.get("iscrowd") or record["area"] < SPECK * width * height:
-            unclear.add(category)
-        attributes = record.get("attributes", {})
-        box, colour, variant = tuple(record["bbox"]), attributes.get("colour"), attributes.get("variant")
-        instances.append(Instance(record["id"], category, box, record["area"], colour, variant))
-    clear = tuple(instance for instance in instances if instance.category not in unclear)
-    return Scene(width, height, clear, frozenset(unclear))
-
-
-def scenes_of(document: dict[str, Any]) -> dict[int, Scene]:
-    """The scene of every picture of a parsed COCO instances file, by image id."""
-    categories = {category["id"]: category["name"] for category in document["categories"]}
-    annotations: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in document["images"]}
-    for record in document["annotations"]:
-        annotations[record["image_id"]].append(record)
-    return {
-        image["id"]: scene_of(image["width"], image["height"], annotations[image["id"]], categories)
-        for image in document["images"]
-    }
-
-
-def read_scenes(root: Path) -> dict[int, Scene]:
-    """The scene of every picture of a set on disk, by image id, so that any expression can be evaluated in it."""
-    return scenes_of(json.loads((root / "grefcoco" / "instances.json").read_text(encoding="utf-8")))
 
 
 def group_sentences(pluralities: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int]]:

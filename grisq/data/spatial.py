@@ -5,7 +5,8 @@ Every function answers None where it is unclear: nearly the same height, nearly 
 
 import numpy as np
 
-from grisq.data.nouns import Instance, Meaning, Scene
+from grisq.data.nouns import Meaning
+from grisq.data.scene import Instance, Scene
 
 POSITION_MARGIN = 0.07  # of the picture's side: centres nearer than this have no clear order
 SIZE_RATIO = 1.4  # a superlative of size needs the next in size to be this much smaller

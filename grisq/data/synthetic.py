@@ -24,7 +24,7 @@ from tqdm import tqdm
 from grisq.data import card, layout, records, sprites, wording
 from grisq.data.describe import MULTI, NO_TARGET, SINGLE, Description, Vocabulary, describe
 from grisq.data.layout import IMAGES
-from grisq.data.nouns import Scene
+from grisq.data.scene import Scene, scene_of
 from grisq.data.scenes import Cast, Picture, compose
 from grisq.data.specs import SplitSpec, SyntheticSpec
 from grisq.errors import InputError
@@ -105,7 +105,7 @@ def make(task: Task, spec: SyntheticSpec, folder: Path) -> Made:
         width, height = _draw_size(spec.sides, rng)
         picture = compose(rng, width, height, cast)
         annotations = _annotations(picture, task.image_id)
-        scene = records.scene_of(width, height, annotations, CATEGORY_NAMES)
+        scene = scene_of(width, height, annotations, CATEGORY_NAMES)
         descriptions = _describe_all(scene, [plurality for plurality, _ in wanted], task.split, rng)
         if descriptions is not None:
             break

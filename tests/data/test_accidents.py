@@ -7,7 +7,7 @@ from grisq.data import accidents, grefcoco
 from grisq.data.expressions import Extreme, One, Ordinal, Related, parse_tree
 from grisq.data.from_coco import expressions_from_coco
 from grisq.data.nouns import Kind, Side, With
-from grisq.data.records import read_scenes
+from grisq.data.scene import read_scenes
 from grisq.errors import InputError
 
 DOG, RED_CAR = Kind("dog"), With(Kind("car"), "red")

@@ -18,7 +18,8 @@ from grisq.data.describe import (
     heads,
 )
 from grisq.data.expressions import And, Every, Except, One, Related
-from grisq.data.nouns import Instance, Kind, Scene, With
+from grisq.data.nouns import Kind, With
+from grisq.data.scene import Instance, Scene
 
 CATEGORIES = ("cup", "dog", "cat", "car", "person")
 COLOURS = ("red", "blue", "green", "pink")

@@ -22,7 +22,8 @@ from grisq.data.expressions import (
     Related,
     parse_tree,
 )
-from grisq.data.nouns import Instance, Kind, Scene, Side, With
+from grisq.data.nouns import Kind, Side, With
+from grisq.data.scene import Instance, Scene
 from grisq.errors import InputError
 
 CUP, DOG, CAR, MAN, PERSON = Kind("cup"), Kind("dog"), Kind("car"), Kind("man"), Kind("person")

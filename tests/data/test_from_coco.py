@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grisq.data import records
 from grisq.data.describe import heads
 from grisq.data.expressions import parse_tree
 from grisq.data.from_coco import assign_splits, expressions_from_coco, vocabulary_of
-from grisq.data.nouns import Instance, Scene
+from grisq.data.scene import Instance, Scene, scenes_of
 from grisq.errors import InputError
 
 COCO_OPEN = Path(__file__).parents[3] / "shared" / "coco-open"
@@ -72,7 +71,7 @@ def read(root):
 
 def test_meanings_hold_and_crowds_and_specks_are_never_spoken_of(toy):
     refs, instances = read(make(toy, val_share=0.3))
-    scenes = records.scenes_of(instances)
+    scenes = scenes_of(instances)
     assert len(refs) > 40
     for ref in refs:
         tree = parse_tree(ref["tree"])
@@ -171,7 +170,7 @@ def test_real_photographs(tmp_path):
         COCO_OPEN / "instances.json", COCO_OPEN / "images", tmp_path / "set", val_share=0.2, progress=False
     )
     refs, instances = read(root)
-    scenes = records.scenes_of(instances)
+    scenes = scenes_of(instances)
     crowds = {a["id"] for a in instances["annotations"] if a["iscrowd"]}
     splits = Counter(ref["split"] for ref in refs)
     assert set(splits) == {"train", "val", "testA", "testB"}

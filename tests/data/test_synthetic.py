@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
-from grisq.data import records, synthetic
+from grisq.data import synthetic
 from grisq.data.describe import MULTI, NO_TARGET, SINGLE, heads
 from grisq.data.expressions import parse_tree
+from grisq.data.scene import read_scenes
 from grisq.data.specs import SPECS, SplitSpec, SyntheticSpec
 from grisq.data.synthetic import generate, plan
 from grisq.errors import InputError
@@ -36,7 +37,7 @@ def instances(mini):
 
 
 def test_evaluating_each_tree_on_the_annotations_gives_exactly_its_targets(mini, refs):
-    scenes = records.read_scenes(mini)
+    scenes = read_scenes(mini)
     for ref in refs:
         targets = set() if ref["no_target"] else set(ref["ann_id"])
         assert parse_tree(ref["tree"]).meaning(scenes[ref["image_id"]]) == targets
@@ -160,7 +161,7 @@ def test_another_seed_gives_another_set(tmp_path):
     from dataclasses import replace
 
     first, second = (generate(replace(SMALL_SPEC, seed=s), tmp_path / str(s), progress=False) for s in (1, 2))
-    assert records.read_scenes(first) != records.read_scenes(second)
+    assert read_scenes(first) != read_scenes(second)
 
 
 def test_an_interrupted_set_never_looks_finished(tmp_path, monkeypatch):

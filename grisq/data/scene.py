@@ -1,0 +1,78 @@
+"""A scene: what the grammar sees of an annotated picture."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from grisq.data.layout import INSTANCES
+
+SPECK = 0.002  # of the picture: instances smaller than this are not counted by everybody
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One annotated object; `colour` and `variant` (man, woman, boy, girl) are None where not annotated."""
+
+    ann_id: int
+    category: str
+    box: tuple[float, float, float, float]
+    area: float
+    colour: str | None = None
+    variant: str | None = None
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Centre of the box (x, y) in pixels."""
+        x, y, width, height = self.box
+        return x + width / 2, y + height / 2
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What the grammar sees of a picture; nothing is said about categories in `unclear` (crowds, specks)."""
+
+    width: int
+    height: int
+    instances: tuple[Instance, ...]
+    unclear: frozenset[str] = frozenset()
+
+    def pick(self, ids: frozenset[int]) -> list[Instance]:
+        """The instances with these annotation ids, in the scene's order."""
+        return [instance for instance in self.instances if instance.ann_id in ids]
+
+
+def scene_of(width: int, height: int, annotations: Sequence[dict[str, Any]], categories: dict[int, str]) -> Scene:
+    """What the grammar sees of one picture's COCO annotation records; `categories`: names by category id.
+
+    A category with a crowd region or with an instance of less than SPECK of the picture is unclear as a whole:
+    nobody could say how many there are.
+    """
+    instances, unclear = [], set()
+    for record in annotations:
+        category = categories[record["category_id"]]
+        if record.get("iscrowd") or record["area"] < SPECK * width * height:
+            unclear.add(category)
+        attributes = record.get("attributes", {})
+        box, colour, variant = tuple(record["bbox"]), attributes.get("colour"), attributes.get("variant")
+        instances.append(Instance(record["id"], category, box, record["area"], colour, variant))
+    clear = tuple(instance for instance in instances if instance.category not in unclear)
+    return Scene(width, height, clear, frozenset(unclear))
+
+
+def scenes_of(document: dict[str, Any]) -> dict[int, Scene]:
+    """The scene of every picture of a parsed COCO instances file, by image id."""
+    categories = {category["id"]: category["name"] for category in document["categories"]}
+    annotations: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in document["images"]}
+    for record in document["annotations"]:
+        annotations[record["image_id"]].append(record)
+    return {
+        image["id"]: scene_of(image["width"], image["height"], annotations[image["id"]], categories)
+        for image in document["images"]
+    }
+
+
+def read_scenes(root: Path) -> dict[int, Scene]:
+    """The scene of every picture of a set on disk, by image id, so that any expression can be evaluated in it."""
+    return scenes_of(json.loads((root / INSTANCES).read_text(encoding="utf-8")))
