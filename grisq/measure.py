@@ -14,10 +14,11 @@ from grisq.device import resolve_device
 from grisq.experiments import Experiment
 from grisq.history import history_columns, read_history
 from grisq.model.system import count_parameters
+from grisq.outcomes import Samples
 from grisq.predict import Segmenter
 from grisq.protocols import DIAGNOSTICS, PROTOCOLS
 from grisq.report import evaluate_loaded
-from grisq.results import SCHEMA, Cost, Example, Result, Samples
+from grisq.results import SCHEMA, Cost, Example, Result
 
 EXAMPLES = 4  # answers of each kind to look at, evenly spaced over val
 

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from grisq.errors import InputError
-from grisq.results import Samples
+from grisq.outcomes import Samples
 
 GRID = np.linspace(0, 1, 101)
 

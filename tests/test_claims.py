@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from grisq import claims
+from grisq.outcomes import Samples
 from grisq.paper import Claim, Evidence
-from grisq.results import SCHEMA, Cost, Result, Samples
+from grisq.results import SCHEMA, Cost, Result
 
 
 def made_up(name, seed, skill, plurality=95.0):

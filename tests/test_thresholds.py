@@ -3,8 +3,8 @@ import pytest
 
 from grisq.errors import InputError
 from grisq.metrics import GRISMetrics
+from grisq.outcomes import Samples
 from grisq.protocols import PROTOCOLS
-from grisq.results import Samples
 from grisq.thresholds import giou_at, giou_at_own_threshold, presence_area
 
 
