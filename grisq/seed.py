@@ -1,9 +1,11 @@
-"""Determinism, set in one place."""
+"""Determinism, set in one place, and draws from an explicit generator."""
 
 import random
+from typing import TypeVar
 
 import numpy as np
-import torch
+
+T = TypeVar("T")
 
 
 def seed_everything(seed: int) -> None:
@@ -11,6 +13,8 @@ def seed_everything(seed: int) -> None:
 
     Data order and augmentation do not depend on this: they draw from `generator(seed, ...)` by step.
     """
+    import torch  # here, since the processes that draw pictures need only the generators below
+
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries that draw from the global state
     torch.manual_seed(seed)
@@ -19,3 +23,13 @@ def seed_everything(seed: int) -> None:
 def generator(*key: int) -> np.random.Generator:
     """An independent stream for a key such as (seed, step): the same draws whoever asks, in any order."""
     return np.random.default_rng(key)
+
+
+def pick(rng: np.random.Generator, options: tuple[T, ...]) -> T:
+    """One of the options, all equally likely."""
+    return options[int(rng.integers(len(options)))]
+
+
+def chance(rng: np.random.Generator, probability: float) -> bool:
+    """True with this probability."""
+    return bool(rng.random() < probability)

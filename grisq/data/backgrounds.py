@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from grisq.data.sprites import package_folder
-from grisq.data.wording import pick
+from grisq.seed import pick
 
 
 @dataclass(frozen=True)

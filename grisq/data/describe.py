@@ -15,7 +15,7 @@ from grisq.data import wording
 from grisq.data.expressions import And, Count, Every, Except, Expression, Extreme, Group, One, Ordinal, Related
 from grisq.data.nouns import Kind, Node, Selector, Side, With
 from grisq.data.scene import Instance, Scene
-from grisq.data.wording import chance, pick
+from grisq.seed import chance, pick
 
 SINGLE, MULTI, NO_TARGET = "single", "multi", "no_target"
 _FEWEST = {SINGLE: 1, MULTI: 2, NO_TARGET: 0}  # instances that a scene must have

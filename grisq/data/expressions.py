@@ -16,6 +16,7 @@ from grisq.data import spatial, wording
 from grisq.data.nouns import NOTHING, Kind, Meaning, Node, Selector, Side, With
 from grisq.data.scene import Scene
 from grisq.errors import InputError
+from grisq.seed import chance, pick
 
 
 class Expression(Node):
@@ -193,7 +194,7 @@ class And(Expression):
 
     def render(self, rng: np.random.Generator) -> str:
         *first, last = [part.render(rng) for part in self.parts]
-        return f"{', '.join(first)} {wording.pick(rng, ('and', 'and', 'and', '&'))} {last}"
+        return f"{', '.join(first)} {pick(rng, ('and', 'and', 'and', '&'))} {last}"
 
 
 @dataclass(frozen=True)
@@ -216,8 +217,8 @@ class Except(Expression):
         all_of = wording.every(self.noun.kind, isinstance(self.noun, Kind), singular, plural, rng)
         bare = isinstance(self.left_out, One) and isinstance(self.left_out.noun, Kind)
         same = self.left_out.noun.kind == self.noun.kind and not bare
-        out = self.left_out.render(rng, "one" if same and wording.chance(rng, 0.7) else None)
-        return f"{all_of} {wording.pick(rng, ('except', 'except', 'but', 'except for'))} {out}"
+        out = self.left_out.render(rng, "one" if same and chance(rng, 0.7) else None)
+        return f"{all_of} {pick(rng, ('except', 'except', 'but', 'except for'))} {out}"
 
 
 FORMS = (One, Extreme, Ordinal, Group, Every, Count, Related, And, Except)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from grisq.data import sprites
 from grisq.data.backgrounds import background
-from grisq.data.wording import chance, pick
+from grisq.seed import chance, pick
 
 MIN_VISIBLE = 0.62  # of an object's pixels: less than this and it is placed elsewhere
 MIN_PIXELS = 40

@@ -29,6 +29,7 @@ from grisq.data.scenes import Cast, Picture, compose
 from grisq.data.specs import SplitSpec, SyntheticSpec
 from grisq.errors import InputError
 from grisq.files import appears_whole
+from grisq.seed import chance
 
 FORMAT = 2  # raised whenever the same spec would give other annotations
 ANNOTATIONS_PER_IMAGE = 100  # annotation ids are image id * 100 + number from back to front
@@ -139,7 +140,7 @@ def _draw_size(sides: tuple[int, int], rng: np.random.Generator) -> tuple[int, i
     """Width and height: one of them the longest side, the other a multiple of 8 between the bounds."""
     low, high = sides
     other = int(rng.integers(low // 8, high // 8 + 1)) * 8
-    return (high, other) if wording.chance(rng, 0.5) else (other, high)
+    return (high, other) if chance(rng, 0.5) else (other, high)
 
 
 def _annotations(picture: Picture, image_id: int) -> list[dict[str, Any]]:

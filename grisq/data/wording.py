@@ -3,11 +3,9 @@
 Nothing here knows what an expression means; `grisq.data.expressions` joins these words to a meaning.
 """
 
-from typing import TypeVar
-
 import numpy as np
 
-T = TypeVar("T")
+from grisq.seed import chance, pick
 
 PEOPLE = {
     "man": frozenset({"man"}),
@@ -102,16 +100,6 @@ _NUMBERS = {2: ("two", "2"), 3: ("three", "3"), 4: ("four", "4"), 5: ("five", "5
 
 PLACES, EXTREMES, RELATIONS = tuple(_PLACES), tuple(_EXTREMES), tuple(_RELATIONS)
 MAX_ORDINAL, MAX_COUNT = max(_ORDINALS), max(_NUMBERS)
-
-
-def pick(rng: np.random.Generator, options: tuple[T, ...]) -> T:
-    """One of the options, all equally likely."""
-    return options[int(rng.integers(len(options)))]
-
-
-def chance(rng: np.random.Generator, probability: float) -> bool:
-    """True with this probability."""
-    return bool(rng.random() < probability)
 
 
 def is_human(kind: str) -> bool:
