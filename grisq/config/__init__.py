@@ -1,0 +1,35 @@
+"""Configuration of a run.
+
+`preset("tiny")` gives one; `override(preset, {"train.steps": 100})` changes single fields by their dotted name;
+`to_dict` and `from_dict` carry a configuration through a checkpoint.
+"""
+
+from grisq.config.overrides import flat, from_dict, override, to_dict
+from grisq.config.presets import PRESETS, preset
+from grisq.config.schema import (
+    AugmentConfig,
+    LAVTConfig,
+    ModelConfig,
+    Preset,
+    ReLAConfig,
+    SwinConfig,
+    TextConfig,
+    TrainConfig,
+)
+
+__all__ = [
+    "PRESETS",
+    "AugmentConfig",
+    "LAVTConfig",
+    "ModelConfig",
+    "Preset",
+    "ReLAConfig",
+    "SwinConfig",
+    "TextConfig",
+    "TrainConfig",
+    "flat",
+    "from_dict",
+    "override",
+    "preset",
+    "to_dict",
+]
