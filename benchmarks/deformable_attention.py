@@ -14,7 +14,7 @@ import torch
 from interleaved import in_own_process, medians, table
 
 from grisq.config import preset
-from grisq.model.deformable_attention import deformable_attention
+from grisq.models.layers.deformable_attention import deformable_attention
 
 
 def shapes(name, batch):

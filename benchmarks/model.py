@@ -12,10 +12,10 @@ from interleaved import medians, table
 
 from grisq.config import TrainConfig, preset
 from grisq.data.sample import Batch
-from grisq.device import keep_freed_memory
-from grisq.losses import total_loss
-from grisq.model.network import GRISQ
-from grisq.model.system import count_parameters
+from grisq.models.base import count_parameters
+from grisq.models.grisq import GRISQ
+from grisq.runtime.device import keep_freed_memory
+from grisq.training.losses import total_loss
 
 SIDE, TOKENS = 480, 20
 

@@ -14,9 +14,9 @@ from interleaved import medians, table
 from model import ours_step, sample
 
 from grisq.config import preset
-from grisq.losses import total_loss
-from grisq.model.network import GRISQ
-from grisq.optimisation import parameter_groups
+from grisq.models.grisq import GRISQ
+from grisq.training.losses import total_loss
+from grisq.training.optimizer import parameter_groups
 
 PAPER = preset("paper")
 GB = 1e9

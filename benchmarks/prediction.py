@@ -16,9 +16,9 @@ import torch
 from interleaved import medians, table
 
 from grisq.config import preset
-from grisq.datasets import open_dataset
-from grisq.export import Exported, export
-from grisq.predict import Segmenter
+from grisq.data.catalog import open_dataset
+from grisq.inference.export import Exported, export
+from grisq.inference.segmenter import Segmenter
 
 
 def jobs_of(count: int) -> list[tuple[Path, str]]:
@@ -31,7 +31,7 @@ def jobs_of(count: int) -> list[tuple[Path, str]]:
 
 def network_alone(segmenter: Segmenter, jobs: list[tuple[Path, str]], folder: Path) -> dict:
     """The same eight samples through torch and through onnxruntime."""
-    from grisq.predict import read_picture
+    from grisq.inference.segmenter import read_picture
 
     batch = segmenter._batch([(read_picture(picture), text) for picture, text in jobs[:8]])
     given = (batch.images, batch.valid, batch.tokens, batch.token_mask)

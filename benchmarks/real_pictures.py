@@ -14,12 +14,12 @@ from pathlib import Path
 
 from interleaved import table
 
-from grisq import paths
 from grisq.config import override, preset
 from grisq.data import grefcoco
-from grisq.data.from_coco import expressions_from_coco
-from grisq.report import evaluate_checkpoint
-from grisq.train import train
+from grisq.data.synthetic.from_coco import expressions_from_coco
+from grisq.evaluation.report import evaluate_checkpoint
+from grisq.runtime import paths
+from grisq.training.trainer import train
 
 METRICS = ("gIoU", "cIoU", "N-acc", "T-acc", "IoU single", "IoU multi")
 WAYS = {  # preset, checkpoint to start from

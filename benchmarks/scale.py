@@ -36,10 +36,11 @@ BATCHES = 100
 EVALUATED = 16_000
 EVALUATION = """
 import sys, threading, time, psutil
-from grisq import checkpoint, paths
+from grisq import checkpoint
+from grisq.runtime import paths
 from grisq.data import grefcoco
 from grisq.data.sample import SampleReader
-from grisq.evaluate import evaluate
+from grisq.evaluation.evaluator import evaluate
 data = grefcoco.load(sys.argv[1])
 rows = [row for split in ("val", "testA", "testB") for row in data.rows(split)][:int(sys.argv[2])]
 loaded = checkpoint.load(paths.SHIPPED)

@@ -15,11 +15,11 @@ from interleaved import in_own_process, medians, table
 from model import ours, ours_step, sample
 
 from grisq.config import preset
-from grisq.device import keep_freed_memory, peak_memory_mb
-from grisq.files import write_json
-from grisq.model.build import build_model
-from grisq.model.system import count_parameters
-from grisq.provenance import provenance
+from grisq.models.base import count_parameters
+from grisq.models.registry import build_model
+from grisq.runtime.device import keep_freed_memory, peak_memory_mb
+from grisq.runtime.files import write_json
+from grisq.runtime.provenance import provenance
 
 SYSTEMS = ("lavt", "rela", "grisq")
 SIZES = {"tiny": {"batch": 32, "words": 10, "vocabulary": 500}, "paper": {"batch": 1}}

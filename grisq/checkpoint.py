@@ -9,10 +9,10 @@ from safetensors.torch import load_file, save_file
 
 from grisq.config import ModelConfig, from_dict, to_dict
 from grisq.data.tokenizer import ExpressionTokenizer
-from grisq.errors import InputError
-from grisq.files import finished_folder, read_json, replaced_folder, write_json
-from grisq.model.build import build_model
-from grisq.model.system import System
+from grisq.models.base import System
+from grisq.models.registry import build_model
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import finished_folder, read_json, replaced_folder, write_json
 
 WEIGHTS, CONFIG, STATE = "model.safetensors", "config.json", "training.pt"
 

@@ -34,8 +34,8 @@ def model_config() -> ModelConfig:
 @pytest.fixture(scope="session")
 def mini_root(tmp_path_factory):
     """A synthetic data set of a few pictures, made once per test run."""
-    from grisq.data.specs import SPECS
-    from grisq.data.synthetic import generate
+    from grisq.data.synthetic.generate import generate
+    from grisq.data.synthetic.specs import SPECS
 
     return generate(SPECS["mini"], tmp_path_factory.mktemp("data") / "mini", workers=1, progress=False)
 
@@ -61,6 +61,6 @@ def reader(mini, model_config):
 @pytest.fixture
 def model(model_config):
     """The small model with random weights, ready for evaluation."""
-    from grisq.model.network import GRISQ
+    from grisq.models.grisq import GRISQ
 
     return GRISQ(model_config).eval()

@@ -7,7 +7,7 @@ import yaml
 from rattler import MatchSpec
 
 from grisq import __version__
-from grisq.paths import ROOT
+from grisq.runtime.paths import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 

@@ -6,7 +6,7 @@ from grisq.augment.multi_target import choose_mosaic
 from grisq.augment.no_target import choose_donors
 from grisq.augment.recipes import Mosaic, NoTarget, Plain, Recipe
 from grisq.config import AugmentConfig
-from grisq.data.kinds import KINDS
+from grisq.data.scenarios import KINDS
 
 
 def plan_batch(

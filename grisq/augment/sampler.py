@@ -10,8 +10,8 @@ from torch.utils.data import Sampler
 from grisq.augment.plan import plan_batch
 from grisq.augment.recipes import Mosaic, Plain, Recipe
 from grisq.config import AugmentConfig
-from grisq.errors import InputError
-from grisq.seed import generator
+from grisq.runtime.errors import InputError
+from grisq.runtime.seed import generator
 
 _ORDER, _AUGMENT = 0, 1  # streams of randomness
 

@@ -5,7 +5,7 @@ import types
 import typing
 from typing import Literal
 
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 
 def to_dict(config: object) -> dict:

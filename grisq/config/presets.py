@@ -12,7 +12,7 @@ from grisq.config.schema import (
     TextConfig,
     TrainConfig,
 )
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 # From random weights in about five minutes on two cores. Its training is 90 times shorter than the paper's, and
 # no-target samples are what it learns last, so it makes three times as many of them. At 64 px stride 32 leaves 2x2

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 
 class _Sentence(msgspec.Struct):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from grisq.data.annotation_files import Tables
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 VERSION = 1  # of the tables' layout; part of the cache's key
 _NAMES = ("expressions", "images", "annotations", "categories")

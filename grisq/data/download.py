@@ -18,8 +18,8 @@ from grisq.data.check import fault_of_picture, pictures_of
 from grisq.data.fetch import Source, fetch, open_client, partial_of
 from grisq.data.grefcoco import ImageInfo
 from grisq.data.layout import IMAGES, INSTANCES, REFS
-from grisq.errors import InputError
-from grisq.files import clear_disk_errors, read_json
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import clear_disk_errors, read_json
 
 ARCHIVE = "train2014.zip"
 HOPELESS = 24  # so many failures and not one success: the address is dead

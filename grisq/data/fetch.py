@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx
 
-from grisq.errors import InputError
-from grisq.files import clear_disk_errors
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import clear_disk_errors
 
 TRIES = 6  # of one file; waits between them double from one second
 LONGEST_WAIT = 60.0  # seconds, whatever the server asks for

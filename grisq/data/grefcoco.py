@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from grisq.data import annotation_files, cache, masks
 from grisq.data.layout import IMAGES, INSTANCES, REFS
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 
 class Expression(NamedTuple):

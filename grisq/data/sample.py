@@ -13,7 +13,7 @@ from grisq.data import masks
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.letterbox import Letterbox
 from grisq.data.tokenizer import ExpressionTokenizer
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

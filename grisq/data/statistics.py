@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from grisq.data.grefcoco import GRefCOCO, table
-from grisq.data.kinds import KINDS, count_kinds
+from grisq.data.scenarios import KINDS, count_kinds
 
 # Sec. 4.1 and Sec. 3.3 of the paper.
 PAPER = {"images": 19_994, "expressions": 259_859, "masks": 83_513}

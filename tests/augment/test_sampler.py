@@ -4,7 +4,7 @@ import pytest
 from grisq.augment.recipes import Mosaic, NoTarget, Plain
 from grisq.augment.sampler import StepSampler, TrainingPlan
 from grisq.config import AugmentConfig
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 
 def build(batch=12, seed=3, tau=0.3, rows=50):

@@ -17,7 +17,7 @@ import pytest
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 
-from grisq import paths
+from grisq.runtime import paths
 
 FAILURES = Path(__file__).parent / "failures"
 _OPEN: dict[str, object] = {}  # the browser and the server that are up, for a failure while a test is set up

@@ -14,7 +14,7 @@ from grisq.data import grefcoco
 from grisq.data.download import Sources, download, read_sources
 from grisq.data.fetch import Source
 from grisq.data.layout import IMAGES, INSTANCES, REFS
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from grisq.data.fetch import TRIES, Source, fetch, open_client
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 BODY = bytes(range(256)) * 4096  # one megabyte
 SHA = hashlib.sha256(BODY).hexdigest()

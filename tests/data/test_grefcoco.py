@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from grisq.data import cache, grefcoco, layout, masks
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 SQUARE = [[2.0, 2.0, 8.0, 2.0, 8.0, 6.0, 2.0, 6.0]]
 

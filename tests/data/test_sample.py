@@ -15,7 +15,7 @@ from grisq.data.sample import (
     open_picture,
 )
 from grisq.data.tokenizer import ExpressionTokenizer
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 SIDE = 64
 

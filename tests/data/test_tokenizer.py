@@ -3,7 +3,7 @@ import pickle
 import pytest
 
 from grisq.data.tokenizer import ExpressionTokenizer
-from grisq.errors import InputError
+from grisq.runtime.errors import InputError
 
 TEXTS = ["the red dog", "two dogs on the left", "everyone except the kid in white", "left cup"] * 5
 

@@ -6,7 +6,7 @@ import statistics
 import nbformat
 import pytest
 
-from grisq.paths import NOTEBOOKS, ROOT
+from grisq.runtime.paths import NOTEBOOKS, ROOT
 
 PATHS = sorted(NOTEBOOKS.glob("*.ipynb"))
 

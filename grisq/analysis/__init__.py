@@ -1,0 +1,1 @@
+"""Statistics of outcomes, and a look inside a trained model."""

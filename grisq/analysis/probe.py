@@ -1,0 +1,129 @@
+"""What a feature knows: linear probes on the parts of a trained model (after Alain and Bengio 2016).
+
+A probe is a logistic regression from one frozen vector to one label. What it tells above chance stands in that vector
+in a form that a single linear layer can read.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor
+
+from grisq.analysis.trace import Trace, presence_again, trace
+from grisq.augment.recipes import NoTarget
+from grisq.augment.render import RecipeDataset
+from grisq.data.loader import batches
+from grisq.data.sample import Batch, SampleReader, collate
+from grisq.models.grisq import GRISQ
+from grisq.models.layers.padding import mean_over
+from grisq.runtime.errors import InputError
+
+_BATCH = 32
+
+
+@dataclass
+class Features:
+    """Vectors of every sample by name, each (N, channels), and target_counts (N,)."""
+
+    vectors: dict[str, np.ndarray]
+    target_counts: np.ndarray
+
+
+def collect(model: GRISQ, reader: SampleReader, rows: Sequence[int]) -> Features:
+    """The vectors that a presence or plurality head could be fed with.
+
+    "words": mean of f^T over the words; "mask features": mean of f_L^{M,2} over the picture, from which the mask is
+    made; "e_0" ... "e_L": the target query after the words and after each block.
+    """
+    found: dict[str, list[np.ndarray]] = {}
+    counts: list[int] = []
+    device = next(model.parameters()).device
+    for each in batches(reader, rows, batch=_BATCH):
+        each = each.to(device)
+        traced = trace(model, *each.inputs())
+        for name, vector in _vectors(traced, each).items():
+            found.setdefault(name, []).append(vector.float().cpu().numpy())
+        counts += [sample.target_count for sample in each.samples]
+    return Features({name: np.concatenate(parts) for name, parts in found.items()}, np.array(counts))
+
+
+def _vectors(traced: Trace, batch: Batch) -> dict[str, Tensor]:
+    vectors = {
+        "words": mean_over(traced.words, batch.token_mask),
+        "mask features": mean_over(traced.decoded.subsequence(2)[-1], traced.levels[1].flat_valid),
+    }
+    return vectors | {f"e_{number}": query for number, query in enumerate(traced.queries)}
+
+
+@dataclass
+class Probed:
+    """How well a probe does on samples that it was not fitted on: share of right answers in percent, and the area
+    under the ROC curve (0.5 for a coin) with its standard error over resampled test samples."""
+
+    accuracy: float
+    auc: float
+    auc_error: float
+
+
+def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> Probed:
+    """Fit on train (N, C) with labels (N,), measure on test (M, C) with test_labels (M,); labels are bool.
+
+    Classes weigh the same, whatever their shares. Errors: InputError if one of the two sides has a single class.
+    """
+    labels, test_labels = np.asarray(labels, bool), np.asarray(test_labels, bool)
+    for side, found in (("fitted", labels), ("measured", test_labels)):
+        if found.all() or not found.any():
+            raise InputError(f"The samples that the probe is {side} on are all of one class: choose other rows.")
+    classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, class_weight="balanced"))
+    classifier.fit(train, labels)
+    score = classifier.decision_function(test)
+    right = 100 * float(((score > 0) == test_labels).mean())
+    high, low = score[test_labels], score[~test_labels]
+    return Probed(right, separation(high, low), separation_error(high, low))
+
+
+def answers(
+    model: GRISQ,
+    reader: SampleReader,
+    texts: Sequence[int],
+    pictures: Sequence[int],
+    ask: Callable[[GRISQ, Trace], Tensor] = presence_again,
+) -> np.ndarray:
+    """The probability of presence for the words of some rows asked of the pictures of others. -> (N,).
+
+    `ask` may take the model apart: from a trace of a batch to probabilities (B,), or to K kinds of them at once,
+    (B, K) -> (N, K).
+    Errors: InputError without rows, or for a model without target query.
+    """
+    painter = RecipeDataset(reader, reader.max_tokens)
+    probabilities, device = [], next(model.parameters()).device
+    pairs = list(zip(texts, pictures, strict=True))
+    if not pairs:
+        raise InputError("There are no expressions to ask: choose other rows.")
+    for start in range(0, len(pairs), _BATCH):
+        samples = [painter.render(NoTarget(int(image), int(text))) for text, image in pairs[start : start + _BATCH]]
+        batch = collate(samples, reader.tokenizer.pad_id)
+        probabilities.append(ask(model, trace(model, *batch.to(device).inputs())).float().cpu().numpy())
+    return np.concatenate(probabilities)
+
+
+def separation(high: np.ndarray, low: np.ndarray) -> float:
+    """Area under the ROC curve: how often a value of `high` (N,) exceeds one of `low` (M,); 0.5 if they are alike.
+
+    Errors: InputError if one of them is empty.
+    """
+    if not len(high) or not len(low):
+        raise InputError("One of the two groups to be told apart is empty: choose other rows.")
+    return float(roc_auc_score(np.repeat([1, 0], [len(high), len(low)]), np.concatenate([high, low])))
+
+
+def separation_error(high: np.ndarray, low: np.ndarray, rounds: int = 200) -> float:
+    """Standard error of `separation` by the bootstrap: both sides resampled with replacement, from a fixed seed."""
+    rng = np.random.default_rng(0)
+    drawn = [separation(rng.choice(high, len(high)), rng.choice(low, len(low))) for _ in range(rounds)]
+    return float(np.std(drawn))

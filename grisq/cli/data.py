@@ -1,0 +1,90 @@
+"""`grisq data synthetic | expressions | download | check`: making, getting and checking data sets."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+# Heavy modules are imported inside the commands, so that --help answers at once.
+
+app = typer.Typer(
+    help="Make, get and check data sets in gRefCOCO's format.", no_args_is_help=True, rich_markup_mode=None
+)
+
+RootOption = Annotated[Path, typer.Option("--root", "-r", help="Folder that holds grefcoco/ and images/.")]
+
+
+@app.command()
+def synthetic(
+    name: Annotated[str, typer.Argument(help="tiny, small or tiny-long.")] = "tiny",
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; default: data/synthetic/NAME.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
+) -> None:
+    """Make a synthetic set: pictures, masks and expressions whose meaning is computed."""
+    from grisq.data.synthetic.generate import generate
+    from grisq.data.synthetic.specs import find_spec
+    from grisq.runtime.paths import DATA
+
+    print(f"The set is in {generate(find_spec(name), out or DATA / 'synthetic' / name, workers=workers)}")
+
+
+@app.command()
+def expressions(
+    instances: Annotated[Path, typer.Option(help="COCO instances.json (CVAT and labelme export it).")],
+    images: Annotated[Path, typer.Option(help="Folder with its pictures.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
+    seed: Annotated[int, typer.Option(help="Another seed makes other expressions.")] = 0,
+) -> None:
+    """Turn your own COCO annotations into expressions and masks for this task."""
+    from grisq.data.synthetic.from_coco import expressions_from_coco
+
+    print(f"The set is in {expressions_from_coco(instances, images, out, seed=seed)}")
+
+
+@app.command()
+def download(
+    root: RootOption,
+    no_images: Annotated[bool, typer.Option("--no-images", help="The annotations alone (0.3 GB).")] = False,
+    archive: Annotated[
+        bool,
+        typer.Option("--archive", help="All of COCO train2014 in one file (13.5 GB) instead of picture by picture."),
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
+    sources: Annotated[
+        Path | None, typer.Option(help="Addresses of a mirror, written like grisq/data/sources.json.")
+    ] = None,
+) -> None:
+    """Get gRefCOCO's annotations and the 19,994 COCO pictures that they are about (3.3 GB).
+
+    The same command goes on after a stop and fetches only what is missing.
+    """
+    from grisq.data.download import download as fetch_all
+    from grisq.data.download import read_sources
+
+    folder = fetch_all(root, sources=read_sources(sources), images=not no_images, archive=archive, jobs=jobs)
+    print(f"The data are in {folder}; grisq data check --root {folder} looks at every picture.")
+
+
+@app.command()
+def check(
+    root: RootOption,
+    fast: Annotated[bool, typer.Option("--fast", help="Look at the pictures' headers alone.")] = False,
+    delete_broken: Annotated[
+        bool, typer.Option("--delete-broken", help="Delete pictures that cannot be used, so that download gets them.")
+    ] = False,
+) -> None:
+    """Say which release a data set is, its counts beside the known ones, and which pictures are missing or broken.
+
+    Exit status 1 if any is.
+    """
+    from grisq.data.check import check as look
+    from grisq.data.layout import IMAGES
+
+    found = look(root, fast=fast)
+    print(found.describe(root))
+    if delete_broken:
+        for name in found.broken:
+            (root / IMAGES / name).unlink()
+        print(f"Deleted: {len(found.broken)}.")
+    if not found.whole:
+        raise typer.Exit(1)

@@ -1,0 +1,95 @@
+"""`grisq experiments list | run`: the runs behind the tables and figures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grisq.cli.options import DataOption, DeviceOption, PresetOption, SetOption, read_numbers, read_settings
+from grisq.runtime.errors import InputError
+
+# Heavy modules are imported inside the commands, so that --help answers at once.
+
+app = typer.Typer(help="The runs behind the tables and figures.", no_args_is_help=True, rich_markup_mode=None)
+
+RunsOption = Annotated[Path | None, typer.Option(help="Folder of the training runs; default: runs/experiments.")]
+ResultsOption = Annotated[
+    Path | None, typer.Option("--out", "-o", help="Folder of results; default: runs/experiments/results.")
+]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Train finished runs again.")]
+
+
+@app.command(name="list")
+def list_experiments(
+    preset: PresetOption = "tiny",
+    out: ResultsOption = None,
+) -> None:
+    """Every experiment: what it changes, what needs it, and which seeds are finished (committed and own results)."""
+    from grisq.experiments import results
+    from grisq.experiments.registry import EXPERIMENTS
+    from grisq.runtime import paths
+
+    committed = results.collect(paths.RESULTS, preset)
+    own = results.collect(out or paths.OWN_RESULTS, preset)
+    for experiment in EXPERIMENTS.values():
+        changes = ", ".join(f"{name}={value}" for name, value in experiment.changes.items()) or "the preset as it is"
+        print(f"{experiment.name:<18} {', '.join(experiment.shown_in) or experiment.question}")
+        print(f"{'':<18} {changes}")
+        print(
+            f"{'':<18} seeds committed: {results.seeds_of(committed, experiment.name) or 'none'}, "
+            f"own: {results.seeds_of(own, experiment.name) or 'none'}"
+        )
+
+
+@app.command(name="run")
+def run_experiments(
+    names: Annotated[list[str] | None, typer.Argument(help="Experiments; see grisq experiments list.")] = None,
+    all_: Annotated[bool, typer.Option("--all", help="Every one that a table or figure needs.")] = False,
+    preset: PresetOption = "tiny",
+    set_: SetOption = None,
+    data: DataOption = None,
+    seeds: Annotated[str, typer.Option(help="Seeds with commas between, e.g. 0,1,2.")] = "0",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Runs at once; default: one a CPU core, or one where there is a GPU.")
+    ] = None,
+    fresh: FreshOption = False,
+    runs: RunsOption = None,
+    out: ResultsOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Train and measure experiments; finished ones are found, stopped ones go on.
+
+    Several GPUs for each run: accelerate launch -m grisq experiments run ...
+    """
+    from grisq import config
+    from grisq.data.catalog import open_dataset
+    from grisq.experiments import queue
+    from grisq.experiments.registry import for_tables
+    from grisq.runtime import paths
+
+    if bool(names) == all_:
+        raise InputError("Name the experiments to run, or give --all; grisq experiments list shows them.")
+    chosen = config.override(config.preset(preset), read_settings(set_))
+    folder = out or paths.OWN_RESULTS
+    queue.run_experiments(
+        for_tables() if all_ else names,
+        chosen,
+        open_dataset(chosen, data),
+        seeds=read_numbers(seeds),
+        jobs=jobs,
+        fresh=fresh,
+        runs=runs or paths.EXPERIMENTS,
+        out=folder,
+        device=device,
+    )
+    print(f"The results are in {folder / preset}")
+
+
+@app.command(name="job", hidden=True)
+def run_one_job(described: Path) -> None:
+    """One run in this process; `grisq experiments run` describes it in a file and starts several of these."""
+    from grisq.experiments.queue import run_described_job
+    from grisq.runtime.device import keep_freed_memory
+
+    keep_freed_memory()
+    run_described_job(described)

@@ -1,0 +1,169 @@
+"""The command line of grisq: `grisq --help` lists the commands, each has its own --help."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grisq.cli import data, experiments, predict
+from grisq.cli.options import DataOption, DeviceOption, PresetOption, ProcessesOption, SetOption, read_settings
+from grisq.runtime.distributed import rank, run_in_processes, tell, world_size
+from grisq.runtime.errors import InputError
+
+# Heavy modules are imported inside the commands, so that --help answers at once.
+
+app = typer.Typer(
+    help="Generalized referring image segmentation: which objects does an expression mean, are there any, "
+    "and is it one or several?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(data.app, name="data")
+app.add_typer(experiments.app, name="experiments")
+app.add_typer(predict.app)
+
+
+@app.command()
+def stats(
+    folder: Annotated[Path | None, typer.Argument(help="Folder in gRefCOCO's layout; default: the tiny set.")] = None,
+) -> None:
+    """Count pictures, expressions, masks and targets of a data set, by split.
+
+    Says which release of gRefCOCO it is (by the annotation file's SHA-256), and what the reader had to skip.
+    """
+    from grisq.config import preset
+    from grisq.data import statistics
+    from grisq.data.catalog import open_dataset
+
+    data = open_dataset(preset("tiny"), folder)
+    print(statistics.counts(data).to_string())
+    print(f"Release: {statistics.release_of(data)}")
+    if any(data.skipped.values()):
+        print("Skipped: " + ", ".join(f"{count} {reason}" for reason, count in data.skipped.items() if count))
+
+
+@app.command()
+def train(
+    preset: PresetOption = "tiny",
+    data: DataOption = None,
+    run: Annotated[Path | None, typer.Option("--run", "-r", help="Folder of the run; default: runs/PRESET.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
+    set_: SetOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run's folder and start again.")] = False,
+    init: Annotated[Path | None, typer.Option(help="Checkpoint to start the weights from.")] = None,
+    device: DeviceOption = "auto",
+    keep_memory: Annotated[
+        bool, typer.Option("--keep-memory", help="CPU only: never give freed memory back; faster, larger.")
+    ] = False,
+    swin: Annotated[str | None, typer.Option(help="ImageNet weights: a file or a timm name; none: random.")] = None,
+    bert: Annotated[str | None, typer.Option(help="BERT: a folder or a hub name; none: random.")] = None,
+    processes: ProcessesOption = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines that share the work, each with --processes.")] = 1,
+    rendezvous: Annotated[str, typer.Option(help="HOST:PORT of one of the nodes, the same on all of them.")] = "",
+) -> None:
+    """Train a model; the same command goes on with a run that was stopped.
+
+    The batch size stays the global one, whatever the number of processes.
+    """
+    from grisq import config
+    from grisq.data.catalog import open_dataset
+    from grisq.runtime import paths
+    from grisq.runtime.device import keep_freed_memory
+    from grisq.training.trainer import goes_on
+    from grisq.training.trainer import train as train_model
+
+    if keep_memory:
+        keep_freed_memory()
+    weights = {"model.swin.pretrained": swin, "model.text.pretrained": bert}
+    settings = {name: value for name, value in weights.items() if value is not None} | read_settings(set_)
+    chosen = config.override(config.preset(preset), settings)
+    folder = run or paths.RUNS / preset
+    dataset = open_dataset(chosen, data)  # before several processes would each make it
+    if processes * nodes > 1 and world_size() == 1:
+        run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, then=goes_on(folder))
+        return
+    last = train_model(chosen, dataset, folder, seed=seed, fresh=fresh, init=init, device=device)
+    if rank() == 0:
+        print(f"The trained model is in {last.parent} (grisq predict PICTURE 'EXPRESSION' --model {last.parent})")
+
+
+@app.command(name="eval")
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="Folder of a training run or checkpoint.")],
+    data: DataOption = None,
+    split: Annotated[list[str] | None, typer.Option(help="Splits; default: all but train.")] = None,
+    protocol: Annotated[list[str] | None, typer.Option(help="rela, original, gsva; default: rela.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the numbers as JSON.")] = None,
+    batch: Annotated[int, typer.Option(help="Samples at once.")] = 32,
+    workers: Annotated[int, typer.Option(help="Processes that read pictures.")] = 0,
+    device: DeviceOption = "auto",
+    processes: ProcessesOption = 1,
+) -> None:
+    """Measure a trained model: gIoU, cIoU, N-acc, T-acc, Pr@X under named protocols."""
+    from grisq.evaluation.report import evaluate_checkpoint, table
+    from grisq.runtime.files import write_json
+
+    if processes > 1 and world_size() == 1:
+        run_in_processes(processes, then="run the same command again.")
+        return
+    report = evaluate_checkpoint(
+        model, data, splits=split, protocols=protocol or ["rela"], batch=batch, workers=workers, device=device
+    )
+    if rank() > 0:
+        return
+    print(table(report).to_string())
+    print(f"data {report['data'][:12]}, preset {report['preset']}, seed {report['seed']}, step {report['step']}")
+    if out:
+        write_json(out, report)
+
+
+@app.command()
+def pack(
+    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; its old content is replaced.")],
+    trained_on: Annotated[
+        Path | None, typer.Option(help="The data set it was trained on; default: its preset's synthetic set.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", "-d", help="Data set to measure on; default: the same.")
+    ] = None,
+    note: Annotated[str, typer.Option(help="A paragraph for the card.")] = "",
+) -> None:
+    """Make a trained model ready to pass on: half-precision weights, measured, with a model card."""
+    from grisq.inference.release import pack as pack_model
+
+    print(f"The model and its card are in {pack_model(run, out, trained_on=trained_on, data=data, note=note)}")
+
+
+@app.command()
+def reproduce(
+    preset: PresetOption = "tiny",
+    only: Annotated[list[str] | None, typer.Option(help="Run these notebooks alone, by number; repeatable.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="Start at this number, e.g. 05.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run finished and unchanged notebooks again too.")] = False,
+    data: DataOption = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", help="Trained model to look at; default: the one that comes along.")
+    ] = None,
+) -> None:
+    """Run the notebooks in order by papermill; executed copies and a log go to notebooks/executed/PRESET."""
+    from grisq.course.reproduce import reproduce as run_notebooks
+
+    if not run_notebooks(preset, only=only, start=from_, fresh=fresh, data=data, model=model):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Entry point: an InputError becomes one sentence on standard error and exit status 2."""
+    try:
+        app()
+    except InputError as error:
+        if not tell(error):
+            print(f"grisq: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("grisq: stopped; the same command goes on from the last checkpoint.", file=sys.stderr)
+        raise SystemExit(130) from None

@@ -1,0 +1,39 @@
+"""Options that several commands take, and how their text is read."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grisq.runtime.errors import InputError
+
+PresetOption = Annotated[str, typer.Option("--preset", "-p", help="tiny (laptop), small (one GPU) or paper.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", "-s", help="Change one setting, e.g. train.steps=100; repeatable.")
+]
+DataOption = Annotated[
+    Path | None, typer.Option("--data", "-d", help="Folder in gRefCOCO's layout; default: the preset's synthetic set.")
+]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
+ProcessesOption = Annotated[
+    int, typer.Option(min=1, help="Processes on this machine that share the work: one for each GPU.")
+]
+
+
+def read_settings(pairs: list[str] | None) -> dict[str, str]:
+    """name=value pairs of `--set` by name. Errors: InputError for one without a value."""
+    settings = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--set takes name=value, for example train.steps=100, and not {pair!r}.")
+        settings[name] = value
+    return settings
+
+
+def read_numbers(text: str) -> list[int]:
+    """Seeds such as "0,1,2". Errors: InputError for what is no whole number."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--seeds takes whole numbers with commas between, such as 0,1,2, and not {text!r}.") from None

@@ -1,0 +1,96 @@
+"""`grisq predict | predict-many | export`: a trained model at work."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from grisq.cli.options import DeviceOption
+
+# Heavy modules are imported inside the commands, so that --help answers at once.
+
+app = typer.Typer()
+
+ModelOption = Annotated[
+    Path | None, typer.Option("--model", "-m", help="Run or checkpoint; default: the one that comes along.")
+]
+ThresholdOption = Annotated[float, typer.Option(min=0, max=1, help="Least probability of presence.")]
+MaskThresholdOption = Annotated[float, typer.Option(help="Least probability of a pixel of the mask.")]
+PrecisionOption = Annotated[str, typer.Option(help="fp32, bf16 (half precision) or auto (bf16 on GPUs).")]
+ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: one per core.")]
+
+
+def _segmenter(model: Path | None, threads: int | None, **options):
+    import torch
+
+    from grisq.inference.segmenter import Segmenter
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    return Segmenter.from_pretrained(model, **options)
+
+
+@app.command()
+def predict(
+    picture: Annotated[Path, typer.Argument(help="A photograph.")],
+    text: Annotated[list[str], typer.Argument(help="One or more expressions, each in quotes.")],
+    model: ModelOption = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Overlay (.png, .jpg), bare mask (.mask.png) or RLE (.json).")
+    ] = None,
+    threshold: ThresholdOption = 0.5,
+    mask_threshold: MaskThresholdOption = 0.5,
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Segment what each expression means in a picture, and say whether it is there and whether it is several."""
+    options = {"threshold": threshold, "mask_threshold": mask_threshold, "precision": precision, "device": device}
+    segmenter = _segmenter(model, threads, **options)
+    for number, prediction in enumerate(segmenter(picture, text)):
+        print(prediction.describe())
+        if out:
+            target = out if len(text) == 1 else out.with_name(f"{number + 1}-{out.name}")
+            print(f"  written to {prediction.save(target)}")
+
+
+@app.command()
+def predict_many(
+    jobs: Annotated[Path, typer.Argument(help="CSV file with the columns picture and text, and image_id if you like.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of answers; the same command goes on with it.")],
+    model: ModelOption = None,
+    overlays: Annotated[bool, typer.Option("--overlays", help="Also draw every answer.")] = False,
+    batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
+    threshold: ThresholdOption = 0.5,
+    mask_threshold: MaskThresholdOption = 0.5,
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    device: DeviceOption = "auto",
+) -> None:
+    """Answer a table of pictures and expressions; writes predictions.json, a list in COCO's results format.
+
+    Exit status 1 if a line could not be answered; the others are.
+    """
+    from grisq.inference.bulk import predict_many as answer
+    from grisq.inference.bulk import read_jobs
+
+    lines = read_jobs(jobs)
+    options = {"threshold": threshold, "mask_threshold": mask_threshold, "precision": precision, "device": device}
+    summary = answer(_segmenter(model, threads, **options), lines, out, batch=batch, overlays=overlays)
+    print(f"{summary.answered} of {len(lines)} answers are in {out}")
+    for number, reason in summary.failed.items():
+        print(f"  not answered: line {number}: {reason}")
+    if summary.failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; its old content is replaced.")],
+    model: ModelOption = None,
+    form: Annotated[str, typer.Option("--format", help="onnx or pt2 (torch.export).")] = "onnx",
+) -> None:
+    """Write a model that runs without grisq: the network, its tokenizer, and a JSON file that says how to use them."""
+    from grisq.inference.export import export as export_model
+
+    print(f"The exported model is in {export_model(model, out, form=form)}")

@@ -1,0 +1,1 @@
+"""What notebooks import: exercises, figures, tables, source listings, the demo, and running them in order."""

@@ -1,0 +1,1 @@
+"""Pictures and expressions whose meaning is computed, written in gRefCOCO's layout."""

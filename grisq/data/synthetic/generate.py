@@ -1,0 +1,206 @@
+"""The synthetic data set: composed scenes and computed expressions in gRefCOCO's own format on disk (Sec. 4.1).
+
+Every picture is drawn from its own generator, seeded with (seed, image id), so the annotations are the same bytes on
+every machine and for every number of workers. The shares of no-target and multi-target expressions are exact.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
+from functools import partial
+from itertools import count
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+from pycocotools import mask as coco_mask
+from tqdm import tqdm
+
+from grisq.data import layout
+from grisq.data.layout import IMAGES
+from grisq.data.synthetic import dataset_card, sprites
+from grisq.data.synthetic.compositor import Cast, Picture, compose
+from grisq.data.synthetic.expression_sampler import MULTI, NO_TARGET, SINGLE, Description, Vocabulary, describe
+from grisq.data.synthetic.refs import group_sentences, ref_record, wordings
+from grisq.data.synthetic.scene import Scene, scene_of
+from grisq.data.synthetic.specs import SplitSpec, SyntheticSpec
+from grisq.data.synthetic.vocabulary import HYPERNYMS, PEOPLE, is_human
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import appears_whole
+from grisq.runtime.seed import chance
+
+FORMAT = 2  # raised whenever the same spec would give other annotations
+ANNOTATIONS_PER_IMAGE = 100  # annotation ids are image id * 100 + number from back to front
+FEW = 64  # pictures that are sooner made than a worker is started
+CATEGORY_NAMES = {category.id: category.name for category in sprites.CATEGORIES}
+VOCABULARY = Vocabulary(
+    kinds=(*(c.name for c in sprites.CATEGORIES), *PEOPLE, *HYPERNYMS),
+    colours=tuple(sprites.PALETTE),
+)
+
+
+class Task(NamedTuple):
+    """One picture to make: its id, its split, and the plurality of each of its expressions."""
+
+    image_id: int
+    split: SplitSpec
+    pluralities: tuple[str, ...]
+
+
+class Made(NamedTuple):
+    """The records of one picture."""
+
+    image: dict[str, Any]
+    annotations: list[dict[str, Any]]
+    refs: list[dict[str, Any]]
+
+
+def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = None, progress: bool = True) -> Path:
+    """Make the set in the folder `root` unless it is already there, and return the folder.
+
+    The folder appears only when it is complete. `workers`: processes, by default one for each available core;
+    1 stays in this process. A script that calls this with several workers needs `if __name__ == "__main__":`.
+
+    Raises: InputError if `root` holds anything but this very set.
+    """
+    root = Path(root)
+    if _holds(root, spec):
+        return root
+    tasks = plan(spec)
+    with appears_whole(root) as folder:
+        (folder / IMAGES).mkdir(parents=True)
+        bar = tqdm(total=len(tasks), desc=f"synthetic set '{spec.name}'", unit="picture", disable=not progress)
+        with bar:
+            made = []
+            for one in _make_all(tasks, spec, folder / IMAGES, workers):
+                made.append(one)
+                bar.update()
+        refs = [ref for one in made for ref in one.refs]
+        layout.write(folder, refs, _instances(spec, made))
+        (folder / "spec.json").write_text(json.dumps(_stamp(spec), indent=1) + "\n", encoding="utf-8")
+        (folder / "README.md").write_text(dataset_card.text(_stamp(spec), refs), encoding="utf-8")
+    return root
+
+
+def plan(spec: SyntheticSpec) -> list[Task]:
+    """All pictures with their expressions' pluralities: exact shares in each split, shuffled over its pictures."""
+    image_ids = count(1)
+    tasks = []
+    for index, split in enumerate(spec.splits):
+        nobody, several = round(split.no_target * split.expressions), round(split.multi * split.expressions)
+        labels = [NO_TARGET] * nobody + [MULTI] * several + [SINGLE] * (split.expressions - nobody - several)
+        order = np.random.default_rng([spec.seed, index, 0]).permutation(len(labels))
+        for share in np.array_split(order, split.pictures):
+            tasks.append(Task(next(image_ids), split, tuple(labels[i] for i in share)))
+    return tasks
+
+
+def make(task: Task, spec: SyntheticSpec, folder: Path) -> Made:
+    """Draw scenes until one can serve all the task's expressions; write its picture into `folder`."""
+    rng = np.random.default_rng([spec.seed, task.image_id])
+    wanted = group_sentences(task.pluralities, rng)
+    cast = Cast(spec.objects, task.split.people)
+    while True:
+        width, height = _draw_size(spec.sides, rng)
+        picture = compose(rng, width, height, cast)
+        annotations = _annotations(picture, task.image_id)
+        scene = scene_of(width, height, annotations, CATEGORY_NAMES)
+        descriptions = _describe_all(scene, [plurality for plurality, _ in wanted], task.split, rng)
+        if descriptions is not None:
+            break
+    name = f"COCO_train2014_{task.image_id:012d}.jpg"
+    Image.fromarray(picture.pixels).save(folder / name, quality=92, subsampling=0)
+    image = {"id": task.image_id, "file_name": name, "width": width, "height": height}
+    category_of = {annotation["id"]: annotation["category_id"] for annotation in annotations}
+    refs = [
+        ref_record(image, task.split.name, found, wordings(found, size, rng), category_of)
+        for found, (_, size) in zip(descriptions, wanted)
+    ]
+    return Made(image, annotations, refs)
+
+
+def _describe_all(
+    scene: Scene, pluralities: list[str], split: SplitSpec, rng: np.random.Generator
+) -> list[Description] | None:
+    """A different expression for each plurality; None if the scene cannot serve them all."""
+    about = is_human if split.about_people else None
+    found: list[Description] = []
+    for plurality in pluralities:
+        known = [description.tree for description in found]
+        description = describe(scene, plurality, VOCABULARY, rng, about=about, known=known)
+        if description is None:
+            return None
+        found.append(description)
+    return found
+
+
+def _draw_size(sides: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
+    """Width and height: one of them the longest side, the other a multiple of 8 between the bounds."""
+    low, high = sides
+    other = int(rng.integers(low // 8, high // 8 + 1)) * 8
+    return (high, other) if chance(rng, 0.5) else (other, high)
+
+
+def _annotations(picture: Picture, image_id: int) -> list[dict[str, Any]]:
+    """COCO records of the visible pixels as compressed RLE, with the colour and variant as `attributes`."""
+    found = []
+    for index, (actor, mask) in enumerate(zip(picture.actors, picture.masks)):
+        rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
+        attributes = {"colour": actor.colour, "variant": actor.variant}
+        found.append(
+            {
+                "id": image_id * ANNOTATIONS_PER_IMAGE + index,
+                "image_id": image_id,
+                "category_id": actor.category.id,
+                "iscrowd": 0,
+                "area": int(coco_mask.area(rle)),
+                "bbox": [int(side) for side in coco_mask.toBbox(rle)],
+                "segmentation": {"size": list(mask.shape), "counts": rle["counts"].decode("ascii")},
+                "attributes": {name: value for name, value in attributes.items() if value is not None},
+            }
+        )
+    return found
+
+
+def available_cores() -> int:
+    """Cores that this process may use; all of the machine's where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _make_all(tasks: list[Task], spec: SyntheticSpec, folder: Path, workers: int | None) -> Iterator[Made]:
+    """The pictures in the tasks' order, made in this process or in several."""
+    workers = available_cores() if workers is None else workers
+    job = partial(make, spec=spec, folder=folder)
+    if workers <= 1 or len(tasks) < FEW:
+        yield from map(job, tasks)
+        return
+    try:
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            yield from pool.map(job, tasks, chunksize=16)
+    except BrokenProcessPool as error:
+        advice = "guard the script with `if __name__ == '__main__':` or call generate(..., workers=1)"
+        raise InputError(f"The workers that make the synthetic set could not start: {advice}.") from error
+
+
+def _instances(spec: SyntheticSpec, made: list[Made]) -> dict[str, Any]:
+    return {
+        "info": {"description": f"grisq synthetic set '{spec.name}', seed {spec.seed}"},
+        "images": [one.image for one in made],
+        "annotations": [annotation for one in made for annotation in one.annotations],
+        "categories": [{"id": c.id, "name": c.name, "supercategory": c.supercategory} for c in sprites.CATEGORIES],
+    }
+
+
+def _stamp(spec: SyntheticSpec) -> dict[str, Any]:
+    return json.loads(json.dumps({"format": FORMAT, **asdict(spec)}))
+
+
+def _holds(root: Path, spec: SyntheticSpec) -> bool:
+    """Whether the folder holds this very set, whole."""
+    stamp = root / "spec.json"
+    return stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")) == _stamp(spec)

@@ -1,0 +1,1 @@
+"""What a prediction is worth under named rules (Sec. 4.1)."""

@@ -1,0 +1,126 @@
+"""A trained model for programs without grisq: ONNX or torch.export, its tokenizer, and how to use them."""
+
+import importlib.util
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from grisq import checkpoint
+from grisq.data.sample import IMAGENET_MEAN, IMAGENET_STD
+from grisq.evaluation.protocols import PROTOCOLS
+from grisq.models.base import System
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import refuse_if_taken, replaced_folder, write_json
+from grisq.runtime.paths import SHIPPED
+from grisq.runtime.provenance import provenance
+
+ABOUT = "model.json"
+FORMS = ("onnx", "pt2")
+_INPUTS = ("images", "valid", "tokens", "token_mask")
+_RULE = PROTOCOLS["rela"]  # the 50-pixel rule, for systems without presence head
+_OPSET = 20  # the first whose GridSample has the modes that torch exports
+
+
+class Exported(nn.Module):
+    """What stands in an exported file: pixels and token ids in, probabilities out.
+
+    Shapes: images (B, 3, S, S) uint8 RGB; valid (B, S, S) bool, False in the letterbox's padding; tokens (B, T) long;
+    token_mask (B, T) bool -> difference (B, S, S), the logit of a pixel being meant; presence (B,) and plurality (B,),
+    probabilities, left out where the system has no such head.
+    """
+
+    def __init__(self, model: System):
+        super().__init__()
+        self.model = model
+        self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
+        self.register_buffer("std", 255 * torch.tensor(IMAGENET_STD).view(3, 1, 1))
+
+    def forward(self, images: Tensor, valid: Tensor, tokens: Tensor, token_mask: Tensor) -> dict[str, Tensor]:
+        scaled = (images.float() - self.mean) / self.std * valid[:, None]
+        output = self.model(scaled, valid, tokens, token_mask)
+        found = {"difference": output.mask_logits[:, 1] - output.mask_logits[:, 0]}
+        for name, logits in (("presence", output.presence_logits), ("plurality", output.plurality_logits)):
+            if logits is not None:
+                found[name] = logits.softmax(-1)[:, 1]
+        return found
+
+
+def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
+    """Write `model.onnx` or `model.pt2`, `tokenizer.json` and `model.json` into the folder `out` and return it.
+
+    Batch size and number of tokens stay free; the side of the canvas is the model's.
+    model: a run or checkpoint, by default the one that comes along.
+    Errors: InputError for an unknown form, a folder that is taken, or if the packages that write ONNX are missing.
+    """
+    if form not in FORMS:
+        raise InputError(f"--format cannot be {form!r}: choose onnx or pt2.")
+    if form == "onnx" and not all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript")):
+        raise InputError("Writing ONNX needs the packages onnx and onnxscript: pip install 'grisq[export]'.")
+    out = Path(out)
+    if not (out / ABOUT).is_file():  # an older export may be replaced
+        refuse_if_taken(out)
+    loaded = checkpoint.load(SHIPPED if model is None else model)
+    exported = Exported(loaded.model.eval()).eval()
+    example = _example(loaded.model.config.image_size)
+    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=512)
+    shapes = {name: {0: batch} for name in _INPUTS[:2]} | {name: {0: batch, 1: length} for name in _INPUTS[2:]}
+    with torch.no_grad():
+        outputs = list(exported(*example))
+        program = torch.export.export(exported, example, dynamic_shapes=shapes)
+        with replaced_folder(out) as partial:
+            if form == "onnx":
+                _write_onnx(program, example, outputs, partial / "model.onnx")
+            else:
+                torch.export.save(program, partial / "model.pt2")
+            loaded.tokenizer.save(partial)
+            write_json(partial / ABOUT, _about(loaded, outputs, form))
+    return out
+
+
+def _example(side: int) -> tuple[Tensor, ...]:
+    """Two samples, since torch.export takes a batch of one for a constant."""
+    valid = torch.ones(2, side, side, dtype=torch.bool)
+    valid[0, side // 2 :] = False
+    tokens = torch.ones(2, 7, dtype=torch.long)
+    return torch.zeros(2, 3, side, side, dtype=torch.uint8), valid, tokens, tokens > 0
+
+
+def _write_onnx(program, example: tuple[Tensor, ...], outputs: list[str], path: Path) -> None:
+    for name in ("torch.onnx", "onnxscript", "onnx_ir"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # remarks about their own conversions
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            program,
+            example,
+            path,
+            input_names=list(_INPUTS),
+            output_names=outputs,
+            opset_version=_OPSET,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def _about(loaded: checkpoint.Checkpoint, outputs: list[str], form: str) -> dict:
+    config, side = loaded.model.config, loaded.model.config.image_size
+    return {
+        "file": f"model.{form}",
+        "inputs": {
+            "images": f"uint8 (B, 3, {side}, {side}), RGB, the picture letterboxed into the top-left corner",
+            "valid": f"bool (B, {side}, {side}), false in the padding",
+            "tokens": "int64 (B, T), of tokenizer.json, [CLS] first and [SEP] last",
+            "token_mask": "bool (B, T), false in the padding",
+        },
+        "outputs": outputs,
+        "side": side,
+        "max_tokens": config.text.max_tokens_mosaic,
+        "pad_id": loaded.tokenizer.pad_id,
+        "presence_threshold": 0.5,
+        "without_presence": f"a mask of fewer than {_RULE.min_pixels / _RULE.square**2:.2%} of the picture is none",
+        "trained": loaded.about.get("provenance"),
+        "provenance": provenance(),
+    }

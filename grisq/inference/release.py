@@ -1,0 +1,142 @@
+"""A trained model made ready to pass on: weights in half precision, and a card that says what it is and is not."""
+
+from pathlib import Path
+
+import torch
+
+from grisq import checkpoint
+from grisq.config import Preset, from_dict
+from grisq.data import statistics
+from grisq.data.catalog import open_dataset
+from grisq.data.grefcoco import GRefCOCO
+from grisq.evaluation.protocols import protocol
+from grisq.evaluation.report import evaluate_checkpoint, markdown, table
+from grisq.models.base import count_parameters
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import refuse_if_taken, replaced_folder, write_json
+
+CARD, MEASURED = "README.md", "measured.json"
+PROTOCOL = "rela"
+
+_TEXT = """# {name}
+
+{note}
+
+| | |
+|---|---|
+| made from | the run `{run}`, step {step:,} of {steps:,}, seed {seed} |
+| model | {parameters:,} parameters, pictures of {side} pixels; stored in half precision, computed in float32 |
+| trained on | annotations SHA-256 `{trained_on}`: {expressions:,} expressions about {pictures:,} pictures |
+| by | commit `{commit}`, torch {torch}, {device} |
+| settings | `config.json` beside this file |
+
+## What it reaches
+
+Percent; {rules}. Measured with the stored weights on annotations SHA-256 `{measured_on}`, {seen}; the numbers of
+expressions without, with one and with several targets stand in the last columns. Machine-readable: `{measured}`.
+
+{table}
+
+## What it is not for
+
+It knows what its training data hold and nothing else: other objects, words or kinds of pictures get answers all the
+same, and those mean little. Its probabilities are not calibrated. Nothing about people should be decided by it.
+"""
+
+
+def pack(
+    run: Path,
+    out: Path,
+    *,
+    trained_on: Path | None = None,
+    data: Path | None = None,
+    note: str = "",
+    progress: bool = True,
+) -> Path:
+    """Write a run's best checkpoint in half precision into the folder `out`, measured, with its card.
+
+    Args: trained_on: the data set's folder that the run was trained on, by default its preset's synthetic set; data:
+    the folder to measure on, by default the same; note: a paragraph for the card. Returns: out, which appears only
+    when all of it is there.
+    Errors: InputError for a missing run or data set, if `trained_on` is not what the run was trained on, or if `out`
+    holds anything but an older packed model.
+    """
+    run, out = Path(run).resolve(), Path(out).resolve()
+    _refuse_to_replace(out, run)
+    loaded = checkpoint.load(run)
+    preset = from_dict(Preset, loaded.about["preset"])
+    training_data = _training_data(loaded, preset, trained_on, progress)
+    about = loaded.about | {"init": loaded.about.get("init") and Path(loaded.about["init"]).name}
+    with replaced_folder(out) as partial:
+        checkpoint.write(partial, loaded.model, loaded.tokenizer, about, dtype=torch.float16)
+        report = evaluate_checkpoint(
+            partial, data or training_data.root, protocols=[PROTOCOL], precision="fp32", progress=progress
+        )
+        write_json(partial / MEASURED, report)
+        card = _card(out.name, _name_of(run), note, loaded, preset, training_data, report)
+        (partial / CARD).write_text(card, encoding="utf-8")
+    return out
+
+
+def _refuse_to_replace(out: Path, run: Path) -> None:
+    """InputError unless `out` is free, or holds an older packed model and nothing of the run."""
+    if out == run or out in run.parents or run in out.parents:
+        raise InputError(f"{out} and the run {run} lie in one another: choose another folder for the packed model.")
+    packed = (out / CARD).is_file() and (out / checkpoint.WEIGHTS).is_file()
+    if not packed:
+        refuse_if_taken(out)
+
+
+def _training_data(loaded: checkpoint.Checkpoint, preset: Preset, folder: Path | None, progress: bool) -> GRefCOCO:
+    """The set that the run was trained on. Errors: InputError if it is not named or is another one."""
+    if folder is None and preset.data is None:
+        raise InputError(f"The preset {preset.name!r} has no set of its own: name the run's with --trained-on.")
+    data = open_dataset(preset, folder, progress=progress)
+    if data.content_hash != loaded.about["data"]:
+        raise InputError(
+            f"This run was trained on annotations {loaded.about['data'][:12]}, and {data.root} holds "
+            f"{data.content_hash[:12]}: name the right folder with --trained-on."
+        )
+    return data
+
+
+def _name_of(run: Path) -> str:
+    """The run's name, also where one of its checkpoints was given."""
+    return run.parent.name if run.name in ("best", "last") else run.name
+
+
+def _card(
+    name: str,
+    run: str,
+    note: str,
+    loaded: checkpoint.Checkpoint,
+    preset: Preset,
+    training_data: GRefCOCO,
+    report: dict,
+) -> str:
+    counts = statistics.counts(training_data).loc["train"]
+    trained = report["trained"] or {"commit": "unknown", "packages": {"torch": "unknown"}, "device": "unknown"}
+    same = report["data"] == training_data.content_hash
+    return _TEXT.format(
+        name=name,
+        note=note,
+        run=run,
+        step=loaded.about["step"],
+        steps=preset.train.steps,
+        seed=loaded.about["seed"],
+        parameters=count_parameters(loaded.model),
+        side=loaded.model.config.image_size,
+        trained_on=training_data.content_hash[:12],
+        expressions=int(counts["expressions"]),
+        pictures=int(counts["images"]),
+        commit=trained["commit"],
+        torch=trained["packages"]["torch"],
+        device=trained["device"],
+        rules=protocol(PROTOCOL).describe(),
+        measured_on=report["data"][:12],
+        seen="whose val split chose the checkpoint"
+        if same
+        else "another set than the one it was trained and chosen on",
+        measured=MEASURED,
+        table=markdown(table(report).reset_index()),
+    )

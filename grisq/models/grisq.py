@@ -1,0 +1,75 @@
+"""GRISQ: the whole of Fig. 2."""
+
+from torch import Tensor
+
+from grisq.config import ModelConfig
+from grisq.models.base import Output, System
+from grisq.models.heads import MaskHead, mlp
+from grisq.models.layers.padding import mean_over
+from grisq.models.pixel_decoder import PixelDecoder
+from grisq.models.target_query import TargetQuery
+from grisq.runtime.errors import InputError
+
+
+class GRISQ(System):
+    """Generalized referring image segmentation with a target query (Sec. 3.1-3.2, Fig. 2).
+
+    `config.target_query` and `config.plurality` are the switches of Table 2. Without the query, presence is told
+    from the mean of f_L^{M,j} over the picture ("pooled"), or by no head at all ("none"); j is `query_level`.
+
+    Shapes and errors: as System.
+    """
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        if config.plurality and not config.target_query:
+            raise InputError("model.plurality reads the target query: set model.target_query to true as well.")
+        if config.query_level not in (2, 3, 4):
+            raise InputError(f"model.query_level is {config.query_level}: the decoder has the levels 2, 3 and 4.")
+        C, D = config.channels, config.text.hidden
+        widths = self.multimodal_encoder.channels
+        shared = {
+            "channels": C,
+            "heads": config.heads,
+            "feedforward": config.feedforward,
+            "blocks": config.blocks,
+        }
+        self.pixel_decoder = PixelDecoder(channels_in=widths[1:], points=config.points, **shared)
+        self.mask_head = MaskHead(
+            channels_in=widths[0],
+            channels=C,
+            layers=config.mask_mlp_layers,
+            at=config.mask_mlp_at,
+            smoothing=config.smoothing,
+        )
+        self.target_query = TargetQuery(text_channels=D, **shared) if config.target_query else None
+        has_presence = config.target_query or config.presence_without_query == "pooled"
+        self.presence_head = mlp(C, C, 2, layers=2) if has_presence else None
+        self.plurality_head = mlp(C, C, 2, layers=2) if config.plurality else None
+
+    def forward(
+        self,
+        image: Tensor,
+        valid: Tensor | None,
+        tokens: Tensor,
+        token_mask: Tensor,
+        need_weights: bool = False,
+    ) -> Output:
+        words, levels = self.encode(image, valid, tokens, token_mask)  # f^T (B, T, D), F^{M,1..4}
+        decoded = self.pixel_decoder(levels[1:])  # f_0 ... f_L
+        mask_logits = self.mask_head(decoded.subsequence(2)[-1], levels[1], levels[0], valid)
+        level = self.config.query_level
+        read, read_valid = decoded.subsequence(level), levels[level - 1].flat_valid  # f_0^{M,j} ... f_L^{M,j}
+        if self.target_query is None:
+            return Output(mask_logits, self._pooled_presence(read[-1], read_valid))
+        e_0, e_L, attention = self.target_query(
+            words, token_mask, read[:-1], decoded.positions_of(level), read_valid, need_weights
+        )
+        plurality = None if self.plurality_head is None else self.plurality_head(e_0)
+        return Output(mask_logits, self.presence_head(e_L), plurality, attention=attention)
+
+    def _pooled_presence(self, f: Tensor, valid: Tensor | None) -> Tensor | None:
+        """The baseline's presence: f_L^{M,j} (B, H_j*W_j, C) averaged over the picture. -> (B, 2) or None."""
+        if self.presence_head is None:
+            return None
+        return self.presence_head(mean_over(f, valid))

@@ -1,0 +1,98 @@
+"""Mask, presence and plurality heads (Sec. 3.1)."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grisq.models.layers.padding import extend, pool
+from grisq.models.multimodal_encoder import FeatureMap
+from grisq.models.pixel_decoder import LevelProjection
+
+_ROWS = 4  # of F^{M,1}, whose upsampled pixels the MLP takes at once; without gradients memory stays small
+
+
+def mlp(channels_in: int, hidden: int, out: int, *, layers: int) -> nn.Sequential:
+    """Linear layers with ReLU between them; the last one is bare. Shapes: (..., channels_in) -> (..., out)."""
+    widths = [channels_in] + [hidden] * (layers - 1) + [out]
+    modules: list[nn.Module] = []
+    for a, b in pairwise(widths):
+        modules += [nn.Linear(a, b), nn.ReLU(inplace=True)]
+    return nn.Sequential(*modules[:-1])
+
+
+def add_finest_level(lateral: LevelProjection, finest: Tensor, second: FeatureMap, first: FeatureMap) -> Tensor:
+    """f_L^{M,2} upsampled to the size of F^{M,1}, plus F^{M,1} projected to its channels.
+
+    Shapes: finest (B, H_2*W_2, C) -> (B, C, H_1, W_1).
+    """
+    B, _, C = finest.shape
+    (H1, W1), (H2, W2) = first.size, second.size
+    coarse = extend(finest.transpose(1, 2).reshape(B, C, H2, W2), second.valid)
+    projected = lateral(first).transpose(1, 2).reshape(B, C, H1, W1)
+    return projected + F.interpolate(coarse, size=(H1, W1), mode="bilinear", align_corners=False)
+
+
+class MaskHead(nn.Module):
+    """f_L^{M,2} -> upsample to F^{M,1}, sum, upsample to the picture, MLP -> Y in R^{H x W x 2} (Sec. 3.1).
+
+    A linear layer commutes with bilinear interpolation (its weights sum to one), so the MLP's first layer runs
+    at a quarter of the resolution with the same result. `at="quarter"` also runs the hidden layers there and
+    upsamples the two logits, which is not the same function but 16 times cheaper.
+
+    Shapes: finest (B, H_2*W_2, C), second and first FeatureMaps F^{M,2}, F^{M,1}, valid (B, H, W) or None
+    -> logits (B, 2, H, W): channel 0 background, channel 1 target.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels_in: int,
+        channels: int,
+        layers: int = 3,
+        at: Literal["full", "quarter"] = "full",
+        smoothing: bool = False,
+    ):
+        super().__init__()
+        self.lateral = LevelProjection(channels_in, channels)
+        self.smoothing = nn.Conv2d(channels, channels, 3, padding=1) if smoothing else None
+        self.mlp = mlp(channels, channels, 2, layers=layers)
+        self.at = at
+
+    def forward(self, finest: Tensor, second: FeatureMap, first: FeatureMap, valid: Tensor | None) -> Tensor:
+        x = add_finest_level(self.lateral, finest, second, first)
+        if self.smoothing is not None:
+            x = self.smoothing(extend(x, first.valid))
+        mlp_below = self.mlp[:1] if self.at == "full" else self.mlp
+        x = mlp_below(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C or 2, H1, W1)
+        x = extend(x, None if valid is None else pool(valid, 4))
+        if self.at == "quarter":
+            return F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
+        strips = _upsampled_strips(x.permute(0, 2, 3, 1))
+        return torch.cat([self.mlp[1:](strip) for strip in strips], dim=1).permute(0, 3, 1, 2)
+
+
+def _upsampled_strips(x: Tensor) -> Iterator[Tensor]:
+    """Bilinear upsampling by 4, a strip of rows at a time. (B, H, W, C) -> some (B, rows, 4 W, C), 4 H rows in all.
+
+    Interpolation is linear along each side, so it is two products with a matrix; with many channels that is faster
+    than the interpolation kernel, and far faster in bfloat16 (the weights, multiples of 1/8, are exact in it; what
+    lies between the two products is rounded once).
+    """
+    B, H, W, C = x.shape
+    wide = _interpolation(W, x) @ x  # (B, H, 4 W, C)
+    rows = _interpolation(H, x)
+    for start in range(0, H, _ROWS):
+        stop = min(start + _ROWS, H)
+        above, below = max(start - 1, 0), min(stop + 1, H)  # a new row mixes two old ones, no more
+        strip = rows[4 * start : 4 * stop, above:below] @ wide[:, above:below].flatten(2)
+        yield strip.view(B, -1, 4 * W, C)
+
+
+def _interpolation(length: int, like: Tensor) -> Tensor:
+    """The matrix (4 n, n) that upsamples n values linearly: `F.interpolate` of the unit vectors."""
+    unit = torch.eye(length, dtype=torch.float32, device=like.device)
+    return F.interpolate(unit[None], scale_factor=4, mode="linear", align_corners=False)[0].T.to(like.dtype)

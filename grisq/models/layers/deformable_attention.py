@@ -1,0 +1,106 @@
+"""Multi-scale deformable attention (Zhu et al. 2020), the heart of a MSDS block (Sec. 3.1)."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from grisq.models.layers.deformable_kernel import deformable_attention_cpu
+
+Sizes = list[tuple[int, int]]
+
+
+def deformable_attention_reference(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tensor) -> Tensor:
+    """The definition, level by level with `grid_sample`; any device, any differentiable dtype.
+
+    out[q, h] = sum_l sum_p weights[q, h, l, p] * bilinear(value of level l, head h, at locations[q, h, l, p])
+    and zero outside a level.
+
+    Shapes: value (B, S, H, D), S = sum of H_l * W_l; locations (B, Q, H, L, P, 2) as (x, y) in [0, 1] of each
+    level's canvas; weights (B, Q, H, L, P) -> (B, Q, H, D).
+    """
+    B, _, H, D = value.shape
+    Q, P = weights.shape[1], weights.shape[4]
+    out = value.new_zeros(B, Q, H, D)
+    levels = value.split([height * width for height, width in sizes], dim=1)
+    for level, (part, (height, width)) in enumerate(zip(levels, sizes)):
+        maps = part.permute(0, 2, 3, 1).reshape(B * H, D, height, width)
+        grid = (2 * locations[:, :, :, level] - 1).transpose(1, 2).reshape(B * H, Q, P, 2)
+        sampled = F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        weight = weights[:, :, :, level].transpose(1, 2).reshape(B * H, 1, Q, P)
+        out = out + (sampled * weight).sum(-1).view(B, H, D, Q).permute(0, 3, 1, 2)
+    return out
+
+
+def deformable_attention(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tensor) -> Tensor:
+    """The same by the fastest way there is: a numba kernel for float32 on CPUs, else the reference.
+
+    An exported model must run where that kernel is not, so export takes the reference too.
+    """
+    on_cpu = value.device.type == "cpu" and value.dtype == locations.dtype == weights.dtype == torch.float32
+    if on_cpu and not torch.compiler.is_exporting():
+        flat = [side for size in sizes for side in size]
+        return deformable_attention_cpu(value.contiguous(), flat, locations.contiguous(), weights.contiguous())
+    return deformable_attention_reference(value, sizes, locations, weights)
+
+
+class MultiScaleDeformableAttention(nn.Module):
+    """Each query looks at a few spots of every level: where, and with what weight, it decides itself.
+
+    location = reference + offset / (W_l, H_l),  weights = softmax over all levels and points of a head.
+    Sampling runs in float32 under any autocast: bfloat16 has too few digits for a position.
+
+    Shapes: query (B, Q, C), reference (B, Q, L, 2) as (x, y) in [0, 1] of each level's canvas, memory (B, S, C),
+    sizes [(H_l, W_l)], valid (B, S) bool, False on padding, or None -> (B, Q, C).
+    """
+
+    def __init__(self, *, channels: int, heads: int, levels: int, points: int):
+        super().__init__()
+        self.heads, self.levels, self.points = heads, levels, points
+        self.sampling_offsets = nn.Linear(channels, heads * levels * points * 2)
+        self.attention_weights = nn.Linear(channels, heads * levels * points)
+        self.value_proj = nn.Linear(channels, channels)
+        self.output_proj = nn.Linear(channels, channels)
+        self._reset()
+
+    def _reset(self) -> None:
+        """Start by looking in `heads` directions, point p at p + 1 pixels, with equal weights."""
+        angle = torch.arange(self.heads, dtype=torch.float32) * (2 * math.pi / self.heads)
+        direction = torch.stack([angle.cos(), angle.sin()], dim=-1)
+        direction = direction / direction.abs().max(-1, keepdim=True).values  # onto the unit square
+        distance = torch.arange(1, self.points + 1, dtype=torch.float32)
+        offsets = direction[:, None, None, :] * distance[None, None, :, None]  # (heads, 1, points, 2)
+        with torch.no_grad():
+            self.sampling_offsets.bias.copy_(offsets.expand(-1, self.levels, -1, -1).reshape(-1))
+        nn.init.zeros_(self.sampling_offsets.weight)
+        nn.init.zeros_(self.attention_weights.weight)
+        nn.init.zeros_(self.attention_weights.bias)
+        for projection in (self.value_proj, self.output_proj):
+            nn.init.xavier_uniform_(projection.weight)
+            nn.init.zeros_(projection.bias)
+
+    def forward(
+        self, query: Tensor, reference: Tensor, memory: Tensor, sizes: Sizes, valid: Tensor | None = None
+    ) -> Tensor:
+        B, Q, C = query.shape
+        value = self.value_proj(memory)
+        if valid is not None:
+            value = value.masked_fill(~valid[..., None], 0.0)
+        value = value.view(B, -1, self.heads, C // self.heads).float()
+        locations, weights = self.locations(query, reference, sizes), self.weights(query)
+        out = deformable_attention(value, sizes, locations, weights).reshape(B, Q, C)
+        return self.output_proj(out.to(query.dtype))
+
+    def locations(self, query: Tensor, reference: Tensor, sizes: Sizes) -> Tensor:
+        """Where each head of each query looks. -> (B, Q, heads, L, points, 2), (x, y) in [0, 1], float32."""
+        B, Q, _ = query.shape
+        offsets = self.sampling_offsets(query).view(B, Q, self.heads, self.levels, self.points, 2).float()
+        pixels = torch.tensor(sizes, dtype=torch.float32, device=query.device).flip(-1)  # (L, 2) as (W, H)
+        return reference.float()[:, :, None, :, None, :] + offsets / pixels[:, None, :]
+
+    def weights(self, query: Tensor) -> Tensor:
+        """How much each spot counts. -> (B, Q, heads, L, points), float32, one in total for each head."""
+        B, Q, _ = query.shape
+        scores = self.attention_weights(query).view(B, Q, self.heads, self.levels * self.points).float()
+        return scores.softmax(-1).view(B, Q, self.heads, self.levels, self.points)

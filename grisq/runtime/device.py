@@ -1,0 +1,72 @@
+"""Device, precision and memory habits of a run, decided in one place."""
+
+import ctypes
+import resource
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from grisq.runtime.errors import InputError
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """The device of that name: cpu, cuda, cuda:1, mps; "auto" is the first GPU if there is one, else the CPU.
+
+    Errors: InputError if the device does not exist on this machine.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is None or device.type not in ("cpu", "cuda", "mps"):
+        raise InputError(f"There is no device {name!r}: use auto, cpu, cuda or cuda:1.")
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise InputError("This torch has no Apple GPU to use: use the device auto or cpu.")
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("No GPU is visible to torch: use the device auto or cpu, or install torch's CUDA build.")
+    if device.type == "cuda" and device.index is not None and device.index >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise InputError(f"There is no device {name!r}: this machine has {count} GPU(s), cuda:0 to cuda:{count - 1}.")
+    return device
+
+
+def resolve_precision(precision: str, device: torch.device) -> Literal["fp32", "bf16"]:
+    """ "auto" becomes bf16 on GPUs and fp32 elsewhere."""
+    if precision == "auto":
+        return "bf16" if device.type == "cuda" else "fp32"
+    return precision
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager:
+    """bfloat16 autocast if the resolved precision asks for it. Deformable attention and losses stay float32."""
+    enabled = resolve_precision(precision, device) == "bf16"
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
+def peak_memory_mb() -> float:
+    """Highest memory so far in MB: of torch on the first GPU if there is one, else of this whole process."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 1e6
+    try:  # the kernel's getrusage counts what a parent process had before it started this one
+        status = Path("/proc/self/status").read_text()
+        return float(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1e3
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux counts in kB
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc to keep freed memory for the next large tensor instead of returning it to the system.
+
+    Fresh pages are several times slower to write than used ones, so training on a CPU gains; the process never
+    shrinks again, so this is for a training process alone. Returns whether the C library took the settings.
+    """
+    try:
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+    except (OSError, AttributeError):
+        return False  # another C library: nothing to tell
+    m_trim_threshold, m_mmap_max = -1, -4  # constants of malloc.h
+    return bool(mallopt(m_mmap_max, 0) and mallopt(m_trim_threshold, 2**31 - 1))

@@ -1,0 +1,65 @@
+"""AdamW, its parameter groups and the polynomial schedule (Sec. 4.2)."""
+
+import torch
+
+from grisq.config import ModelConfig, TrainConfig
+from grisq.models.base import System
+
+_BERT = ("text_encoder.",)
+_SWIN = ("multimodal_encoder.patch_embed.", "multimodal_encoder.stages.")
+
+# Tables of positions: small, looked up by index, and not to be pulled to zero.
+_POSITION_TABLES = ("relative_position_bias_table", "position_embeddings", "level_embedding")
+
+
+def parameter_groups(model: System, config: TrainConfig) -> list[dict]:
+    """Groups by backbone (Swin and BERT) or not, by rate, and by weight decay or none.
+
+    Norms, biases and position tables do not decay. A backbone has the lower rate where it starts from pretrained
+    weights; PWAM, gates and output norms are new. Each group holds its `base_lr` for the schedule.
+    """
+    pretrained = _pretrained_parts(model.config)
+    groups: dict[tuple[bool, float, bool], dict] = {}
+    for name, parameter in model.named_parameters():
+        backbone = name.startswith(_BERT + _SWIN)
+        base_lr = config.lr_backbone if name.startswith(pretrained) else config.lr
+        decays = parameter.ndim > 1 and not any(table in name for table in _POSITION_TABLES)
+        group = groups.setdefault(
+            (backbone, base_lr, decays),
+            {
+                "name": f"{'backbone' if backbone else 'new'}{'' if decays else ', no decay'}",
+                "params": [],
+                "base_lr": base_lr,
+                "weight_decay": config.weight_decay if decays else 0.0,
+            },
+        )
+        group["params"].append(parameter)
+    for group in groups.values():
+        group["lr"] = group["base_lr"]
+    return list(groups.values())
+
+
+def _pretrained_parts(config: ModelConfig) -> tuple[str, ...]:
+    """Beginnings of the names of parameters that start from pretrained weights."""
+    return (_BERT if config.text.pretrained else ()) + (_SWIN if config.swin.pretrained else ())
+
+
+def build_optimizer(model: System, config: TrainConfig) -> torch.optim.AdamW:
+    """AdamW over `parameter_groups` (Loshchilov and Hutter 2019)."""
+    return torch.optim.AdamW(parameter_groups(model, config), fused=True)
+
+
+def learning_rate_factor(step: int, config: TrainConfig) -> float:
+    """(1 - step / steps)^0.9 (Sec. 4.2), after a linear warm-up where the preset has one. Steps count from 0."""
+    factor = (1 - step / config.steps) ** config.poly_power
+    if step < config.warmup:
+        factor *= (step + 1) / config.warmup
+    return factor
+
+
+def set_learning_rates(optimizer: torch.optim.Optimizer, step: int, config: TrainConfig) -> float:
+    """Set every group's rate for this step; returns the factor."""
+    factor = learning_rate_factor(step, config)
+    for group in optimizer.param_groups:
+        group["lr"] = group["base_lr"] * factor
+    return factor

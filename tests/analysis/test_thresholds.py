@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+
+from grisq.analysis.thresholds import giou_at, giou_at_own_threshold, presence_area
+from grisq.evaluation.metrics import GRISMetrics
+from grisq.evaluation.outcomes import Samples
+from grisq.evaluation.protocols import PROTOCOLS
+from grisq.runtime.errors import InputError
+
+
+def made_up(presence, target_count, share=0.6):
+    """Masks of 1000 pixels, of which that share is right where there is a target; two expressions a picture."""
+    n, count = len(presence), np.array(target_count)
+    return Samples(
+        row=list(range(n)),
+        image=(np.arange(n) // 2).tolist(),
+        target_count=count.tolist(),
+        predicted=[1000] * n,
+        annotated=(1000 * (count > 0)).tolist(),
+        intersection=(int(1000 * share) * (count > 0)).tolist(),
+        presence=None if presence[0] is None else [float(value) for value in presence],
+        plurality=None,
+    )
+
+
+@pytest.fixture
+def late():
+    """Ranks well, but says 0.6 or more of everything: targets above 0.8, no-targets below."""
+    rng = np.random.default_rng(0)
+    count = rng.integers(0, 2, 400)
+    return made_up(np.where(count, rng.uniform(0.8, 1, 400), rng.uniform(0.6, 0.8, 400)), count)
+
+
+def test_at_one_half_it_is_the_evaluations_giou(late):
+    meter = GRISMetrics(PROTOCOLS["rela"])
+    meter.update(late.scores())
+    assert giou_at(late, 0.5) == pytest.approx(float(meter.compute()["gIoU"]))
+
+
+def test_its_own_threshold_finds_what_one_half_hides(late):
+    share = np.mean(np.array(late.target_count) > 0)
+    iou = 600 / 1400
+    assert giou_at(late, 0.5) == pytest.approx(100 * share * iou)
+    found = giou_at_own_threshold(late)
+    assert found.giou == pytest.approx(100 * (share * iou + 1 - share), abs=1)
+    assert all(0.75 <= threshold <= 0.85 for threshold in found.chosen)
+
+
+def test_a_threshold_is_not_chosen_on_the_pictures_that_it_judges():
+    """Presence without meaning: chosen on the same pictures it would gain by chance, on others it does not."""
+    gains = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        samples = made_up(rng.random(60), rng.integers(0, 2, 60), share=1.0)
+        best_in_hindsight = max(giou_at(samples, threshold) for threshold in np.linspace(0, 1, 101))
+        gains.append((giou_at_own_threshold(samples).giou, best_in_hindsight))
+    own, hindsight = np.mean(gains, axis=0)
+    assert own == pytest.approx(50, abs=4)
+    assert hindsight > own + 3
+
+
+def test_the_area_counts_pairs_in_order(late):
+    assert presence_area(late) == 1.0
+    assert presence_area(late, by_mask=True) == 0.5  # all masks have the same size
+    few = made_up([0.9, 0.2, 0.5, 0.5], [1, 1, 0, 0])
+    assert presence_area(few) == 0.5  # of four pairs two are in order
+
+
+def test_without_a_head_there_is_no_threshold():
+    silent = made_up([None] * 4, [0, 1, 0, 1])
+    with pytest.raises(InputError, match="no presence head"):
+        giou_at(silent, 0.5)
+    assert presence_area(silent) == 0.5

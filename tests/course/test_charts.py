@@ -1,0 +1,48 @@
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from grisq.course.charts import grouped_bars, head_points, roc_bars
+from grisq.course.style import KIND_COLOURS, rgb
+from grisq.data.scenarios import KINDS
+
+
+@pytest.fixture
+def axis():
+    yield plt.figure().subplots()
+    plt.close("all")
+
+
+def test_bars_stand_in_groups_and_keep_their_values(axis):
+    table = pd.DataFrame({"one": [1.0, 2.0], "other": [3.0, 4.0]}, index=["a", "b"])
+    grouped_bars(axis, table)
+    bars = axis.patches
+    assert [bar.get_height() for bar in bars] == [1, 2, 3, 4]
+    centres = [bar.get_x() + bar.get_width() / 2 for bar in bars]
+    assert np.allclose([(centres[0] + centres[2]) / 2, (centres[1] + centres[3]) / 2], [0, 1])
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["one", "other"]
+    assert bars[0].get_hatch() != bars[2].get_hatch()
+
+
+def test_kinds_keep_their_colours(axis):
+    table = pd.DataFrame({"before": [1.0, 2.0, 3.0], "after": [1.0, 1.0, 1.0]}, index=list(KINDS))
+    grouped_bars(axis, table, fmt=None)
+    for bar, kind in zip(axis.patches, [*KINDS, *KINDS]):
+        assert np.allclose(np.array(bar.get_facecolor())[:3] * 255, rgb(KIND_COLOURS[kind]), atol=0.5)
+    assert not axis.texts
+
+
+def test_heads_are_drawn_apart(axis):
+    head_points(axis, np.arange(16.0).reshape(2, 4, 2))
+    first, second = axis.lines
+    assert first.get_color() != second.get_color()
+    assert first.get_marker() != second.get_marker()
+    assert np.array_equal(first.get_xydata(), [[0, 1], [2, 3], [4, 5], [6, 7]])
+
+
+def test_areas_have_their_errors(axis):
+    roc_bars(axis, {"words": (0.7, 0.01), "e_2": (0.9, 0.02)})
+    assert [bar.get_height() for bar in axis.patches] == [0.7, 0.9]
+    (stems,) = [drawn for drawn in axis.collections if len(drawn.get_segments()) == 2]
+    assert np.allclose([np.ptp(segment[:, 1]) for segment in stems.get_segments()], [0.04, 0.08])

@@ -1,0 +1,171 @@
+"""The solutions against the package and against torch: what a reader is told to be right is right."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.stats import binomtest
+
+from grisq.augment.plan import expected_shares
+from grisq.config import AugmentConfig, TrainConfig
+from grisq.course import exercises
+from grisq.data.statistics import text_ceiling
+from grisq.evaluation.metrics import GRISMetrics
+from grisq.evaluation.protocols import PROTOCOLS, protocol, score
+from grisq.models.layers.deformable_attention import deformable_attention_reference
+from grisq.runtime.paths import NOTEBOOKS
+from grisq.training.optimizer import learning_rate_factor
+
+
+def by_counting(target_counts):
+    kinds = np.bincount(np.minimum(target_counts, 2), minlength=3) / len(target_counts)
+    return dict(zip(("no-target", "single-target", "multi-target"), 100 * kinds))
+
+
+def by_the_metrics(masks, targets, said_present):
+    meter = GRISMetrics(PROTOCOLS["rela"])
+    for mask, target, said in zip(masks, targets, said_present):
+        count = int(target.any())
+        meter.update(score(mask, target, target_count=count, predicted_present=bool(said), protocol=PROTOCOLS["rela"]))
+    return {name: meter.compute()[name] for name in ("gIoU", "cIoU")}
+
+
+def by_the_plan(singles, tau):
+    return expected_shares(1.0, singles, AugmentConfig(tau_no=0.0, tau_multi=tau))["mosaic"]
+
+
+def by_torch_attention(q, k, word_mask):
+    q, k = torch.from_numpy(q), torch.from_numpy(k)
+    eye = torch.eye(len(k), dtype=q.dtype)
+    return F.scaled_dot_product_attention(q, k, eye, attn_mask=torch.from_numpy(word_mask)[None]).numpy()
+
+
+def by_grid_sample(grid, x, y):
+    value = torch.from_numpy(grid).view(1, -1, 1, 1)
+    spot = torch.tensor([x, y], dtype=torch.double).view(1, 1, 1, 1, 1, 2)
+    weight = torch.ones(1, 1, 1, 1, 1, dtype=torch.double)
+    return deformable_attention_reference(value, [grid.shape], spot, weight).item()
+
+
+def by_the_statistics(texts, labels):
+    """`text_ceiling` counts the texts that occur twice: written twice, all do, and their shares stay."""
+    return text_ceiling([*texts, *texts], np.array([*labels, *labels])).right
+
+
+def by_cross_entropy(logits, labels):
+    if (labels == -1).all():
+        return 0.0
+    return F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels), ignore_index=-1).item()
+
+
+def by_the_schedule(step, steps, base, power, warmup):
+    return base * learning_rate_factor(step, TrainConfig(steps=steps, poly_power=power, warmup=warmup))
+
+
+def by_the_gate(mask, presence, threshold):
+    gated = np.where(presence >= threshold, mask, False)
+    return 100 * np.count_nonzero(gated) / mask.size
+
+
+def by_sets(train_images, val_images):
+    known = set(train_images.tolist())
+    return 100 * sum(image in known for image in val_images.tolist()) / len(val_images)
+
+
+def by_the_pixel_rule(pixels, side, least):
+    """Masks of so many pixels, blown up to 480 x 480, under the evaluation's own rule."""
+    rule, said = replace(PROTOCOLS["rela"], presence="pixels50", min_pixels=least), []
+    for count in pixels:
+        small = np.arange(side * side).reshape(side, side) < count
+        mask = small.repeat(480 // side, 0).repeat(480 // side, 1)
+        facts = {"target_count": 1, "predicted_present": None, "protocol": rule}
+        said.append(score(mask, mask, **facts).predicted_present)
+    return np.array(said)
+
+
+def by_the_sign_test(wins, losses):
+    return binomtest(wins, wins + losses).pvalue
+
+
+def by_the_diagnostic_protocol(ious, target_counts, said_present):
+    """gIoU under the truth minus gIoU under the head, from masks of 1000 pixels with those IoUs."""
+    gious = {}
+    for rule in ("rela", "rela-truth"):
+        meter = GRISMetrics(protocol(rule))
+        for iou, count, said in zip(ious, target_counts, said_present):
+            target = np.ones(10_000, bool) if count else np.zeros(10_000, bool)
+            mask = np.arange(10_000) < round(iou * 10_000)
+            meter.update(
+                score(mask, target, target_count=int(count), predicted_present=bool(said), protocol=protocol(rule))
+            )
+        gious[rule] = float(meter.compute()["gIoU"])
+    return gious["rela-truth"] - gious["rela"]
+
+
+TRUTHS = {
+    "01": by_counting,
+    "02": by_the_metrics,
+    "03": by_the_plan,
+    "04": by_torch_attention,
+    "05": by_grid_sample,
+    "06": by_the_statistics,
+    "07": by_cross_entropy,
+    "08": by_the_schedule,
+    "09": by_the_pixel_rule,
+    "10": by_the_sign_test,
+    "11": by_the_diagnostic_protocol,
+    "12": by_the_gate,
+    "13": by_sets,
+}
+
+
+@pytest.mark.parametrize("number", exercises.EXERCISES)
+def test_the_solution_says_what_the_package_says(number, capsys):
+    exercises.check(number, TRUTHS[number])
+    assert capsys.readouterr().out == "Right.\n"
+    assert exercises.solution(number).startswith("def ")
+
+
+@pytest.mark.parametrize("number", exercises.EXERCISES)
+def test_a_constant_is_not_an_answer(number, capsys):
+    """Every exercise has inputs with different answers, so that nobody passes by luck."""
+    first = exercises.EXERCISES[number][0](*exercises.inputs(number)[0])
+    exercises.check(number, lambda *_: first)
+    assert capsys.readouterr().out.startswith("Not yet: ")
+
+
+def test_every_notebook_has_its_exercise():
+    assert {path.name[:2] for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")} == set(exercises.EXERCISES)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda *_: None, "returns nothing"),
+        (lambda *_: 1 / 0, "ZeroDivisionError"),
+        (lambda *_: -1.0, "should be 0.001"),
+        (lambda *_: np.zeros(3), "should be"),
+        (lambda *_: torch.ones(2, requires_grad=True), "should be"),
+        (lambda *_: "text", "should be"),
+    ],
+)
+def test_a_wrong_answer_is_told_why(answer, said, capsys):
+    exercises.check("08", answer)
+    assert said in capsys.readouterr().out
+
+
+def test_an_answer_that_works_in_place_spoils_nothing(capsys):
+    def greedy(masks, targets, said_present):
+        masks &= False
+        return {"gIoU": -1.0, "cIoU": -1.0}
+
+    exercises.check("02", greedy)
+    assert "exercises.inputs('02')[0]" in capsys.readouterr().out
+    assert exercises.inputs("02")[0][0].any()
+
+
+def test_an_unknown_exercise_is_one_sentence(capsys):
+    exercises.check("99", lambda: 1)
+    assert capsys.readouterr().out.startswith("There is no exercise '99': there are 01, 02")

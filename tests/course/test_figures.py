@@ -1,0 +1,79 @@
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from PIL import Image
+
+from grisq.course import style
+from grisq.course.figures import Tile, expression_tile, save, show, wall
+from grisq.course.source import show_source
+
+
+@pytest.fixture(autouse=True)
+def _style():
+    style.use()
+    yield
+    plt.close("all")
+
+
+def draw():
+    figure, axis = plt.subplots(figsize=(3, 2))
+    axis.bar(["a", "b"], [1, 2], hatch=["", "//"])
+    return figure
+
+
+def test_the_same_figure_gives_the_same_bytes(tmp_path):
+    first, second = (save(draw(), "bars", tmp_path / name) for name in ("one", "two"))
+    assert [path.suffix for path in first] == [".png", ".svg", ".pdf"]
+    for one, other in zip(first, second):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_shown_figure_carries_its_description(capsys, monkeypatch):
+    seen = []
+    monkeypatch.setattr("grisq.course.figures.display", lambda bundle, raw, metadata: seen.append((bundle, metadata)))
+    figure = draw()
+    show(figure, "Two bars, the second twice as high.")
+    ((bundle, metadata),) = seen
+    assert bundle["image/png"].startswith(b"\x89PNG")
+    assert metadata == {"image/png": {"alt": "Two bars, the second twice as high."}}
+    assert capsys.readouterr().out.strip() == "Two bars, the second twice as high."
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_colours_of_titles_survive_beside_photographs(monkeypatch):
+    """Blue must not come out as green: titles say with it whether the model is right."""
+    seen = []
+    monkeypatch.setattr("grisq.course.figures.display", lambda bundle, raw, metadata: seen.append(bundle["image/png"]))
+    noise = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
+    show(
+        wall([Tile(noise, "some words", colour) for colour in style.KIND_COLOURS.values()], 3), "Three tiles of noise."
+    )
+    pixels = np.asarray(Image.open(io.BytesIO(seen[0])).convert("RGB")).astype(int)
+    for colour in style.KIND_COLOURS.values():
+        assert np.abs(pixels - style.rgb(colour)).max(-1).min() < 20, colour
+
+
+def test_a_wall_has_a_tile_each_and_no_axes_beyond(mini):
+    tiles = [expression_tile(mini, row) for row in range(5)] + [Tile(np.zeros((4, 4, 3), np.uint8), "a " * 40)]
+    figure = wall(tiles, 4, rows=["first", "second"])
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles[0].replace("\n", " ") == mini.expression(0).text
+    assert len(figure.axes) == 8
+    assert not any(axis.axison for axis in figure.axes)
+
+
+def test_kinds_differ_by_more_than_colour():
+    for table in (style.KIND_COLOURS, style.KIND_MARKERS, style.KIND_HATCHES):
+        assert len(set(table.values())) == 3
+
+
+def test_source_is_the_packages_own():
+    listing = show_source(save).data
+    assert listing.startswith("`grisq.course.figures.save`\n```python\ndef save(")
+    assert listing.endswith("```")
+
+
+def test_colours_are_read_from_their_names():
+    assert style.rgb("#0072B2") == (0, 114, 178)

@@ -1,0 +1,126 @@
+import nbformat
+import pytest
+
+from grisq import checkpoint
+from grisq.course import reproduce
+from grisq.runtime.errors import InputError
+
+
+def notebook(folder, name, *cells):
+    book = nbformat.v4.new_notebook()
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    book.cells = [nbformat.v4.new_code_cell('preset = "tiny"\nvalue = 1', metadata={"tags": ["parameters"]})]
+    book.cells += [nbformat.v4.new_code_cell(cell) for cell in cells]
+    nbformat.write(book, folder / f"{name}.ipynb")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    notebook(tmp_path, "01_first", "print(preset, value)")
+    notebook(tmp_path, "02_second", "open('ran', 'a').write('x')")
+    return tmp_path
+
+
+def read(folder, name):
+    return nbformat.read(folder / "executed" / "tiny" / f"{name}.ipynb", as_version=4)
+
+
+def test_notebooks_run_in_order_with_parameters_and_provenance(folder, capsys):
+    assert reproduce.reproduce("tiny", folder=folder, parameters={"value": 7})
+    first = read(folder, "01_first")
+    assert first.cells[-1].outputs[0].text == "tiny 7\n"
+    assert first.metadata["grisq"]["parameters"] == {"preset": "tiny", "value": 7}
+    log = (folder / "executed" / "tiny" / reproduce.LOG).read_text().splitlines()
+    assert [line.split()[2:4] for line in log] == [["01_first", "done"], ["02_second", "done"]]
+    assert first.metadata["grisq"]["provenance"]["packages"]["torch"]
+    assert (folder / "ran").read_text() == "x"  # it ran in the notebooks' own folder
+    out = capsys.readouterr().out
+    assert out.index("01_first") < out.index("02_second")
+    assert "MB" in out
+
+
+def test_finished_and_unchanged_notebooks_are_skipped_unless_fresh(folder, capsys):
+    assert reproduce.reproduce("tiny", folder=folder, only=["02"])
+    assert reproduce.reproduce("tiny", folder=folder, only=["02"])
+    assert "unchanged" in capsys.readouterr().out
+    assert (folder / "ran").read_text() == "x"
+    assert reproduce.reproduce("tiny", folder=folder, only=["02"], fresh=True)
+    assert (folder / "ran").read_text() == "xx"
+
+
+def test_a_failure_stops_is_named_and_leaves_no_finished_copy(tmp_path, capsys):
+    notebook(tmp_path, "01_breaks", "1 / 0")
+    notebook(tmp_path, "02_later", "open('ran', 'a').write('x')")
+    assert not reproduce.reproduce("tiny", folder=tmp_path)
+    out = capsys.readouterr().out
+    assert "ZeroDivisionError" in out
+    assert not (tmp_path / "ran").exists()
+    assert not (tmp_path / "executed/tiny/01_breaks.ipynb").exists()
+    assert (tmp_path / "executed/tiny/01_breaks.partial.ipynb").exists()
+
+
+def test_a_dead_kernel_is_a_failure_too(tmp_path, capsys):
+    notebook(tmp_path, "01_dies", "import os; os._exit(9)")
+    assert not reproduce.reproduce("tiny", folder=tmp_path)
+    assert "failed" in capsys.readouterr().out
+
+
+def test_a_parameter_that_does_not_exist_is_refused_before_anything_runs(folder):
+    with pytest.raises(InputError, match=r"01_first\.ipynb has no parameter 'colour'"):
+        reproduce.reproduce("tiny", folder=folder, parameters={"colour": "red"})
+    assert not (folder / "executed").exists()
+
+
+def test_numbers_choose_notebooks(folder):
+    assert reproduce.reproduce("tiny", folder=folder, start="02")
+    assert not (folder / "executed/tiny/01_first.ipynb").exists()
+    with pytest.raises(InputError, match="there are 01, 02"):
+        reproduce.reproduce("tiny", folder=folder, start="05")
+
+
+def test_data_and_model_reach_the_notebooks_that_have_them(tmp_path, mini_root, mini):
+    """Paths are made absolute, since notebooks run in their own folder; the data's hash goes into the provenance."""
+    notebook(tmp_path, "01_looks", "print(data_root, model)")
+    book = nbformat.read(tmp_path / "01_looks.ipynb", as_version=4)
+    book.cells[0].source = 'preset = "tiny"\ndata_root = None\nmodel = None\nseed = 3'
+    nbformat.write(book, tmp_path / "01_looks.ipynb")
+    notebook(tmp_path, "02_has_none", "print(preset)")
+    (tmp_path / checkpoint.WEIGHTS).write_bytes(b"")
+    assert reproduce.reproduce("tiny", folder=tmp_path, data=mini_root, model=tmp_path)
+    seen = read(tmp_path, "01_looks")
+    assert seen.cells[-1].outputs[0].text == f"{mini_root} {tmp_path}\n"
+    assert seen.metadata["grisq"]["parameters"]["seed"] == 3
+    assert seen.metadata["grisq"]["provenance"]["data"] == mini.content_hash
+
+
+def test_another_model_under_the_same_path_is_looked_at_again(tmp_path, capsys):
+    notebook(tmp_path, "01_looks", "print(model)")
+    book = nbformat.read(tmp_path / "01_looks.ipynb", as_version=4)
+    book.cells[0].source = 'preset = "tiny"\nmodel = None'
+    nbformat.write(book, tmp_path / "01_looks.ipynb")
+    model = tmp_path / "model"
+    model.mkdir()
+    for weights in (b"first", b"second"):
+        (model / checkpoint.WEIGHTS).write_bytes(weights)
+        assert reproduce.reproduce("tiny", folder=tmp_path, model=model)
+        assert "unchanged" not in capsys.readouterr().out
+    assert reproduce.reproduce("tiny", folder=tmp_path, model=model)
+    assert "unchanged" in capsys.readouterr().out
+
+
+def test_new_results_are_looked_at_again(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(reproduce.paths, "RESULTS", tmp_path / "results")
+    (tmp_path / "results" / "tiny").mkdir(parents=True)
+    for content in ("{}", '{"seed": 1}'):
+        (tmp_path / "results" / "tiny" / "ours-seed0.json").write_text(content)
+        assert reproduce.reproduce("tiny", folder=folder, only=["01"])
+        assert "unchanged" not in capsys.readouterr().out
+
+
+def test_a_default_that_is_no_literal_is_named(tmp_path):
+    notebook(tmp_path, "01_computes")
+    book = nbformat.read(tmp_path / "01_computes.ipynb", as_version=4)
+    book.cells[0].source = 'preset = "tiny"\nsteps = 8 * 60'
+    nbformat.write(book, tmp_path / "01_computes.ipynb")
+    with pytest.raises(InputError, match=r"'steps' of 01_computes\.ipynb must be one literal"):
+        reproduce.reproduce("tiny", folder=tmp_path)

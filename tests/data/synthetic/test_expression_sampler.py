@@ -1,0 +1,133 @@
+"""Drawn expressions keep what their plurality promises, in scenes that hypothesis makes up."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grisq.data.synthetic import vocabulary
+from grisq.data.synthetic.expression_sampler import (
+    MULTI,
+    NO_TARGET,
+    SINGLE,
+    Vocabulary,
+    change_one_word,
+    describe,
+    heads,
+)
+from grisq.data.synthetic.grammar import And, Every, Except, One, Related
+from grisq.data.synthetic.noun_phrases import Kind, With
+from grisq.data.synthetic.scene import Instance, Scene
+
+CATEGORIES = ("cup", "dog", "cat", "car", "person")
+COLOURS = ("red", "blue", "green", "pink")
+VOCABULARY = Vocabulary((*CATEGORIES, "man", "woman", "animal"), COLOURS)
+
+
+@st.composite
+def scenes(draw):
+    """Two to seven coloured things and people, anywhere in a 100 x 80 picture."""
+    instances = []
+    for ann_id in range(10, 10 + draw(st.integers(2, 7))):
+        category = draw(st.sampled_from(CATEGORIES))
+        variant = draw(st.sampled_from(["man", "woman"])) if category == "person" else None
+        side = draw(st.sampled_from([8, 12, 20]))
+        box = draw(st.integers(0, 80)), draw(st.integers(0, 60)), side, side
+        colour = draw(st.sampled_from(COLOURS))
+        instances.append(Instance(ann_id, category, box, side * side, colour, variant))
+    return Scene(100, 80, tuple(instances))
+
+
+@settings(max_examples=40, deadline=None)
+@given(scenes(), st.sampled_from([SINGLE, MULTI, NO_TARGET]), st.integers(0, 10**6))
+def test_the_meaning_is_the_targets_and_has_the_plurality_asked_for(scene, plurality, seed):
+    found = describe(scene, plurality, VOCABULARY, np.random.default_rng(seed))
+    if found is None:
+        return
+    assert found.tree.meaning(scene) == set(found.targets)
+    low, high = {SINGLE: (1, 1), MULTI: (2, len(scene.instances)), NO_TARGET: (0, 0)}[plurality]
+    assert low <= len(found.targets) <= high
+    assert list(found.targets) == sorted(set(found.targets))
+    assert (found.form in ("near", "far")) == (plurality == NO_TARGET)
+
+
+@settings(max_examples=40, deadline=None)
+@given(scenes(), st.integers(0, 10**6))
+def test_near_shares_a_word_with_the_picture_and_far_shares_none(scene, seed):
+    """Judged on the sentence's words, with the synonyms listed here once more."""
+    found = describe(scene, NO_TARGET, VOCABULARY, np.random.default_rng(seed))
+    sentence = found.tree.render(np.random.default_rng(seed))
+    said = {_SINGULAR.get(word, word) for word in re.findall(r"[a-z]+", sentence)}
+    there = {i.category for i in scene.instances} | {i.colour for i in scene.instances}
+    there |= {i.variant for i in scene.instances if i.variant}
+    there |= {"animal"} if there & {"dog", "cat"} else set()
+    assert bool(said & there) == (found.form == "near"), sentence
+
+
+_SYNONYMS = {
+    "cup": "cups mug mugs",
+    "dog": "dogs puppy puppies doggy doggies",
+    "cat": "cats kitty kitties",
+    "car": "cars",
+    "person": "people everyone everybody",
+    "man": "men guy guys dude dudes",
+    "woman": "women lady ladies",
+    "animal": "animals",
+}
+_SINGULAR = {word: noun for noun, words in _SYNONYMS.items() for word in words.split()}
+
+
+def test_most_no_targets_are_near():
+    scene = Scene(100, 80, tuple(Instance(i, "dog", (25 * i, 10, 20, 20), 400, c) for i, c in enumerate(COLOURS)))
+    forms = [describe(scene, NO_TARGET, VOCABULARY, np.random.default_rng(seed)).form for seed in range(300)]
+    assert 0.73 < forms.count("near") / 300 < 0.87  # 0.8, within three standard errors
+
+
+def test_the_generator_alone_decides():
+    scene = Scene(100, 80, tuple(Instance(i, "dog", (25 * i, 10, 20, 20), 400, c) for i, c in enumerate(COLOURS)))
+    drawn = [describe(scene, SINGLE, VOCABULARY, np.random.default_rng(seed)) for seed in (1, 1, *range(20))]
+    assert drawn[0] == drawn[1]
+    assert len(set(drawn)) > 5
+
+
+def test_about_people_and_unknown_only():
+    man = Instance(1, "person", (10, 10, 20, 20), 400, "red", "man")
+    scene = Scene(100, 80, (man, Instance(2, "dog", (60, 10, 20, 20), 400, "blue")))
+    known = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        found = describe(scene, SINGLE, VOCABULARY, rng, about=vocabulary.is_human, known=known)
+        if found is not None:
+            assert found.targets == (1,)
+            assert found.tree not in known
+            known.append(found.tree)
+    assert len(known) > 3
+
+
+@pytest.mark.parametrize(("plurality", "count"), [(SINGLE, 0), (MULTI, 1)])
+def test_a_scene_with_too_little_in_it_gives_none(plurality, count):
+    scene = Scene(100, 80, (Instance(1, "dog", (10, 10, 20, 20), 400, "red"),)[:count])
+    assert describe(scene, plurality, VOCABULARY, np.random.default_rng(0)) is None
+
+
+def test_an_empty_scene_still_has_far_expressions():
+    found = describe(Scene(100, 80, ()), NO_TARGET, VOCABULARY, np.random.default_rng(0))
+    assert found.form == "far"
+
+
+def test_heads_leave_out_landmarks_and_exceptions():
+    dog, car = Kind("dog"), Kind("car")
+    assert heads(Related(dog, "left of", One(car))) == {"dog"}
+    assert heads(Except(With(dog, "red"), One(car))) == {"dog"}
+    assert heads(And((One(dog), Every(car)))) == {"dog", "car"}
+
+
+def test_a_changed_word_changes_wherever_it_stands():
+    tree = Except(Kind("dog"), One(With(Kind("dog"), "red")))
+    changed = {change_one_word(tree, VOCABULARY, np.random.default_rng(seed)) for seed in range(60)}
+    assert tree not in changed
+    for other in changed:
+        assert other.noun.kind == other.left_out.noun.kind
+        assert (other.noun.kind == "dog") != (other.left_out.noun.colour == "red")

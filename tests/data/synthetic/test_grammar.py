@@ -1,0 +1,265 @@
+"""The grammar against truths worked out by hand and against symmetries that any correct meaning has."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grisq.data.synthetic import vocabulary
+from grisq.data.synthetic.grammar import (
+    FORMS,
+    And,
+    Count,
+    Every,
+    Except,
+    Extreme,
+    Group,
+    One,
+    Ordinal,
+    Related,
+    parse_tree,
+)
+from grisq.data.synthetic.noun_phrases import Kind, Side, With
+from grisq.data.synthetic.scene import Instance, Scene
+from grisq.runtime.errors import InputError
+
+CUP, DOG, CAR, MAN, PERSON = Kind("cup"), Kind("dog"), Kind("car"), Kind("man"), Kind("person")
+
+
+def box_at(ann_id, category, x, y, side=10, colour=None, variant=None):
+    """A square instance centred at (x, y)."""
+    return Instance(ann_id, category, (x - side / 2, y - side / 2, side, side), side * side, colour, variant)
+
+
+#  y 20:  red cup 1 (x 10)   blue cup 2 (x 40)   red cup 3 (x 70, big)
+#  y 80:  brown dog 4 (x 15)                      black car 5 (x 80)     man 6 (x 50), girl 7 (x 65)
+TABLE = Scene(
+    100,
+    100,
+    (
+        box_at(1, "cup", 10, 20, colour="red"),
+        box_at(2, "cup", 40, 20, colour="blue"),
+        box_at(3, "cup", 70, 20, side=20, colour="red"),
+        box_at(4, "dog", 15, 80, colour="brown"),
+        box_at(5, "car", 80, 80, colour="black"),
+        box_at(6, "person", 50, 80, colour="red", variant="man"),
+        box_at(7, "person", 65, 80, colour="green", variant="girl"),
+    ),
+)
+UNCLEAR = None
+
+
+@pytest.mark.parametrize(
+    ("tree", "expected"),
+    [
+        (One(DOG), {4}),
+        (One(CUP), UNCLEAR),
+        (One(With(CUP, "blue")), {2}),
+        (One(With(CUP, "green")), set()),
+        (One(Kind("cat")), set()),
+        (One(MAN), {6}),
+        (One(Kind("kid")), {7}),
+        (One(Kind("woman")), set()),
+        (One(Kind("animal")), {4}),
+        (One(Side(DOG, "left")), {4}),
+        (One(Side(DOG, "right")), set()),
+        (One(Side(CUP, "left")), UNCLEAR),  # cups 1 and 2
+        (One(Side(MAN, "left")), UNCLEAR),  # in the very middle
+        (One(Side(CUP, "bottom")), UNCLEAR),  # some would take the lowest
+        (Every(Side(CUP, "bottom")), set()),
+        (Every(Side(CUP, "left")), {1, 2}),
+        (Extreme(CUP, "left"), {1}),
+        (Extreme(CUP, "middle"), {2}),
+        (Extreme(CUP, "biggest"), {3}),
+        (Extreme(CUP, "smallest"), UNCLEAR),  # 1 and 2 are equal
+        (Extreme(CUP, "top"), UNCLEAR),  # all at one height
+        (Extreme(DOG, "left"), UNCLEAR),  # of one dog nobody says leftmost
+        (Extreme(With(CUP, "red"), "right"), {3}),
+        (Ordinal(CUP, 2, "left"), {2}),
+        (Ordinal(CUP, 3, "right"), {1}),
+        (Ordinal(CUP, 4, "left"), set()),
+        (Group(CUP, 2, "right"), {2, 3}),
+        (Group(CUP, 3, "right"), UNCLEAR),
+        (Every(CUP), {1, 2, 3}),
+        (Every(DOG), UNCLEAR),
+        (Every(PERSON), {6, 7}),
+        (Count(CUP, 3), {1, 2, 3}),
+        (Count(CUP, 4), set()),
+        (Count(CUP, 2), UNCLEAR),
+        (Count(With(CUP, "red"), 2), {1, 3}),
+        (Related(CUP, "next to", One(DOG)), UNCLEAR),  # none is within reach
+        (Related(PERSON, "next to", One(CAR)), {7}),
+        (Related(DOG, "left of", One(CAR)), {4}),
+        (Related(CAR, "left of", One(DOG)), set()),
+        (Related(DOG, "left of", One(Kind("cat"))), set()),
+        (Related(With(CUP, "blue"), "above", One(MAN)), {2}),
+        (Related(CUP, "above", One(MAN)), UNCLEAR),  # two of the cups lie diagonally
+        (And((One(DOG), One(CAR))), {4, 5}),
+        (And((One(DOG), One(Kind("cat")))), UNCLEAR),
+        (And((One(Kind("bus")), One(Kind("cat")))), set()),
+        (And((One(MAN), Every(PERSON))), UNCLEAR),  # the man twice
+        (Except(CUP, One(With(CUP, "blue"))), {1, 3}),
+        (Except(PERSON, One(MAN)), {7}),
+        (Except(PERSON, One(DOG)), UNCLEAR),
+        (Except(Kind("cat"), One(With(Kind("cat"), "red"))), set()),
+    ],
+    ids=lambda value: json.dumps(value.to_json()) if hasattr(value, "to_json") else "",
+)
+def test_meaning_in_a_scene_made_by_hand(tree, expected):
+    assert tree.meaning(TABLE) == (None if expected is UNCLEAR else frozenset(expected))
+    assert tree.denotes(TABLE) == frozenset(expected or ())
+    assert tree.may_fit(TABLE) == (expected != set())
+
+
+def test_nothing_is_said_about_what_is_not_annotated():
+    """Without colours, without variants, beside a crowd or a teddy bear, meanings are unclear and never guessed."""
+    plain = replace(TABLE, instances=tuple(replace(i, colour=None, variant=None) for i in TABLE.instances))
+    assert Every(CUP).meaning(plain) == {1, 2, 3}
+    assert One(With(CUP, "blue")).meaning(plain) is None
+    assert One(MAN).meaning(plain) is None
+    crowded = replace(TABLE, unclear=frozenset({"cat"}))
+    assert One(Kind("cat")).meaning(crowded) is None
+    assert One(Kind("animal")).meaning(crowded) is None
+    toy = replace(TABLE, instances=(*TABLE.instances, box_at(8, "teddy bear", 90, 20)))
+    assert One(Kind("animal")).meaning(toy) is None
+    assert One(DOG).meaning(toy) == {4}
+
+
+def test_an_apple_is_not_left_of_its_bowl():
+    bowl, apple = box_at(1, "bowl", 60, 50, side=60), box_at(2, "apple", 40, 50, side=20)
+    scene = Scene(100, 100, (bowl, apple))
+    assert Related(Kind("apple"), "left of", One(Kind("bowl"))).meaning(scene) is None
+
+
+KINDS = st.sampled_from(["cup", "dog", "person", "man", "kid", "animal"]).map(Kind)
+NOUNS = st.one_of(KINDS, st.builds(With, KINDS, st.sampled_from(["red", "blue"])))
+SELECTORS = st.one_of(NOUNS, st.builds(Side, NOUNS, st.sampled_from(vocabulary.PLACES)))
+SIDES = st.sampled_from(["left", "right"])
+ONES = st.builds(One, SELECTORS)
+EXTREMES = st.builds(Extreme, NOUNS, st.sampled_from(vocabulary.EXTREMES))
+SIMPLE = st.one_of(
+    ONES,
+    EXTREMES,
+    st.builds(Ordinal, NOUNS, st.integers(2, 4), SIDES),
+    st.builds(Group, NOUNS, st.integers(2, 3), SIDES),
+    st.builds(Every, SELECTORS),
+    st.builds(Count, NOUNS, st.integers(2, 4)),
+    st.builds(Related, NOUNS, st.sampled_from(vocabulary.RELATIONS), ONES),
+    st.builds(Except, NOUNS, st.one_of(ONES, EXTREMES)),
+)
+TREES = st.one_of(SIMPLE, st.builds(And, st.lists(SIMPLE, min_size=2, max_size=3).map(tuple)))
+
+
+@st.composite
+def scenes(draw):
+    """Up to seven cups, dogs and people in a 100 x 100 picture; a quarter of a pixel off the grid, so that no centre
+    lies exactly on a border between left, middle and right, where a mirrored one may round to the other side."""
+    instances = []
+    for ann_id in range(1, draw(st.integers(0, 7)) + 1):
+        category = draw(st.sampled_from(["cup", "dog", "person"]))
+        variant = draw(st.sampled_from(["man", "boy"])) if category == "person" else None
+        x, y, side = draw(st.integers(10, 90)) + 0.25, draw(st.integers(10, 90)), draw(st.sampled_from([8, 10, 16]))
+        instances.append(box_at(ann_id, category, x, y, side, draw(st.sampled_from(["red", "blue", "pink"])), variant))
+    return Scene(100, 100, tuple(instances))
+
+
+MIRROR = {"left": "right", "right": "left", "left of": "right of", "right of": "left of"}
+
+
+def mirrored_tree(tree):
+    """The tree with left and right exchanged, by way of its JSON."""
+    return parse_tree(_swap(tree.to_json()))
+
+
+def _swap(part):
+    return [_swap(p) for p in part] if isinstance(part, list) else MIRROR.get(part, part)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TREES, scenes())
+def test_a_mirrored_expression_means_the_same_in_the_mirrored_picture(tree, scene):
+    flipped = [replace(i, box=(100 - i.box[0] - i.box[2], *i.box[1:])) for i in scene.instances]
+    mirrored = replace(scene, instances=tuple(flipped))
+    assert mirrored_tree(tree).meaning(mirrored) == tree.meaning(scene)
+
+
+@settings(max_examples=100, deadline=None)
+@given(TREES, scenes(), st.integers(2, 5))
+def test_meaning_is_free_of_scale_and_of_the_order_of_annotations(tree, scene, scale):
+    larger = [
+        replace(i, box=tuple(scale * side for side in i.box), area=scale**2 * i.area) for i in reversed(scene.instances)
+    ]
+    assert tree.meaning(Scene(100 * scale, 100 * scale, tuple(larger))) == tree.meaning(scene)
+
+
+@settings(max_examples=100, deadline=None)
+@given(NOUNS, scenes())
+def test_nouns_against_a_naive_filter(noun, scene):
+    """`One`, `Every` and `Count` follow from how many instances a plain comparison of words finds."""
+    base, colour = (noun.base, noun.colour) if isinstance(noun, With) else (noun, None)
+    names = {"animal": {"dog"}, "man": {"man"}, "kid": {"boy"}}.get(base.kind, {base.kind})
+    fitting = frozenset(
+        i.ann_id for i in scene.instances if names & {i.category, i.variant} and (colour is None or i.colour == colour)
+    )
+    assert One(noun).denotes(scene) == (fitting if len(fitting) == 1 else frozenset())
+    assert Every(noun).denotes(scene) == (fitting if len(fitting) >= 2 else frozenset())
+    assert Count(noun, 3).denotes(scene) == (fitting if len(fitting) == 3 else frozenset())
+    assert One(noun).may_fit(scene) == bool(fitting)
+
+
+@settings(max_examples=100, deadline=None)
+@given(NOUNS, scenes(), SIDES)
+def test_ranks_and_groups_agree_with_counting_from_the_other_side(noun, scene, side):
+    total = len(noun.denotes(scene))
+    for rank in range(1, total):
+        if Ordinal(noun, rank, side).denotes(scene):
+            assert Ordinal(noun, rank, side) != Ordinal(noun, total + 1 - rank, MIRROR[side])
+            assert Ordinal(noun, rank, side).denotes(scene) == Ordinal(noun, total + 1 - rank, MIRROR[side]).denotes(
+                scene
+            )
+    first, two = Extreme(noun, side).meaning(scene), Group(noun, 2, side).meaning(scene)
+    if first and two:
+        assert first < two
+    if two and Ordinal(noun, 2, side).meaning(scene):
+        assert two == first | Ordinal(noun, 2, side).meaning(scene)
+
+
+@settings(max_examples=100, deadline=None)
+@given(TREES, st.integers(0, 1000))
+def test_trees_survive_json_and_render_cleanly(tree, seed):
+    assert parse_tree(json.loads(json.dumps(tree.to_json()))) == tree
+    sentence = tree.render(np.random.default_rng(seed))
+    assert sentence == tree.render(np.random.default_rng(seed))
+    assert sentence == " ".join(sentence.split())
+    assert sentence.isascii()
+    assert "{" not in sentence
+
+
+def test_every_form_is_tried_above():
+    seen = {tree.__class__ for tree in _examples()}
+    assert seen == set(FORMS)
+
+
+def _examples():
+    mark = next(m for m in test_meaning_in_a_scene_made_by_hand.pytestmark if m.name == "parametrize")
+    return [tree for tree, _ in mark.args[1]]
+
+
+def test_wording_varies_and_colours_of_people_are_clothes():
+    rng = np.random.default_rng(0)
+    cups = {Extreme(With(CUP, "red"), "left").render(rng) for _ in range(200)}
+    assert {"left red mug", "the leftmost red cup", "red cup on the far left"} <= cups
+    men = {One(With(MAN, "black")).render(rng) for _ in range(200)}
+    assert "man in black" in men
+    assert not any("black man" in sentence or "black guy" in sentence for sentence in men)
+    assert {"two dogs", "both dogs"} <= {Count(DOG, 2).render(rng) for _ in range(200)}
+    assert "all dogs except the white one" in {Except(DOG, One(With(DOG, "white"))).render(rng) for _ in range(800)}
+
+
+@pytest.mark.parametrize("tree", [[], ["nobody"], ["one"], ["one", 1, 2, 3], [["one"]], None, "one", 3])
+def test_a_tree_that_is_none_is_refused(tree):
+    with pytest.raises(InputError, match="expression"):
+        parse_tree(tree)

@@ -1,0 +1,102 @@
+import importlib
+import math
+
+import pytest
+
+from grisq.experiments import paper
+from grisq.experiments.registry import EXPERIMENTS
+from grisq.runtime.paths import NOTEBOOKS, ROOT
+
+
+def test_table_1_has_nine_systems_and_dashes_where_the_paper_has():
+    table = paper.table1()
+    assert table.shape == (9, 9)
+    dashes = {(key, column) for key in table.index for column in table.columns if math.isnan(table.loc[key, column])}
+    assert dashes == {(key, (split, "N-acc")) for key in ("lts", "cris") for split in ("val", "testA", "testB")}
+    assert paper.systems().loc[["lavt", "rela", "ours"], "backbone_parameters_m"].tolist() == [87.7] * 3
+    assert list(paper.systems().query("lmm").index) == ["lisa", "gsva"]
+
+
+def test_table_1_and_table_2_agree_on_ours():
+    last = paper.table2().loc["ours", ["gIoU", "cIoU", "N-acc"]]
+    assert last.tolist() == paper.table1().loc["ours", "val"].tolist()
+
+
+def test_what_is_best_in_table_1():
+    """Ours everywhere, but for cIoU on testB: there LISA and GSVA are better, against the text."""
+    best = paper.table1().idxmax().to_dict()
+    assert best.pop(("testB", "cIoU")) == "lisa"
+    assert set(best.values()) == {"ours"}
+    column = paper.table1()[("testB", "cIoU")]
+    assert list(column[column > column["ours"]].index) == ["lisa", "gsva"]
+
+
+def test_switches_of_table_2_go_on_one_after_the_other():
+    table = paper.table2()
+    assert table[["target_query", "plurality", "da_no", "da_multi"]].sum(axis=1).tolist() == [0, 1, 2, 3, 4]
+    assert list(table.index) == ["baseline", "query", "plurality", "no-target", "ours"]
+
+
+def test_prose_of_section_4_4_follows_from_table_2():
+    steps = paper.table2()[["gIoU", "cIoU", "N-acc"]].astype(float).diff().round(2)
+    assert steps.loc["query", ["gIoU", "cIoU"]].tolist() == [2.54, 4.24]
+    assert steps.loc["plurality"].tolist() == [1.18, 1.19, 1.82]
+    assert steps.loc["no-target", ["gIoU", "N-acc"]].tolist() == [3.13, 13.86]
+    assert steps.loc["no-target", "cIoU"] < 0
+    assert (steps.loc["ours"] > 0).all()
+
+
+def test_figures_follow_from_the_tables():
+    four, table1, table2 = paper.figure4(), paper.table1(), paper.table2()
+    metrics = ["gIoU", "cIoU", "N-acc"]
+    assert four.loc[("rela", False)].tolist() == table1.loc["rela", "val"].tolist()
+    assert four.loc[("ours", False)].tolist() == table2.loc["plurality", metrics].tolist()
+    assert four.loc[("ours", True)].tolist() == table2.loc["ours", metrics].tolist()
+    assert four.loc[("rela", True)].isna().all()
+    rela = table1.loc["rela", ("val", "gIoU")]
+    bars = paper.figure5a().set_index("run")["gIoU"]
+    assert bars["rela@pixels"] == pytest.approx(rela - 0.27)
+    assert bars["rela@truth"] == pytest.approx(rela + 18.04)
+
+
+def test_fifty_pixels_are_two_hundredths_of_a_percent():
+    assert round(100 * 50 / 480**2, 2) == 0.02
+
+
+def values_of(run, split):
+    """The paper's own numbers of a run, from its tables."""
+    table1, table2, bars = paper.table1(), paper.table2(), paper.figure5a().set_index("run")["gIoU"]
+    if run in bars.index and "@" in run:
+        return {"gIoU": bars[run]}
+    if run in table2.index and split == "val":
+        return table2.loc[run, ["gIoU", "cIoU", "N-acc"]].to_dict()
+    return table1.loc[run, split].to_dict()
+
+
+@pytest.mark.parametrize("claim", paper.claims(), ids=lambda claim: claim.id)
+def test_amounts_of_a_claim_follow_from_the_tables(claim):
+    for evidence in claim.evidence:
+        if evidence.kind == "difference":
+            for metric, points in evidence.metrics.items():
+                if points is not None:
+                    of, over = (values_of(run, evidence.split)[metric] for run in (evidence.of, evidence.over))
+                    assert points == pytest.approx(of - over, abs=0.005)
+
+
+@pytest.mark.parametrize("claim", paper.claims(), ids=lambda claim: claim.id)
+def test_a_claim_is_about_runs_that_there_are_or_says_why_not(claim):
+    assert bool(claim.evidence) != bool(claim.not_run)
+    assert claim.arithmetic
+    for evidence in claim.evidence:
+        for run in (evidence.of, evidence.over):
+            assert run is None or run.partition("@")[0] in EXPERIMENTS
+            assert run is None or run.partition("@")[2] in ("", "pixels", "truth")
+        assert (evidence.over is None) == (evidence.kind == "at least")
+
+
+def test_every_equation_is_where_the_map_says():
+    for line in paper.equations().itertuples():
+        module, _, name = line.module.rpartition(".")
+        assert hasattr(importlib.import_module(module), name)
+        assert (NOTEBOOKS / f"{line.notebook}.ipynb").is_file()
+        assert (ROOT / line.test).is_file()

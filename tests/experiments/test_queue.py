@@ -1,0 +1,158 @@
+"""Experiments end to end on a few pictures: trained, measured, found again, resumed, reported when they fail."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from grisq.config import LAVTConfig, Preset, ReLAConfig, TrainConfig, to_dict
+from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
+from grisq.experiments import results
+from grisq.experiments.queue import run_experiments
+from grisq.experiments.results import collect, load, path_of, tallies
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import write_json
+from grisq.training.history import read_history
+
+
+@pytest.fixture(scope="module")
+def small(model_config):
+    model = replace(model_config, lavt=LAVTConfig(hidden=8), rela=ReLAConfig(regions=3, layers=1, feedforward=16))
+    train = TrainConfig(batch=4, steps=4, lr=1e-3, lr_backbone=1e-3, eval_every=2, eval_samples=8, workers=0)
+    return Preset(name="test", data=None, model=model, train=replace(train, checkpoint_every=2))
+
+
+@pytest.fixture(scope="module")
+def places(small, mini, tmp_path_factory):
+    """Three systems of Table 1, one seed, two at once."""
+    folder = tmp_path_factory.mktemp("experiments")
+    where = {"runs": folder / "runs", "out": folder / "results"}
+    run_experiments(["lavt", "rela", "ours"], small, mini, jobs=2, device="cpu", progress=False, **where)
+    return where
+
+
+def test_every_result_says_what_it_is(places, small, mini):
+    found = collect(places["out"], "test")
+    assert set(found) == {("lavt", 0), ("rela", 0), ("ours", 0)}
+    for result in found.values():
+        assert result.data == mini.content_hash
+        assert result.step == 4
+        assert result.settings["model"]["image_size"] == 64
+        assert set(result.results) == {"val", "testA", "testB"}
+        for outcome in result.results.values():
+            assert set(outcome["protocols"]) == {*PROTOCOLS, *DIAGNOSTICS}
+        assert result.history["eval"]["step"] == [2, 4]
+        assert result.cost.seconds > 0
+        assert result.cost.peak_mb > 100
+        assert result.trained["torch_threads"] == 1
+        assert result.counts["train"]["expressions"] == len(mini.rows("train"))
+
+
+@pytest.mark.parametrize("name", ["lavt", "rela", "ours"])
+@pytest.mark.parametrize(("rule", "protocol"), [("head", "rela"), ("pixels", "rela-pixels"), ("truth", "rela-truth")])
+def test_stored_samples_give_the_stored_metrics(places, name, rule, protocol):
+    """Scores recomputed from pixel counts and probabilities, added up per picture, against the evaluation's own."""
+    from grisq.analysis.significance import metrics_of
+
+    found = collect(places["out"], "test")
+    for split in ("val", "testA", "testB"):
+        sums = tallies(found, f"{name}@{rule}", split).sum(axis=1)[0]
+        wanted = found[name, 0].metrics(split, protocol)
+        for metric, value in metrics_of(sums).items():
+            np.testing.assert_allclose(value, wanted[metric], rtol=1e-9)
+
+
+def test_examples_are_the_same_expressions_for_every_system(places, mini):
+    from grisq.data.masks import decode
+
+    found = collect(places["out"], "test")
+    texts = [[example.text for example in result.examples] for result in found.values()]
+    assert texts[0] == texts[1] == texts[2]
+    kinds = [min(int(mini.target_counts[example.row]), 2) for example in found["ours", 0].examples]
+    assert set(kinds) == {0, 1, 2}
+    for example in found["rela", 0].examples:
+        assert decode(example.mask).shape == mini.mask(example.row).shape
+    assert found["lavt", 0].examples[0].presence is None
+
+
+def test_a_finished_run_is_found_and_not_trained_again(places, small, mini, capsys):
+    path = path_of(places["out"], "test", "ours", 0)
+    before = path.stat().st_mtime_ns
+    run_experiments(["ours"], small, mini, device="cpu", progress=False, **places)
+    assert "finished before" in capsys.readouterr().out
+    assert path.stat().st_mtime_ns == before
+
+
+def test_a_result_with_other_settings_is_not_taken_for_this_one(places, small, mini):
+    other = replace(small, train=replace(small.train, lr=0.5))
+    with pytest.raises(InputError, match=r"another train\.lr.*--fresh"):
+        run_experiments(["ours"], other, mini, device="cpu", progress=False, **places)
+
+
+def test_a_run_does_not_depend_on_what_runs_beside_it(places, small, mini, tmp_path):
+    run_experiments(["ours"], small, mini, jobs=1, device="cpu", progress=False, runs=tmp_path / "runs", out=tmp_path)
+    alone, beside = load(path_of(tmp_path, "test", "ours", 0)), load(path_of(places["out"], "test", "ours", 0))
+    assert alone.results == beside.results
+    assert alone.samples == beside.samples
+    losses = [result.history["train"]["loss"] for result in (alone, beside)]
+    assert losses[0] == losses[1]
+
+
+def test_a_killed_run_goes_on_where_it_was(small, mini, tmp_path):
+    long = replace(small, train=replace(small.train, steps=60, eval_every=1000, checkpoint_every=5))
+    described, run = tmp_path / "job.json", tmp_path / "runs" / "test" / "query-seed1"
+    said = {"experiment": "query", "seed": 1, "fresh": False, "device": "cpu", "runs": str(tmp_path / "runs")}
+    said |= {"out": str(tmp_path), "data": str(mini.root), "preset": to_dict(long)}
+    write_json(described, said)
+    process = subprocess.Popen([sys.executable, "-m", "grisq", "experiments", "job", str(described)])
+    deadline = time.monotonic() + 120
+    while not (run / "last").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    done = json.loads((run / "last" / "config.json").read_text())["about"]["step"]
+    assert 0 < done < 60
+    run_experiments(
+        ["query"], long, mini, seeds=[1], device="cpu", progress=False, runs=tmp_path / "runs", out=tmp_path
+    )
+    assert load(path_of(tmp_path, "test", "query", 1)).step == 60
+    steps = [record["step"] for record in read_history(run, "train")]
+    assert steps == sorted(set(steps))
+
+
+def test_a_failed_run_is_told_by_its_last_words_and_the_others_finish(small, mini, tmp_path):
+    """An infinite learning rate for one: the loss stops being finite."""
+    broken = replace(small, augment=replace(small.augment, tau_no=0.0), train=replace(small.train, lr=1e30))
+    where = {"runs": tmp_path / "runs", "out": tmp_path / "results"}
+    broken = replace(broken, train=replace(broken.train, steps=20))
+    with pytest.raises(InputError, match=r"query-seed0 failed: The loss is .*query-seed0\.log"):
+        run_experiments(["query"], broken, mini, device="cpu", progress=False, **where)
+    assert not path_of(where["out"], "test", "query", 0).exists()
+
+
+def test_broken_results_are_named(tmp_path, places):
+    path = path_of(places["out"], "test", "ours", 0)
+    with pytest.raises(InputError, match="is missing"):
+        load(tmp_path / "nothing.json")
+    broken = tmp_path / "broken.json"
+    broken.write_text(path.read_text().replace('"seed": 0', '"seed": "zero"'))
+    with pytest.raises(InputError, match=r"broken\.json is not a result .*seed"):
+        load(broken)
+    broken.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    with pytest.raises(InputError, match="schema 99"):
+        load(broken)
+
+
+def test_saved_results_read_back_the_same_and_are_written_compactly(places, tmp_path):
+    path = path_of(places["out"], "test", "rela", 0)
+    result = load(path)
+    assert load(results.save(result, tmp_path)) == result
+    assert results.save(result, tmp_path).read_bytes() == path.read_bytes()
+    line = next(line for line in path.read_text().splitlines() if '"predicted"' in line)
+    assert line.count(",") >= len(result.samples["val"].predicted) - 1

@@ -1,0 +1,101 @@
+"""A table of jobs is answered line by line, goes on after a stop, and comes out as COCO's tools want it."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+
+from grisq.data.tokenizer import ExpressionTokenizer
+from grisq.inference.bulk import LINES, RESULTS, predict_many, read_jobs
+from grisq.inference.segmenter import Segmenter
+from grisq.models.grisq import GRISQ
+from grisq.runtime.errors import InputError
+
+TEXTS = ["the red dog", "two cups", "all cars"]
+
+
+@pytest.fixture
+def segmenter(model_config):
+    return Segmenter(GRISQ(model_config), ExpressionTokenizer.train(TEXTS, 200), device="cpu", threshold=0.0)
+
+
+@pytest.fixture
+def jobs(tmp_path):
+    """Three pictures, three expressions, as a CSV file beside them."""
+    for number, size in enumerate([(90, 60), (50, 80), (70, 70)]):
+        pixels = np.random.default_rng(number).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    with (tmp_path / "jobs.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["picture", "text", "image_id"])
+        rows.writerows([f"{number}.png", text, 10 + number] for number, text in enumerate(TEXTS))
+    return read_jobs(tmp_path / "jobs.csv")
+
+
+def test_answers_are_those_of_the_segmenter_and_pycocotools_reads_them(segmenter, jobs, tmp_path):
+    summary = predict_many(segmenter, jobs, tmp_path / "out", batch=2, overlays=True, progress=False)
+    assert (summary.answered, summary.failed) == (3, {})
+    images = [
+        {"id": 10 + number, "height": job_size(job)[1], "width": job_size(job)[0]} for number, job in enumerate(jobs)
+    ]
+    truth = COCO()
+    truth.dataset = {"images": images, "annotations": [], "categories": [{"id": 1}]}
+    truth.createIndex()
+    found = truth.loadRes(str(tmp_path / "out" / RESULTS))
+    for number, job in enumerate(jobs):
+        (annotation,) = found.loadAnns(found.getAnnIds(imgIds=[10 + number]))
+        expected = segmenter(job["picture"], job["text"])
+        assert (found.annToMask(annotation).astype(bool) == expected.mask).mean() > 0.99
+        assert annotation["caption"] == job["text"]
+        assert Image.open(tmp_path / "out" / f"{number + 1}.png").size == job_size(job)
+
+
+def job_size(job):
+    return Image.open(job["picture"]).size
+
+
+def test_a_stopped_run_goes_on_and_a_cut_line_is_answered_again(segmenter, jobs, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    predict_many(segmenter, jobs, out, batch=1, progress=False)  # others in a batch change the last digits
+    whole = (out / RESULTS).read_text()
+    lines = (out / LINES).read_text().splitlines()
+    (out / LINES).write_text(lines[0] + "\n" + lines[1][:40])
+    asked = []
+    original = Segmenter.many
+    monkeypatch.setattr(
+        Segmenter, "many", lambda self, some, batch: asked.extend(some) or original(self, some, batch=batch)
+    )
+    predict_many(segmenter, jobs, out, batch=1, progress=False)
+    assert [text for _, text in asked] == TEXTS[1:]
+    assert json.loads((out / RESULTS).read_text()) == json.loads(whole)
+    assert len((out / LINES).read_text().splitlines()) == 3
+
+
+def test_a_line_that_fails_is_counted_and_the_others_are_answered(segmenter, jobs, tmp_path):
+    jobs[0]["picture"].write_text("no picture")
+    jobs[2]["text"] = " "
+    summary = predict_many(segmenter, jobs, tmp_path / "out", progress=False)
+    assert summary.answered == 1
+    assert "cannot be read as a picture" in summary.failed[1]
+    assert "expression is empty" in summary.failed[3]
+    assert [entry["id"] for entry in json.loads((tmp_path / "out" / RESULTS).read_text())] == [2]
+
+
+def test_a_folder_with_answers_to_other_jobs_is_left_alone(segmenter, jobs, tmp_path):
+    predict_many(segmenter, jobs, tmp_path / "out", progress=False)
+    before = (tmp_path / "out" / LINES).read_text()
+    jobs[0]["text"] = "the blue dog"
+    with pytest.raises(InputError, match="answers to other jobs"):
+        predict_many(segmenter, jobs, tmp_path / "out", progress=False)
+    assert (tmp_path / "out" / LINES).read_text() == before
+
+
+def test_what_is_no_table_of_jobs_is_said(tmp_path):
+    with pytest.raises(InputError, match="is missing"):
+        read_jobs(tmp_path / "none.csv")
+    (tmp_path / "jobs.csv").write_text("image,text\na.png,dog\n")
+    with pytest.raises(InputError, match="no column 'picture'"):
+        read_jobs(tmp_path / "jobs.csv")

@@ -1,0 +1,82 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from grisq import checkpoint
+from grisq.config import Preset, TrainConfig
+from grisq.inference.release import CARD, MEASURED, pack
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import read_json
+from grisq.training.trainer import train
+
+
+@pytest.fixture(scope="module")
+def run(mini, model_config, tmp_path_factory):
+    config = TrainConfig(batch=4, steps=2, lr=1e-3, lr_backbone=1e-3, eval_every=2, eval_samples=4, workers=0)
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    train(Preset("mine", None, model_config, train=config), mini, folder, progress=False)
+    return folder
+
+
+def test_a_packed_model_is_half_as_large_and_says_the_same(run, mini_root, tmp_path):
+    out = pack(run, tmp_path / "mine", trained_on=mini_root, note="For testing.", progress=False)
+    before, after = load_file(run / "best" / checkpoint.WEIGHTS), load_file(out / checkpoint.WEIGHTS)
+    assert before.keys() == after.keys()
+    for name, tensor in before.items():
+        if tensor.is_floating_point():
+            assert after[name].dtype == torch.float16
+            torch.testing.assert_close(after[name].float(), tensor, atol=1e-4, rtol=1e-3)
+    assert (out / checkpoint.WEIGHTS).stat().st_size < 0.6 * (run / "best" / checkpoint.WEIGHTS).stat().st_size
+    loaded, full = checkpoint.load(out).model, checkpoint.load(run).model
+    assert next(loaded.parameters()).dtype == torch.float32
+    image, tokens = torch.randn(2, 3, 64, 64), torch.randint(5, 100, (2, 6))
+    seen = torch.ones_like(tokens, dtype=torch.bool)
+    with torch.no_grad():
+        one, other = (model(image, None, tokens, seen) for model in (loaded, full))
+    torch.testing.assert_close(one.presence_logits, other.presence_logits, atol=0.02, rtol=0.02)
+    torch.testing.assert_close(one.mask_logits, other.mask_logits, atol=0.05, rtol=0.05)
+    measured = read_json(out / MEASURED)
+    assert measured["results"]["val"]["protocols"]["rela"]["n_single"] > 0
+
+
+def test_the_card_says_what_it_was_trained_on_and_is_not_for(run, mini, mini_root, tmp_path):
+    card = (pack(run, tmp_path / "mine", trained_on=mini_root, note="For testing.", progress=False) / CARD).read_text()
+    assert card.startswith("# mine\n\nFor testing.\n")
+    for fact in (
+        mini.content_hash[:12],
+        "step 2 of 2",
+        "96 expressions about 24 pictures",
+        "What it is not for",
+        "gIoU",
+    ):
+        assert fact in card
+    assert str(tmp_path) not in card
+    assert str(run.parent) not in card
+
+
+def test_another_data_set_than_the_runs_is_refused(run, tmp_path):
+    from grisq.data.synthetic.generate import generate
+    from grisq.data.synthetic.specs import SPECS
+
+    other = generate(replace(SPECS["mini"], seed=9), tmp_path / "other", workers=1, progress=False)
+    with pytest.raises(InputError, match="was trained on annotations"):
+        pack(run, tmp_path / "mine", trained_on=other, progress=False)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_nothing_else_is_replaced_and_nothing_half_done_stays(run, mini_root, tmp_path):
+    """A packed model may be packed again; a run, a folder with other things, and an older package survive failures."""
+    for out in (run, run.parent, run / "best"):
+        with pytest.raises(InputError, match="lie in one another"):
+            pack(run, out, trained_on=mini_root, progress=False)
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="something else"):
+        pack(run, tmp_path, trained_on=mini_root, progress=False)
+    out = pack(run, tmp_path / "mine", trained_on=mini_root, note="First.", progress=False)
+    with pytest.raises(InputError, match="There is no folder"):
+        pack(run, out, trained_on=mini_root, data=tmp_path / "none", note="Second.", progress=False)
+    assert "First." in (out / CARD).read_text()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "notes.txt"]
+    assert checkpoint.load(run).about["step"] == 2

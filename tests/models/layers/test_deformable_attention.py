@@ -1,0 +1,221 @@
+import math
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from grisq.models.layers.deformable_attention import (
+    MultiScaleDeformableAttention,
+    deformable_attention,
+    deformable_attention_reference,
+)
+from grisq.models.layers.deformable_kernel import deformable_attention_cpu
+
+SIZES = [(7, 5), (4, 3), (1, 1)]
+
+
+def inputs(B=2, Q=9, H=3, D=4, P=2, sizes=SIZES, low=-0.3, high=1.3, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    S = sum(height * width for height, width in sizes)
+    value = torch.randn(B, S, H, D, generator=rng)
+    locations = low + (high - low) * torch.rand(B, Q, H, len(sizes), P, 2, generator=rng)
+    weights = torch.rand(B, Q, H, len(sizes), P, generator=rng)
+    return value, locations, weights
+
+
+def naive(value, sizes, locations, weights):
+    """Sums over every pixel of every level of its bilinear hat, from the definition."""
+    B, Q, H = locations.shape[:3]
+    out = torch.zeros(B, Q, H, value.shape[3])
+    start = 0
+    for level, (height, width) in enumerate(sizes):
+        for y in range(height):
+            for x in range(width):
+                spot = locations[:, :, :, level] * torch.tensor([width, height]) - 0.5
+                hat = (1 - (spot - torch.tensor([x, y])).abs()).clamp(min=0).prod(-1)  # (B, Q, H, P)
+                weight = (hat * weights[:, :, :, level]).sum(-1)
+                out += weight[..., None] * value[:, None, start + y * width + x]
+        start += height * width
+    return out
+
+
+@pytest.mark.parametrize("way", [deformable_attention, deformable_attention_reference])
+def test_both_ways_equal_the_definition(way):
+    value, locations, weights = inputs()
+    torch.testing.assert_close(
+        way(value, SIZES, locations, weights), naive(value, SIZES, locations, weights), atol=1e-5, rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {},
+        {"D": 32, "H": 2},
+        {"Q": 130, "B": 1},
+        {"sizes": [(1, 1)], "P": 5},
+        {"sizes": [(3, 9)], "low": -2.0, "high": 3.0},
+    ],
+)
+def test_kernel_and_reference_agree_in_values_and_gradients(case):
+    sizes = case.get("sizes", SIZES)
+    grads = []
+    for way in (deformable_attention, deformable_attention_reference):
+        given = [tensor.requires_grad_() for tensor in inputs(**case)]
+        out = way(given[0], sizes, given[1], given[2])
+        (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
+        grads.append([out.detach(), *(tensor.grad for tensor in given)])
+    for ours, theirs in zip(*grads):
+        torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("spot", [0.0, 1.0, 0.5, -0.1, 1.1, 0.1, 0.9, math.inf, -math.inf, math.nan])
+def test_borders_and_wild_positions(spot):
+    """On a border, half outside, far outside; positions that are no numbers see nothing instead of crashing."""
+    value = torch.randn(1, 35, 1, 4)
+    locations = torch.full((1, 1, 1, 1, 1, 2), spot)
+    weights = torch.ones(1, 1, 1, 1, 1)
+    out = deformable_attention(value, [(7, 5)], locations, weights)
+    if math.isfinite(spot):
+        torch.testing.assert_close(out, naive(value, [(7, 5)], locations, weights))
+    else:
+        assert not out.any()
+
+
+def test_the_operator_keeps_torchs_contract():
+    value, locations, weights = (tensor.requires_grad_() for tensor in inputs(B=1, Q=3, H=2, D=2))
+    torch.library.opcheck(deformable_attention_cpu, (value, [7, 5, 4, 3, 1, 1], locations, weights))
+
+
+def test_gradients_do_not_depend_on_threads():
+    given = inputs(B=1, Q=200)
+    results = []
+    threads = torch.get_num_threads()
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        leaves = [tensor.clone().requires_grad_() for tensor in given]
+        deformable_attention(leaves[0], SIZES, leaves[1], leaves[2]).square().sum().backward()
+        results.append([leaf.grad for leaf in leaves])
+    torch.set_num_threads(threads)
+    for one, two in zip(*results):
+        assert torch.equal(one, two)
+
+
+def transformers_twin(channels, heads, points, levels=3):
+    """transformers' module of Mask2Former's pixel decoder, and ours with the same weights."""
+    from transformers.models.mask2former.modeling_mask2former import (
+        Mask2FormerPixelDecoderEncoderMultiscaleDeformableAttention as Theirs,
+    )
+
+    theirs = Theirs(embed_dim=channels, num_heads=heads, n_levels=levels, n_points=points)
+    ours = MultiScaleDeformableAttention(channels=channels, heads=heads, levels=levels, points=points)
+    for parameter in theirs.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    ours.load_state_dict(theirs.state_dict())
+    return theirs, ours
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_module_equals_transformers_in_values_and_gradients(padded):
+    theirs, ours = transformers_twin(16, 4, 3)
+    S = sum(height * width for height, width in SIZES)
+    valid = torch.arange(S)[None] % 5 != 0 if padded else None
+    valid = None if valid is None else valid.expand(2, -1)
+    reference = torch.rand(2, S, 3, 2)
+    results = []
+    for module in (theirs, ours):
+        memory = torch.linspace(-1, 1, 2 * S * 16).view(2, S, 16).sin().requires_grad_()
+        if module is theirs:
+            mask = None if valid is None else ~valid  # theirs marks the padding
+            out = module(
+                memory,
+                attention_mask=mask,
+                encoder_hidden_states=memory,
+                reference_points=reference,
+                spatial_shapes_list=SIZES,
+            )[0]
+        else:
+            out = module(memory, reference, memory, SIZES, valid)
+        out.square().sum().backward()
+        results.append([out.detach(), memory.grad, *(p.grad for _, p in sorted(module.named_parameters()))])
+    for theirs_value, ours_value in zip(*results):
+        torch.testing.assert_close(ours_value, theirs_value, atol=2e-3, rtol=1e-3)
+
+
+def test_new_module_looks_in_every_direction_with_equal_weights():
+    module = MultiScaleDeformableAttention(channels=16, heads=8, levels=2, points=3)
+    reference = torch.full((1, 1, 2, 2), 0.5)
+    spots = module.locations(torch.randn(1, 1, 16), reference, [(10, 20), (5, 10)])
+    offsets = (spots - 0.5) * torch.tensor([[20.0, 10.0], [10.0, 5.0]])[:, None]
+    assert {tuple(spot) for spot in offsets[0, 0, :, 0, 0].round(decimals=3).tolist()} == {
+        (1, 0), (1, 1), (0, 1), (-1, 1), (-1, 0), (-1, -1), (0, -1), (1, -1),
+    }  # fmt: skip
+    torch.testing.assert_close(offsets[0, 0, 0, 1, :, 0], torch.tensor([1.0, 2.0, 3.0]))
+
+
+def test_padding_is_not_seen():
+    module = MultiScaleDeformableAttention(channels=8, heads=2, levels=1, points=2)
+    memory, valid = torch.randn(1, 12, 8), torch.arange(12)[None] < 8
+    garbage = torch.where(valid[..., None], memory, 1e4)
+    query, reference = torch.randn(1, 5, 8), torch.rand(1, 5, 1, 2)
+    torch.testing.assert_close(
+        module(query, reference, garbage, [(3, 4)], valid), module(query, reference, memory, [(3, 4)], valid)
+    )
+
+
+def test_meta_tensors_and_export_need_no_numbers():
+    module = MultiScaleDeformableAttention(channels=8, heads=2, levels=1, points=2)
+    query, reference = torch.randn(1, 12, 8), torch.rand(1, 12, 1, 2)
+
+    class Wrapped(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.module = module
+
+        def forward(self, query, reference):
+            return self.module(query, reference, query, [(3, 4)])
+
+    exported = torch.export.export(Wrapped(), (query, reference)).module()
+    torch.testing.assert_close(exported(query, reference), module(query, reference, query, [(3, 4)]))
+    meta = module.to("meta")
+    assert meta(query.to("meta"), reference.to("meta"), query.to("meta"), [(3, 4)]).shape == (1, 12, 8)
+
+
+def test_sampling_stays_float32_under_autocast():
+    module = MultiScaleDeformableAttention(channels=8, heads=2, levels=1, points=2)
+    query, reference = torch.randn(1, 12, 8), torch.rand(1, 12, 1, 2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert module.locations(query, reference, [(3, 4)]).dtype == torch.float32
+        assert module(query, reference, query, [(3, 4)]).dtype == torch.bfloat16
+
+
+PROBE = """
+import hashlib, torch
+from grisq.models.layers.deformable_kernel import deformable_attention_cpu
+torch.manual_seed(0)
+leaves = [torch.randn(2, 84, 2, 16), torch.rand(2, 84, 2, 3, 4, 2), torch.rand(2, 84, 2, 3, 4)]
+value, locations, weights = (leaf.requires_grad_() for leaf in leaves)
+out = deformable_attention_cpu(value, [8, 8, 4, 4, 2, 2], locations, weights)
+out.square().sum().backward()
+bits = b"".join(t.detach().numpy().tobytes() for t in (out, value.grad, locations.grad, weights.grad))
+print(hashlib.sha256(bits).hexdigest())
+"""
+
+
+def test_a_compiled_kernel_and_one_from_the_cache_give_the_same_bits(tmp_path):
+    """Else a run that goes on in another process would not repeat one that was never stopped."""
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", PROBE],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in ("compiles", "reads the cache")
+    ]
+    assert list(tmp_path.rglob("*.nbc"))
+    assert len(said[0].strip()) == 64
+    assert said[0] == said[1]

@@ -1,0 +1,216 @@
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from grisq import checkpoint
+from grisq.config import ModelConfig, Preset, TrainConfig, to_dict
+from grisq.models.grisq import GRISQ
+from grisq.runtime.errors import InputError
+from grisq.training.history import read_history
+from grisq.training.trainer import train
+
+
+@pytest.fixture
+def small(model_config) -> Preset:
+    """Six steps with dropout, so that an exact resume has randomness to get right."""
+    text = replace(model_config.text, dropout=0.1)
+    return Preset(
+        name="test",
+        data=None,
+        model=replace(model_config, text=text),
+        train=TrainConfig(
+            batch=4,
+            steps=6,
+            lr=1e-3,
+            lr_backbone=1e-3,
+            clip=1.0,
+            eval_every=3,
+            eval_samples=6,
+            checkpoint_every=2,
+            workers=0,
+        ),
+    )
+
+
+def weights(run):
+    return load_file(run / "last" / "model.safetensors")
+
+
+def assert_same_run(one, other):
+    for name, tensor in weights(one).items():
+        assert torch.equal(tensor, weights(other)[name]), name
+
+    def losses(run):
+        return [{k: v for k, v in r.items() if k != "samples_per_second"} for r in read_history(run)]
+
+    assert losses(one)[-1] == losses(other)[-1]
+
+
+def test_three_steps_and_three_more_equal_six_bit_for_bit(small, mini, tmp_path):
+    train(small, mini, tmp_path / "whole", device="cpu", progress=False)
+    train(small, mini, tmp_path / "parts", device="cpu", progress=False, stop_at=3)
+    assert len(read_history(tmp_path / "parts", "eval")) == 1
+    train(small, mini, tmp_path / "parts", device="cpu", progress=False)
+    assert_same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+from grisq.config import Preset, from_dict
+from grisq.data import grefcoco
+from grisq.training.trainer import train
+preset = from_dict(Preset, json.loads(Path(sys.argv[1]).read_text()))
+train(preset, grefcoco.load(Path(sys.argv[2])), Path(sys.argv[3]), device="cpu", progress=False)
+"""
+
+
+def test_a_killed_run_goes_on_bit_for_bit(small, mini, mini_root, tmp_path):
+    small = replace(small, train=replace(small.train, steps=12, checkpoint_every=1, eval_every=100))
+    (tmp_path / "preset.json").write_text(json.dumps(to_dict(small)))
+    run = tmp_path / "killed"
+    process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "preset.json"), str(mini_root), str(run)])
+    try:
+        for _ in range(1200):  # until some checkpoint is there, wherever training is by then
+            if (run / "last" / "training.pt").is_file() or process.poll() is not None:
+                break
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    finally:
+        process.wait()
+    train(small, mini, run, device="cpu", progress=False)
+    train(small, mini, tmp_path / "whole", device="cpu", progress=False)
+    assert_same_run(run, tmp_path / "whole")
+
+
+def test_accumulation_gives_the_same_step_as_one_batch(small, mini, tmp_path):
+    still = replace(small.model, text=replace(small.model.text, dropout=0.0))
+    small = replace(small, model=still, train=replace(small.train, steps=2, eval_every=100))
+    split = replace(small, train=replace(small.train, accumulate=2))
+    train(small, mini, tmp_path / "one", device="cpu", progress=False)
+    train(split, mini, tmp_path / "two", device="cpu", progress=False)
+    for name, tensor in weights(tmp_path / "one").items():
+        torch.testing.assert_close(tensor, weights(tmp_path / "two")[name], atol=2e-3, rtol=1e-2)
+
+
+def test_training_lowers_the_loss(small, mini, tmp_path):
+    longer = replace(small, train=replace(small.train, steps=60, batch=8, eval_every=100, checkpoint_every=100))
+    train(longer, mini, tmp_path / "run", device="cpu", progress=False)
+    records = read_history(tmp_path / "run", "train")
+    assert records[-1]["loss"] < 0.8 * records[0]["loss"]
+
+
+def test_a_finished_run_is_left_as_it_is(small, mini, tmp_path):
+    run = tmp_path / "run"
+    train(small, mini, run, device="cpu", progress=False)
+    before = (run / "last" / "model.safetensors").stat().st_mtime_ns
+    train(small, mini, run, device="cpu", progress=False)
+    assert (run / "last" / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_other_settings_in_the_same_folder_are_refused_and_fresh_starts_again(small, mini, tmp_path):
+    run = tmp_path / "run"
+    train(small, mini, run, device="cpu", progress=False, stop_at=2)
+    other = replace(small, train=replace(small.train, lr=5e-4))
+    with pytest.raises(InputError, match=r"preset\.train\.lr = 0\.001, not 0\.0005"):
+        train(other, mini, run, device="cpu", progress=False)
+    train(other, mini, run, device="cpu", progress=False, stop_at=2, fresh=True)
+    assert checkpoint.load(run / "last").about["preset"]["train"]["lr"] == 5e-4
+
+
+def test_a_run_older_than_a_setting_had_its_default(small, mini, tmp_path):
+    run = tmp_path / "run"
+    train(small, mini, run, device="cpu", progress=False, stop_at=2)
+    asked = json.loads((run / "run.json").read_text())
+    del asked["preset"]["model"]["query_level"]
+    (run / "run.json").write_text(json.dumps(asked))
+    other = replace(small, model=replace(small.model, query_level=2))
+    with pytest.raises(InputError, match=r"preset\.model\.query_level = 4, not 2"):
+        train(other, mini, run, device="cpu", progress=False)
+    train(small, mini, run, device="cpu", progress=False, stop_at=4)
+    assert checkpoint.load(run / "last").about["step"] == 4
+
+
+def test_a_batch_that_cannot_be_cut_leaves_no_run_behind(small, mini, tmp_path):
+    with pytest.raises(InputError, match="cannot be cut into 3 equal parts"):
+        train(replace(small, train=replace(small.train, accumulate=3)), mini, tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+    train(small, mini, tmp_path / "run", stop_at=1, device="cpu", progress=False)
+
+
+def test_pixel_weights_reach_the_loss(small, mini, tmp_path):
+    """The first step's loss, before any update, is that of the same model: twice the weights, twice the loss."""
+    pixel = []
+    for name, weights in (("plain", (1.0, 1.0)), ("double", (2.0, 2.0))):
+        changed = replace(small, train=replace(small.train, pixel_weights=weights))
+        train(changed, mini, tmp_path / name, device="cpu", progress=False, stop_at=1)
+        pixel.append(read_history(tmp_path / name, "train")[0]["pixel"])
+    assert pixel[1] == pytest.approx(2 * pixel[0], rel=1e-5)
+
+
+def test_a_checkpoint_says_what_trained_it(small, mini, tmp_path):
+    train(small, mini, tmp_path / "run", device="cpu", progress=False, stop_at=1)
+    assert checkpoint.load(tmp_path / "run").about["provenance"]["packages"]["torch"] == torch.__version__
+
+
+def test_a_loss_that_is_not_finite_stops_with_advice(small, mini, tmp_path):
+    wild = replace(small, train=replace(small.train, lr=1e18, lr_backbone=1e18, clip=None))
+    with pytest.raises(InputError, match=r"lower train\.lr"):
+        train(wild, mini, tmp_path / "run", device="cpu", progress=False)
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(small, mini, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    train(small, mini, run, device="cpu", progress=False, stop_at=2)
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(InputError, match="disk is full"):
+        train(small, mini, run, device="cpu", progress=False)
+    monkeypatch.undo()
+    assert checkpoint.load(run / "last").about["step"] == 2
+    train(small, mini, run, device="cpu", progress=False)
+    assert checkpoint.load(run / "last").about["step"] == 6
+
+
+def test_weights_can_start_from_another_run(small, mini, tmp_path):
+    train(small, mini, tmp_path / "first", device="cpu", progress=False)
+    slow = replace(small, train=replace(small.train, lr=0.0, lr_backbone=0.0, steps=1))
+    train(slow, mini, tmp_path / "second", device="cpu", progress=False, init=tmp_path / "first" / "last")
+    for name, tensor in weights(tmp_path / "first").items():
+        assert torch.equal(tensor, weights(tmp_path / "second")[name])
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(model_config, small, mini, tmp_path):
+    train(small, mini, tmp_path / "run", device="cpu", progress=False, stop_at=1)
+    other = GRISQ(replace(model_config, channels=24))
+    with pytest.raises(InputError, match="belongs to another configuration"):
+        checkpoint.load_weights(other, tmp_path / "run" / "last" / checkpoint.WEIGHTS)
+
+
+def test_a_folder_without_and_with_a_broken_checkpoint(small, mini, tmp_path):
+    with pytest.raises(InputError, match="holds no checkpoint"):
+        checkpoint.load(tmp_path)
+    train(small, mini, tmp_path / "run", device="cpu", progress=False, stop_at=1)
+    path = tmp_path / "run" / "last" / checkpoint.WEIGHTS
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(InputError, match="copy the checkpoint again"):
+        checkpoint.load(tmp_path / "run")
+
+
+def test_model_config_survives_the_checkpoint(small, mini, tmp_path):
+    train(small, mini, tmp_path / "run", device="cpu", progress=False, stop_at=1)
+    loaded = checkpoint.load(tmp_path / "run")
+    assert isinstance(loaded.model.config, ModelConfig)
+    assert loaded.model.config == small.model
