@@ -16,14 +16,14 @@ import torch
 from interleaved import medians, table
 
 from grisq.config import preset
-from grisq.data.catalog import open_dataset
+from grisq.data.catalog import load_dataset
 from grisq.inference.export import Exported, export
 from grisq.inference.segmenter import Segmenter
 
 
 def jobs_of(count: int) -> list[tuple[Path, str]]:
     """Pictures and expressions of the tiny set's val split, evenly spaced."""
-    data = open_dataset(preset("tiny"), progress=False)
+    data = load_dataset(preset("tiny"), progress=False)
     rows = data.rows("val")[np.linspace(0, len(data.rows("val")) - 1, count).astype(int)]
     found = [data.expression(int(row)) for row in rows]
     return [(data.image_path(each.image_id), each.text) for each in found]

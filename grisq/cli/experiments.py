@@ -62,7 +62,7 @@ def run_experiments(
     Several GPUs for each run: accelerate launch -m grisq experiments run ...
     """
     from grisq import config
-    from grisq.data.catalog import open_dataset
+    from grisq.data.catalog import load_dataset
     from grisq.experiments import queue
     from grisq.experiments.registry import for_tables
     from grisq.runtime import paths
@@ -74,7 +74,7 @@ def run_experiments(
     queue.run_experiments(
         for_tables() if all_ else names,
         chosen,
-        open_dataset(chosen, data),
+        load_dataset(chosen, data),
         seeds=read_numbers(seeds),
         jobs=jobs,
         fresh=fresh,

@@ -36,9 +36,9 @@ def stats(
     """
     from grisq.config import preset
     from grisq.data import statistics
-    from grisq.data.catalog import open_dataset
+    from grisq.data.catalog import load_dataset
 
-    data = open_dataset(preset("tiny"), folder)
+    data = load_dataset(preset("tiny"), folder)
     print(statistics.counts(data).to_string())
     print(f"Release: {statistics.release_of(data)}")
     if any(data.skipped.values()):
@@ -69,7 +69,7 @@ def train(
     The batch size stays the global one, whatever the number of processes.
     """
     from grisq import config
-    from grisq.data.catalog import open_dataset
+    from grisq.data.catalog import load_dataset
     from grisq.runtime import paths
     from grisq.runtime.device import keep_freed_memory
     from grisq.training.trainer import goes_on
@@ -81,7 +81,7 @@ def train(
     settings = {name: value for name, value in weights.items() if value is not None} | read_settings(set_)
     chosen = config.override(config.preset(preset), settings)
     folder = run or paths.RUNS / preset
-    dataset = open_dataset(chosen, data)  # before several processes would each make it
+    dataset = load_dataset(chosen, data)  # before several processes would each make it
     if processes * nodes > 1 and world_size() == 1:
         run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, then=goes_on(folder))
         return

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from grisq import checkpoint
 from grisq.config import preset as find_preset
-from grisq.data.catalog import open_dataset
+from grisq.data.catalog import load_dataset
 from grisq.experiments.paper import PAPER
 from grisq.runtime import paths
 from grisq.runtime.errors import InputError
@@ -207,7 +207,7 @@ def _data_hash(parameters: dict) -> str | None:
         return None
     folder = parameters["data_root"] and Path(parameters["data_root"])
     try:
-        return open_dataset(find_preset(parameters["preset"]), folder, progress=False).content_hash
+        return load_dataset(find_preset(parameters["preset"]), folder, progress=False).content_hash
     except InputError:
         return None
 

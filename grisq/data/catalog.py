@@ -1,22 +1,29 @@
-"""The data set of a preset: a folder of the user's, or a synthetic one made on first use."""
+"""The one door to data sets: a folder of the user's, or a preset's synthetic set, made on first use."""
 
 from pathlib import Path
 
 from grisq.config import Preset
+from grisq.config import preset as find_preset
 from grisq.data import grefcoco
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.synthetic import generate
+from grisq.data.synthetic.generate import generate
 from grisq.data.synthetic.specs import find_spec
 from grisq.runtime.errors import InputError
 from grisq.runtime.paths import DATA
 
 
-def open_dataset(preset: Preset, folder: Path | None = None, *, progress: bool = True) -> GRefCOCO:
+def load_dataset(preset: Preset | str, folder: str | Path | None = None, *, progress: bool = True) -> GRefCOCO:
     """Read `folder`, or make (once) and read the synthetic set that the preset names.
+
+    Args:
+        preset: a configuration, or the name of a preset.
+        folder: a data set in gRefCOCO's layout; without it the preset's own synthetic set is read.
+        progress: whether to draw a bar while a set is made.
 
     Errors: InputError if no folder is given and the preset names no set, or one that there is not, or if the folder
     cannot be read.
     """
+    preset = find_preset(preset) if isinstance(preset, str) else preset
     if folder is not None:
         return grefcoco.load(folder)
     if preset.data is None:
@@ -24,5 +31,5 @@ def open_dataset(preset: Preset, folder: Path | None = None, *, progress: bool =
             f"The preset {preset.name!r} trains on gRefCOCO: give its folder with --data (it holds grefcoco/ and "
             "images/)."
         )
-    root = generate.generate(find_spec(preset.data), DATA / "synthetic" / preset.data, progress=progress)
+    root = generate(find_spec(preset.data), DATA / "synthetic" / preset.data, progress=progress)
     return grefcoco.load(root)

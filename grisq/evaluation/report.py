@@ -9,7 +9,7 @@ import torch
 from grisq import checkpoint
 from grisq.config import Preset, from_dict
 from grisq.data import statistics
-from grisq.data.catalog import open_dataset
+from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import evaluate
@@ -29,7 +29,7 @@ def evaluate_checkpoint(
     """
     place = join(device)
     loaded = checkpoint.load(model, place)
-    dataset = open_dataset(from_dict(Preset, loaded.about["preset"]), data, progress=progress)
+    dataset = load_dataset(from_dict(Preset, loaded.about["preset"]), data, progress=progress)
     return evaluate_loaded(loaded, dataset, device=place, rank=rank(), world=world_size(), progress=progress, **options)
 
 

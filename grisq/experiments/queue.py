@@ -17,7 +17,7 @@ import torch
 from tqdm import tqdm
 
 from grisq.config import Preset, from_dict, to_dict
-from grisq.data.catalog import open_dataset
+from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.experiments import results
 from grisq.experiments.measure import measure
@@ -127,7 +127,7 @@ def run_described_job(path: Path) -> None:
         said["fresh"],
         said["device"],
     )
-    run_job(job, open_dataset(preset, Path(said["data"]), progress=False), progress=False)
+    run_job(job, load_dataset(preset, Path(said["data"]), progress=False), progress=False)
 
 
 def _found(job: Job, data: GRefCOCO) -> bool:

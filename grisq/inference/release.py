@@ -7,7 +7,7 @@ import torch
 from grisq import checkpoint
 from grisq.config import Preset, from_dict
 from grisq.data import statistics
-from grisq.data.catalog import open_dataset
+from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.evaluation.protocols import protocol
 from grisq.evaluation.report import evaluate_checkpoint, markdown, table
@@ -91,7 +91,7 @@ def _training_data(loaded: checkpoint.Checkpoint, preset: Preset, folder: Path |
     """The set that the run was trained on. Errors: InputError if it is not named or is another one."""
     if folder is None and preset.data is None:
         raise InputError(f"The preset {preset.name!r} has no set of its own: name the run's with --trained-on.")
-    data = open_dataset(preset, folder, progress=progress)
+    data = load_dataset(preset, folder, progress=progress)
     if data.content_hash != loaded.about["data"]:
         raise InputError(
             f"This run was trained on annotations {loaded.about['data'][:12]}, and {data.root} holds "

@@ -7,7 +7,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
-from grisq import __version__
 from grisq.runtime.paths import ROOT
 
 _CODE = ("grisq", "pyproject.toml", "constraints.txt")  # tracked files that numbers depend on; running changes others
@@ -17,7 +16,7 @@ _PACKAGES = ("torch", "timm", "transformers", "tokenizers", "accelerate", "numpy
 def provenance() -> dict:
     """Package versions, commit of the checkout (with "+changes" if its code has any), Python, device and its cores."""
     return {
-        "grisq": __version__,
+        "grisq": _version("grisq"),
         "commit": commit(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in _PACKAGES},
