@@ -74,7 +74,7 @@ def report_peak(way, name):
     """Print by how many megabytes resident memory rises during one forward and backward, after a small warm-up."""
     both(way, "tiny, batch 32")()  # compiles and loads what is needed
     run = both(way, name)
-    CLEAR.write_text("5")  # the peak counts from here
+    CLEAR.write_text("5", encoding="utf-8")  # the peak counts from here
     before = resident("VmHWM")
     run()
     print(resident("VmHWM") - before)
@@ -82,7 +82,7 @@ def report_peak(way, name):
 
 def resident(field):
     """Megabytes that Linux gives for this process: VmRSS now, VmHWM at its peak."""
-    return int(re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+    return int(re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="utf-8"))[1]) / 1024
 
 
 def main():

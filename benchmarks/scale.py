@@ -159,7 +159,7 @@ def killed_and_resumed(root: Path, folder: Path) -> str:
 
 def _losses(run: Path) -> list[float]:
     path = run / "history.jsonl"
-    records = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
     return [record["loss"] for record in records if record["kind"] == "train"]
 
 

@@ -6,7 +6,7 @@ from grisq.augment.multi_target import choose_mosaic
 from grisq.augment.no_target import choose_donors
 from grisq.augment.recipes import Mosaic, NoTarget, Plain, Recipe
 from grisq.config import AugmentConfig
-from grisq.data.scenarios import KINDS
+from grisq.data.scenarios import SCENARIOS
 
 
 def plan_batch(
@@ -51,12 +51,12 @@ def expected_shares(single: float, batch: int, augment: AugmentConfig) -> dict[s
 
 
 def shares_after(shares: dict[str, float], batch: int, augment: AugmentConfig) -> dict[str, float]:
-    """Shares of the kinds that the model trains on, from their shares in the data; both by name as in KINDS, in [0, 1].
+    """Shares of the scenarios that the model trains on, from their shares in the data; both by name, in [0, 1].
 
     A no-target sample and a mosaic each take the slot of a single-target one, so multi-target expressions of the
     data stay as many as they are.
     """
-    no, single, multi = (shares[kind] for kind in KINDS)
+    no, single, multi = (shares[kind] for kind in SCENARIOS)
     added = expected_shares(single, batch, augment)
     no, multi = no + added["no_target"] / batch, multi + added["mosaic"] / batch
-    return dict(zip(KINDS, (no, 1 - no - multi, multi)))
+    return dict(zip(SCENARIOS, (no, 1 - no - multi, multi)))

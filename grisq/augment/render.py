@@ -44,7 +44,7 @@ class RecipeDataset(Dataset):
 
     def _mosaic(self, cells: tuple[tuple[int, int], ...]) -> Sample:
         """Each original is letterboxed into its cell. The whole canvas counts as picture: its gaps are not at
-        the right and below, as padding must be, so the model sees them as mean colour."""
+        the right and below, as padding must be, so the model sees them as mean color."""
         side = self.reader.side
         half = side // 2
         image, valid = empty_canvas(side)

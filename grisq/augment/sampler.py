@@ -20,7 +20,7 @@ class Slot(NamedTuple):
     """A recipe and its weight in the plurality loss.
 
     The loss averages over the samples of the *global* batch that have a target; a process that sees a part of
-    it cannot count them, so each slot carries parts / labelled samples of the whole.
+    it cannot count them, so each slot carries parts / labeled samples of the whole.
     """
 
     recipe: Recipe
@@ -96,8 +96,8 @@ class StepSampler(Sampler[list[Slot]]):
         parts = self.world * self.accumulate
         for step in range(self.start, self.stop):
             recipes = self.plan.recipes(step)
-            labelled = sum(self.plan.has_target(recipe) for recipe in recipes)
-            weight = parts / max(labelled, 1)
+            labeled = sum(self.plan.has_target(recipe) for recipe in recipes)
+            weight = parts / max(labeled, 1)
             for turn in range(self.accumulate):
                 yield [Slot(recipe, weight) for recipe in recipes[turn * self.world + self.rank :: parts]]
 

@@ -13,7 +13,7 @@ class SwinConfig:
     num_heads: tuple[int, ...] = (4, 8, 16, 32)
     window: int = 12
     drop_path: float = 0.3  # as ReLA and Mask2Former; the paper does not say
-    pretrained: str | None = None  # name of a timm model with ImageNet weights; None: random initialisation
+    pretrained: str | None = None  # name of a timm model with ImageNet weights; None: random initialization
 
 
 @dataclass(frozen=True)

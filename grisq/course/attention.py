@@ -15,18 +15,18 @@ from grisq.data.sample import Sample
 from grisq.runtime.errors import InputError
 
 
-def picture_axis(axis: Axes, sample: Sample, *, title: str = "", grey: bool = False) -> None:
+def picture_axis(axis: Axes, sample: Sample, *, title: str = "", gray: bool = False) -> None:
     """The sample's picture without its letterbox padding; axes count canvas pixels."""
     height, width = _fitted(sample)
     image = sample.image[:height, :width]
-    axis.imshow(image.mean(-1) if grey else image, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0))
+    axis.imshow(image.mean(-1) if gray else image, cmap="gray", vmin=0, vmax=255, extent=(0, width, height, 0))
     axis.set_title(title, fontsize=8)
     axis.set(xticks=[], yticks=[])
 
 
 def heat_axis(axis: Axes, sample: Sample, values: Tensor, *, title: str = "", top: float | None = None) -> None:
-    """Values of a grid over the canvas, (h, w), drawn over the grey picture; `top`: value of the brightest colour."""
-    picture_axis(axis, sample, title=title, grey=True)
+    """Values of a grid over the canvas, (h, w), drawn over the gray picture; `top`: value of the brightest color."""
+    picture_axis(axis, sample, title=title, gray=True)
     height, width = _fitted(sample)
     side = len(sample.image)
     axis.imshow(
@@ -76,7 +76,7 @@ def query_figure(
 def sampling_figure(sample: Sample, traced: Trace, block: int, place: tuple[int, int], strides=(8, 16, 32)) -> Figure:
     """Where one position of the finest level looks in a MSDS block: one picture per level it looks at.
 
-    place: (row, column) of the position on its grid, marked by a cross; a colour and marker for each head, the size
+    place: (row, column) of the position on its grid, marked by a cross; a color and marker for each head, the size
     of a dot is its weight. Dots outside the picture read less, and nothing from half a cell on. `traced` is of this
     sample alone. Errors: InputError for a place that the grid does not have.
     """
@@ -104,9 +104,9 @@ def _spots_axis(axis: Axes, sample: Sample, spots: np.ndarray, shares: np.ndarra
     axis.vlines(np.arange(0, width, stride), 0, height, **lines)
     axis.hlines(np.arange(0, height, stride), 0, width, **lines)
     for head, (where, share) in enumerate(zip(spots, shares)):
-        colour, marker = HEAD_LOOKS[head % len(HEAD_LOOKS)]
+        color, marker = HEAD_LOOKS[head % len(HEAD_LOOKS)]
         sizes = 15 + 1500 * share
-        axis.scatter(*where.T, s=sizes, color=colour, marker=marker, edgecolor="black", linewidth=0.5, alpha=0.85)
+        axis.scatter(*where.T, s=sizes, color=color, marker=marker, edgecolor="black", linewidth=0.5, alpha=0.85)
     margin = len(sample.image) / 2
     axis.set(xlim=(-margin, width + margin), ylim=(height + margin, -margin))
 

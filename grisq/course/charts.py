@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from grisq.analysis.significance import Difference
-from grisq.course.style import HEAD_LOOKS, KIND_COLOURS, OKABE_ITO
+from grisq.course.style import HEAD_LOOKS, OKABE_ITO, SCENARIO_COLORS
 from grisq.runtime.errors import InputError
 
 _HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "++")
@@ -17,24 +17,24 @@ _HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "++")
 def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f", legend: str = "best") -> None:
     """One group of bars for each row of a table, one bar in it for each column.
 
-    Columns differ by hatching, and by colour unless the rows are kinds of expressions, which keep their own.
+    Columns differ by hatching, and by color unless the rows are kinds of expressions, which keep their own.
     `fmt`: how values are written on the bars, None for not at all; `legend`: its place. Errors: InputError for a table
     without columns.
     """
     if table.empty:
         raise InputError("There is nothing to draw: the table of the bars is empty.")
     width = 0.84 / len(table.columns)
-    of_kinds = all(row in KIND_COLOURS for row in table.index)
+    of_kinds = all(row in SCENARIO_COLORS for row in table.index)
     palette = list(OKABE_ITO.values())[2:]
     handles = []
     for number, (name, values) in enumerate(table.items()):
-        colour = [KIND_COLOURS[row] for row in table.index] if of_kinds else palette[number % len(palette)]
+        color = [SCENARIO_COLORS[row] for row in table.index] if of_kinds else palette[number % len(palette)]
         hatch = _HATCHES[number % len(_HATCHES)]
-        # Of kinds the legend tells hatchings apart, not colours.
-        in_legend = "grey" if of_kinds else colour
+        # Of kinds the legend tells hatchings apart, not colors.
+        in_legend = "gray" if of_kinds else color
         handles.append(Patch(facecolor=in_legend, hatch=hatch, edgecolor="white", label=name))
         places = np.arange(len(table)) + width * (number - (len(table.columns) - 1) / 2)
-        bars = axis.bar(places, values, 0.94 * width, color=colour, hatch=hatch, edgecolor="white")
+        bars = axis.bar(places, values, 0.94 * width, color=color, hatch=hatch, edgecolor="white")
         if fmt:
             axis.bar_label(bars, fmt=fmt, fontsize=8)
     axis.set_xticks(range(len(table)), table.index)
@@ -48,10 +48,10 @@ def difference_points(axis: Axes, differences: Mapping[str, Difference], reporte
     """
     places = range(len(differences))
     for place, each in zip(places, differences.values()):
-        colour = OKABE_ITO["blue"] if each.excludes_zero else OKABE_ITO["sky blue"]
-        fill = colour if each.excludes_zero else "white"
+        color = OKABE_ITO["blue"] if each.excludes_zero else OKABE_ITO["sky blue"]
+        fill = color if each.excludes_zero else "white"
         reach = [[max(0, each.value - each.low)], [max(0, each.high - each.value)]]
-        axis.errorbar(each.value, place, xerr=reach, fmt="o", color=colour, markerfacecolor=fill, capsize=3)
+        axis.errorbar(each.value, place, xerr=reach, fmt="o", color=color, markerfacecolor=fill, capsize=3)
     if len(reported):
         axis.plot(reported, places, "D", color="black", fillstyle="none", linestyle="none", label="paper")
         axis.legend(frameon=False, fontsize=8)
@@ -71,10 +71,10 @@ def roc_bars(axis: Axes, areas: Mapping[str, tuple[float, float]]) -> None:
 
 
 def head_points(axis: Axes, offsets: Sequence) -> None:
-    """Sampling offsets of every attention head, (heads, points, 2) in cells, a colour and marker for each head."""
+    """Sampling offsets of every attention head, (heads, points, 2) in cells, a color and marker for each head."""
     for number, where in enumerate(offsets):
-        colour, marker = HEAD_LOOKS[number % len(HEAD_LOOKS)]
-        axis.plot(*np.asarray(where).T, marker, color=colour, label=f"head {number + 1}")
+        color, marker = HEAD_LOOKS[number % len(HEAD_LOOKS)]
+        axis.plot(*np.asarray(where).T, marker, color=color, label=f"head {number + 1}")
     axis.set(aspect="equal")
     axis.invert_yaxis()
     axis.legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1, 1))

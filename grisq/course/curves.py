@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from grisq.augment.recipes import Recipe
 from grisq.augment.render import RecipeDataset
 from grisq.course.figures import Tile, expression_tile, wall
-from grisq.course.style import KIND_COLOURS, KIND_MARKERS, OKABE_ITO, rgb
+from grisq.course.style import OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS, rgb
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.masks import decode
 from grisq.data.sample import open_picture
-from grisq.data.scenarios import kind_of, rows_by_kind
+from grisq.data.scenarios import rows_by_scenario, scenario_of
 from grisq.experiments.results import Example
 from grisq.inference.overlay import overlay
-from grisq.inference.prediction import MASK_COLOUR, Prediction
+from grisq.inference.prediction import MASK_COLOR, Prediction
 from grisq.inference.segmenter import Segmenter
 from grisq.runtime.errors import InputError
 
@@ -41,14 +41,14 @@ def learning_curves(history: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
         "N-acc": ("X-", "vermillion"),
         "T-acc": ("^:", "black"),
     }
-    for name, (line, colour) in looks.items():
-        middle.plot(steps, evaluations[name], line, color=OKABE_ITO[colour], label=name)
+    for name, (line, color) in looks.items():
+        middle.plot(steps, evaluations[name], line, color=OKABE_ITO[color], label=name)
     middle.set(title="val (part of it), %", xlabel="step", ylim=(0, 102))
     middle.legend(frameon=False)
-    for kind, colour in KIND_COLOURS.items():
+    for kind, color in SCENARIO_COLORS.items():
         for head, line in (("presence", "--"), ("plurality", "-")):
             if f"{head} {kind}" in evaluations:
-                look = {"color": colour, "marker": KIND_MARKERS[kind], "label": f"{head}, {kind}"}
+                look = {"color": color, "marker": SCENARIO_MARKERS[kind], "label": f"{head}, {kind}"}
                 right.plot(steps, evaluations[f"{head} {kind}"], line, **look)
     right.set(title="accuracy of the heads, %", xlabel="step", ylim=(0, 102))
     right.legend(frameon=False, fontsize=7)
@@ -71,7 +71,7 @@ def example_tile(example: Example, data: GRefCOCO) -> Tile:
     picture = np.asarray(open_picture(data.image_path(data.expression(example.row).image_id)))
     mask, word = decode(example.mask), example.answer
     right = (word != "nothing") == (data.target_counts[example.row] > 0)
-    shown = overlay(picture, mask if word != "nothing" else np.zeros_like(mask), MASK_COLOUR)
+    shown = overlay(picture, mask if word != "nothing" else np.zeros_like(mask), MASK_COLOR)
     number = "" if example.presence is None else f" ({example.presence:.2f})"
     return Tile(shown, f"{'✓' if right else '✗'} {word}{number}", _RIGHT if right else _WRONG)
 
@@ -88,16 +88,16 @@ def answer_tile(said: Prediction) -> Tile:
 
 
 def recipe_tile(painter: RecipeDataset, recipe: Recipe) -> Tile:
-    """What a recipe of the augmentation plan looks like when it is drawn, in the colour of its kind."""
+    """What a recipe of the augmentation plan looks like when it is drawn, in the color of its kind."""
     sample = painter.render(recipe)
-    colour = KIND_COLOURS[kind_of(sample.target_count)]
-    return Tile(overlay(sample.image, sample.mask, rgb(colour)), sample.text, colour)
+    color = SCENARIO_COLORS[scenario_of(sample.target_count)]
+    return Tile(overlay(sample.image, sample.mask, rgb(color)), sample.text, color)
 
 
-def rows_of_each_kind(data: GRefCOCO, split: str, each: int, seed: int) -> list[int]:
+def rows_of_each_scenario(data: GRefCOCO, split: str, each: int, seed: int) -> list[int]:
     """So many random rows without target, with one, and with several, in this order; fewer where there are fewer."""
     rng, rows = np.random.default_rng(seed), data.rows(split)
-    of_kind = rows_by_kind(rows, data.target_counts[rows])
+    of_kind = rows_by_scenario(rows, data.target_counts[rows])
     return [int(row) for found in of_kind for row in rng.choice(found, min(each, len(found)), replace=False)]
 
 

@@ -106,7 +106,7 @@ def _queries_and_keys():
 
 def _bilinear(grid, x, y):
     height, width = grid.shape
-    column, row = x * width - 0.5, y * height - 0.5  # a cell's value stands at its centre
+    column, row = x * width - 0.5, y * height - 0.5  # a cell's value stands at its center
     total = 0.0
     for i in (int(np.floor(row)), int(np.floor(row)) + 1):
         for j in (int(np.floor(column)), int(np.floor(column)) + 1):
@@ -128,7 +128,7 @@ def _ceiling(texts, labels):
     return 100 * right / len(texts)
 
 
-def _labelled_texts():
+def _labeled_texts():
     texts = ["two dogs", "the dog", "the dog", "the dog", "sheep", "sheep"]
     return [(texts, [True, False, False, True, True, False]), (["cup"], [False]), (["a", "a"], [True, True])]
 
@@ -210,7 +210,7 @@ EXERCISES = {
     "03": (_mosaic_probability, lambda: [(12, 0.05), (27, 0.05), (6, 0.05), (1, 0.5), (4, 1.0)]),
     "04": (_attention, _queries_and_keys),
     "05": (_bilinear, _spots),
-    "06": (_ceiling, _labelled_texts),
+    "06": (_ceiling, _labeled_texts),
     "07": (_plurality_loss, _logits_and_labels),
     "08": (_learning_rate, _steps),
     "09": (_said_present, _pixel_counts),

@@ -12,10 +12,10 @@ from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 
-from grisq.course.style import KIND_COLOURS, rgb
+from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import open_picture
-from grisq.data.scenarios import kind_of
+from grisq.data.scenarios import scenario_of
 from grisq.inference.overlay import overlay
 from grisq.runtime.paths import FIGURES
 
@@ -35,8 +35,8 @@ def save(figure: Figure, name: str, folder: Path = FIGURES) -> list[Path]:
 def show(figure: Figure, alt: str) -> None:
     """Display a figure in a notebook with its description as alternative text and as caption, and close it.
 
-    The picture goes into the notebook with 256 colours: a wall of photographs takes a third of the space. The octree
-    keeps rare colours, such as that of a title, which a median cut merges with others.
+    The picture goes into the notebook with 256 colors: a wall of photographs takes a third of the space. The octree
+    keeps rare colors, such as that of a title, which a median cut merges with others.
     """
     drawn, small = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=figure.dpi, metadata=_NO_DATES["png"])
@@ -49,19 +49,19 @@ def show(figure: Figure, alt: str) -> None:
 
 @dataclass
 class Tile:
-    """One picture of a wall: image (H, W, 3) uint8, title, and the colour of the title and frame."""
+    """One picture of a wall: image (H, W, 3) uint8, title, and the color of the title and frame."""
 
     image: np.ndarray
     title: str
-    colour: str = "#000000"
+    color: str = "#000000"
 
 
 def expression_tile(data: GRefCOCO, row: int) -> Tile:
-    """A row's picture with its annotated targets outlined, titled by the expression, in the colour of its kind."""
+    """A row's picture with its annotated targets outlined, titled by the expression, in the color of its kind."""
     expression = data.expression(row)
-    colour = KIND_COLOURS[kind_of(expression.target_count)]
+    color = SCENARIO_COLORS[scenario_of(expression.target_count)]
     image = np.asarray(open_picture(data.image_path(expression.image_id)))
-    return Tile(overlay(image, data.mask(row), rgb(colour)), expression.text, colour)
+    return Tile(overlay(image, data.mask(row), rgb(color)), expression.text, color)
 
 
 def wall(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: Sequence[str] = ()) -> Figure:
@@ -73,7 +73,7 @@ def wall(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: Sequen
         axis.set_axis_off()
     for axis, tile, title in zip(axes.flat, tiles, titles):
         axis.imshow(tile.image)
-        axis.set_title(title, fontsize=8, color=tile.colour)
+        axis.set_title(title, fontsize=8, color=tile.color)
     for axis, label in zip(axes[:, 0], rows):
         axis.text(-0.08, 0.5, label, rotation=90, va="center", ha="right", transform=axis.transAxes, fontsize=9)
     return figure

@@ -11,7 +11,7 @@ from grisq.analysis.significance import bootstrap_difference, metrics_of, sign_t
 from grisq.analysis.thresholds import giou_at, giou_at_own_threshold, presence_area
 from grisq.course.curves import example_tile
 from grisq.course.figures import Tile, expression_tile, wall
-from grisq.course.style import KIND_COLOURS, KIND_MARKERS
+from grisq.course.style import SCENARIO_COLORS, SCENARIO_MARKERS
 from grisq.course.tables import MISSING, spread
 from grisq.data.grefcoco import GRefCOCO
 from grisq.experiments import paper
@@ -160,11 +160,11 @@ def _or_missing(value: float, form: str) -> str:
     return MISSING if np.isnan(value) else form.format(value)
 
 
-def plurality_curves(axis: Axes, evaluations: Mapping[str, Sequence[float]], *, labelled: bool = True) -> None:
+def plurality_curves(axis: Axes, evaluations: Mapping[str, Sequence[float]], *, labeled: bool = True) -> None:
     """Accuracy of the plurality head over the steps, single- and multi-target apart (Fig. 5b)."""
     for kind in ("single-target", "multi-target"):
-        look = {"color": KIND_COLOURS[kind], "marker": KIND_MARKERS[kind], "markersize": 4, "linewidth": 1}
-        axis.plot(evaluations["step"], evaluations[f"plurality {kind}"], label=kind if labelled else None, **look)
+        look = {"color": SCENARIO_COLORS[kind], "marker": SCENARIO_MARKERS[kind], "markersize": 4, "linewidth": 1}
+        axis.plot(evaluations["step"], evaluations[f"plurality {kind}"], label=kind if labeled else None, **look)
 
 
 def qualitative(

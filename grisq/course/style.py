@@ -1,4 +1,4 @@
-"""One look for every figure: Okabe-Ito colours, which survive colour blindness, and byte-stable output."""
+"""One look for every figure: Okabe-Ito colors, which survive color blindness, and byte-stable output."""
 
 import matplotlib as mpl
 from PIL import ImageColor
@@ -13,21 +13,21 @@ OKABE_ITO = {
     "vermillion": "#D55E00",
     "reddish purple": "#CC79A7",
 }
-# A kind has one colour, marker and hatching everywhere, so no figure depends on colour alone.
-KIND_COLOURS = {
+# A kind has one color, marker and hatching everywhere, so no figure depends on color alone.
+SCENARIO_COLORS = {
     "no-target": OKABE_ITO["vermillion"],
     "single-target": OKABE_ITO["blue"],
     "multi-target": OKABE_ITO["bluish green"],
 }
-# An attention head's colour and marker, in their order.
+# An attention head's color and marker, in their order.
 HEAD_LOOKS = tuple(
     (OKABE_ITO[name], marker)
     for name, marker in zip(
         ("orange", "sky blue", "bluish green", "reddish purple", "blue", "yellow", "vermillion", "black"), "os^DvpPh"
     )
 )
-KIND_MARKERS = {"no-target": "X", "single-target": "o", "multi-target": "s"}
-KIND_HATCHES = {"no-target": "xx", "single-target": "", "multi-target": "//"}
+SCENARIO_MARKERS = {"no-target": "X", "single-target": "o", "multi-target": "s"}
+SCENARIO_HATCHES = {"no-target": "xx", "single-target": "", "multi-target": "//"}
 
 
 def use() -> None:
@@ -50,6 +50,6 @@ def use() -> None:
     )
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
+def rgb(color: str) -> tuple[int, int, int]:
     """#RRGGBB as three numbers from 0 to 255."""
-    return ImageColor.getrgb(colour)
+    return ImageColor.getrgb(color)

@@ -49,7 +49,7 @@ class _Annotation(msgspec.Struct):
     bbox: list[float]
     area: float = 0.0
     iscrowd: int = 0
-    attributes: msgspec.Raw = msgspec.Raw(b"")  # ours: colour and the like
+    attributes: msgspec.Raw = msgspec.Raw(b"")  # ours: color and the like
 
 
 class _Category(msgspec.Struct):

@@ -56,7 +56,7 @@ def read_table(folder: Path, name: str) -> pa.Table:
 
 def read_skipped(folder: Path) -> dict[str, int]:
     """What the parser left out, by reason."""
-    return json.loads((folder / _DONE).read_text())
+    return json.loads((folder / _DONE).read_text(encoding="utf-8"))
 
 
 def _places(root: Path) -> list[Path]:
@@ -79,7 +79,7 @@ def _write(folder: Path, tables: Tables) -> None:
         table = getattr(tables, name).combine_chunks()
         with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-    (folder / _DONE).write_text(json.dumps(tables.skipped))
+    (folder / _DONE).write_text(json.dumps(tables.skipped), encoding="utf-8")
 
 
 def _put(partial: Path, folder: Path) -> None:

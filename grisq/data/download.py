@@ -41,7 +41,7 @@ class Sources:
 
 def read_sources(path: Path | None = None) -> Sources:
     """The addresses in a file of one's own (a mirror's), or those that come along. Errors: InputError."""
-    own = json.loads(resources.files("grisq.data").joinpath("sources.json").read_text())
+    own = json.loads(resources.files("grisq.data").joinpath("sources.json").read_text(encoding="utf-8"))
     given = own if path is None else read_json(path)
     for name, fields in _FIELDS.items():
         missing = fields - set(given.get(name, {}))

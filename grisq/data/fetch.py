@@ -91,7 +91,7 @@ def _receive(client: httpx.Client, source: Source, target: Path, received: Calla
     """One request for what is missing. Errors: _TryAgain, httpx.TransportError, InputError."""
     partial = partial_of(target)
     tag, begun = _tag(partial), partial.stat().st_size if partial.is_file() else 0
-    known = tag.read_text() if tag.is_file() else ""
+    known = tag.read_text(encoding="utf-8") if tag.is_file() else ""
     if begun and begun == source.size:
         return
     headers = {"Range": f"bytes={begun}-", "If-Range": known} if begun and known else {}
@@ -109,7 +109,7 @@ def _receive(client: httpx.Client, source: Source, target: Path, received: Calla
                 raise _TryAgain("the server sent another part than it was asked for")
             if begun and not goes_on:
                 received(-begun)
-            tag.write_text(_validator(response))
+            tag.write_text(_validator(response), encoding="utf-8")
             with partial.open("ab" if goes_on else "wb") as file:
                 for piece in response.iter_raw():
                     file.write(piece)

@@ -44,7 +44,7 @@ def decode(rle: dict) -> np.ndarray:
     return coco.decode(rle).astype(bool)
 
 
-def rasterise(
+def rasterize(
     segmentations: Sequence[Segmentation],
     height: int,
     width: int,
@@ -57,7 +57,7 @@ def rasterise(
     """Union of segmentations of a height x width picture, drawn on a canvas after the geometry.
 
     A point (x, y) of the picture lands at (x * scale_x + offset_x, y * scale_y + offset_y). Polygons are moved
-    and then rasterised; run-length encodings, which have no outline, are resized by area with threshold one
+    and then rasterized; run-length encodings, which have no outline, are resized by area with threshold one
     half. An object that would vanish keeps the pixel that it covers most.
     Returns: (out_height, out_width) bool.
     """
@@ -87,8 +87,8 @@ def _resized(
 ) -> np.ndarray:
     height, width = (max(1, round(length * s)) for length, s in zip(mask.shape, scale[::-1]))
     if (height, width) != mask.shape:
-        grey = Image.fromarray(mask.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)
-        covered = np.asarray(grey)
+        gray = Image.fromarray(mask.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)
+        covered = np.asarray(gray)
         small = covered >= 128
         if mask.any() and not small.any():
             small = covered == covered.max()

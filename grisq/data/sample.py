@@ -17,7 +17,7 @@ from grisq.runtime.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-FILL = tuple(round(255 * mean) for mean in IMAGENET_MEAN)  # padding: 0 after normalisation
+FILL = tuple(round(255 * mean) for mean in IMAGENET_MEAN)  # padding: 0 after normalization
 NO_PLURALITY = -1  # label of samples without target: neither one nor several
 
 
@@ -27,7 +27,7 @@ class Sample:
 
     image (S, S, 3) uint8 RGB; valid (S, S) bool, False on padding; mask (S, S) bool; tokens: ids; target_count:
     annotated objects meant; letterbox: of the whole picture, None for a mosaic; row: of the expression table,
-    -1 where the slot was synthesised; plurality_weight: see `grisq.augment.sampler.Slot`, None: an equal share of
+    -1 where the slot was synthesized; plurality_weight: see `grisq.augment.sampler.Slot`, None: an equal share of
     this batch.
     """
 
@@ -76,12 +76,12 @@ class Batch:
         return replace(self, **pinned)
 
     def inputs(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-        """What GRISQ.forward takes: normalised image, valid or None if nothing is padded, tokens, token_mask."""
-        return *normalise(self.images, self.valid), self.tokens, self.token_mask
+        """What GRISQ.forward takes: normalized image, valid or None if nothing is padded, tokens, token_mask."""
+        return *normalize(self.images, self.valid), self.tokens, self.token_mask
 
 
-def normalise(images: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
-    """ImageNet normalisation, on the device, zero in the padding. (B, 3, S, S) uint8 -> float32 and valid or None."""
+def normalize(images: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
+    """ImageNet normalization, on the device, zero in the padding. (B, 3, S, S) uint8 -> float32 and valid or None."""
     mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1) * 255
     std = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1) * 255
     scaled = (images.float() - mean) / std
@@ -151,10 +151,10 @@ class SampleReader:
         return picture, Letterbox(info.width, info.height, side)
 
     def target_mask(self, ann_ids: tuple[int, ...], box: Letterbox, side: int, x: int = 0, y: int = 0) -> np.ndarray:
-        """Union of the targets, rasterised after the geometry so that small ones survive. -> (side, side) bool."""
+        """Union of the targets, rasterized after the geometry so that small ones survive. -> (side, side) bool."""
         if not ann_ids:
             return np.zeros((side, side), dtype=bool)
-        return masks.rasterise(
+        return masks.rasterize(
             self.data.segmentations(ann_ids),
             box.height,
             box.width,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from grisq.data.grefcoco import GRefCOCO, table
-from grisq.data.scenarios import KINDS, count_kinds
+from grisq.data.scenarios import SCENARIOS, count_scenarios
 
 # Sec. 4.1 and Sec. 3.3 of the paper.
 PAPER = {"images": 19_994, "expressions": 259_859, "masks": 83_513}
@@ -69,10 +69,10 @@ def beside_known(data: GRefCOCO) -> pd.DataFrame:
     known = next((each for each in RELEASES if each.name == release_of(data).split(" (")[0]), CURRENT)
     lines = {}
     for split in data.splits:
-        of_kind = count_kinds(data.target_counts[data.rows(split)])
+        of_kind = count_scenarios(data.target_counts[data.rows(split)])
         found = (sum(of_kind.values()), *of_kind.values())
         published = known.splits.get(split, (None,) * len(found))
-        pairs = zip(("expressions", *KINDS), found, published)
+        pairs = zip(("expressions", *SCENARIOS), found, published)
         lines[split] = {name: f"{count:,} ({_published(count, other)})" for name, count, other in pairs}
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("found (known)")
 
@@ -92,7 +92,7 @@ def counts(data: GRefCOCO) -> pd.DataFrame:
 def _line(rows: pa.Table) -> dict[str, int | float]:
     targets = rows["target_count"].to_numpy()
     total = max(len(targets), 1)
-    of_kind = count_kinds(targets)
+    of_kind = count_scenarios(targets)
     line = {
         "images": pc.count_distinct(rows["image_id"]).as_py(),
         "refs": pc.count_distinct(rows["ref_id"]).as_py(),
@@ -109,7 +109,7 @@ def per_expression(data: GRefCOCO) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "split": data.expressions["split"].to_pylist(),
-            "kind": np.array(KINDS)[np.minimum(targets, 2)],
+            "kind": np.array(SCENARIOS)[np.minimum(targets, 2)],
             "targets": targets,
             "words": [len(text.split()) for text in data.expressions["text"].to_pylist()],
         }
@@ -142,7 +142,7 @@ def text_ceiling(texts: Sequence[str], labels: np.ndarray) -> Ceiling:
     groups = frame.groupby("text")["label"].agg(["size", "sum"])
     groups = groups[groups["size"] > 1]
     best = groups["sum"].combine(groups["size"] - groups["sum"], max).sum()
-    total, labelled = int(groups["size"].sum()), int(groups["sum"].sum())
+    total, labeled = int(groups["size"].sum()), int(groups["sum"].sum())
     if not total:
         return Ceiling(0, math.nan, math.nan)
-    return Ceiling(total, float(100 * best / total), 100 * max(labelled, total - labelled) / total)
+    return Ceiling(total, float(100 * best / total), 100 * max(labeled, total - labeled) / total)

@@ -11,8 +11,8 @@ from tqdm import tqdm
 from grisq.data import masks
 from grisq.data.loader import batches
 from grisq.data.sample import Sample, SampleReader
-from grisq.data.scenarios import kind_index
-from grisq.evaluation.metrics import AccuracyByKind, GRISMetrics
+from grisq.data.scenarios import scenario_index
+from grisq.evaluation.metrics import AccuracyByScenario, GRISMetrics
 from grisq.evaluation.protocols import PixelCounts, Protocol, SampleScore, count_pixels, protocol, score_counts
 from grisq.models.base import Decision, System
 from grisq.runtime.device import autocast
@@ -20,9 +20,9 @@ from grisq.runtime.device import autocast
 
 @dataclass
 class Evaluation:
-    """metrics: {protocol: {name: value}}; accuracy: as AccuracyByKind; samples: one dict per sample if kept: its row,
-    target_count, presence and plurality as in Decision, the pixels of the predicted mask, of the target and of both,
-    and its score under every protocol (pixels are counted under the first one's resolution)."""
+    """metrics: {protocol: {name: value}}; accuracy: as AccuracyByScenario; samples: one dict per sample if kept: its
+    row, target_count, presence and plurality as in Decision, the pixels of the predicted mask, of the target and of
+    both, and its score under every protocol (pixels are counted under the first one's resolution)."""
 
     metrics: dict[str, dict[str, float]]
     accuracy: dict[str, float]
@@ -55,7 +55,7 @@ def evaluate(
     if model.presence_head is None:
         chosen = [each.without_head() for each in chosen]
     meters = [GRISMetrics(each) for each in chosen]
-    accuracy, kept = AccuracyByKind(), []
+    accuracy, kept = AccuracyByScenario(), []
     mine = list(rows)[rank::world]
     bar = tqdm(total=len(mine), unit="sample", desc="evaluate", disable=not progress or rank > 0, leave=False)
     for each in batches(reader, mine, batch=batch, workers=workers):
@@ -104,11 +104,11 @@ def _score(sample: Sample, decision: Decision, counts: Counts, chosen: list[Prot
 
 
 def target_at(reader: SampleReader, ann_ids: tuple[int, ...], picture: tuple[int, int], size: tuple[int, int]):
-    """Union of the targets rasterised at a size (H, W) that need not keep the aspect ratio. -> bool array."""
+    """Union of the targets rasterized at a size (H, W) that need not keep the aspect ratio. -> bool array."""
     if not ann_ids:
         return np.zeros(size, dtype=bool)
     (height, width), (out_height, out_width) = picture, size
-    return masks.rasterise(
+    return masks.rasterize(
         reader.data.segmentations(ann_ids),
         height,
         width,
@@ -119,8 +119,8 @@ def target_at(reader: SampleReader, ann_ids: tuple[int, ...], picture: tuple[int
     )
 
 
-def _count(accuracy: AccuracyByKind, target_count: int, decision: Decision) -> None:
-    kind = kind_index(target_count)
+def _count(accuracy: AccuracyByScenario, target_count: int, decision: Decision) -> None:
+    kind = scenario_index(target_count)
     if decision.presence is not None:
         accuracy.update(0, kind, (decision.presence >= 0.5) == (target_count > 0))
     if decision.plurality is not None and target_count > 0:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import torch
 
-from grisq.data.scenarios import KINDS
+from grisq.data.scenarios import SCENARIOS
 from grisq.evaluation.protocols import Protocol, SampleScore
 from grisq.runtime.torchvision_guard import ensure_torchvision_imports
 
@@ -70,7 +70,7 @@ class GRISMetrics(Metric):
         return values | {f"n_{kind}": count for kind, count in zip(("no_target", "single", "multi"), n)}
 
 
-class AccuracyByKind(Metric):
+class AccuracyByScenario(Metric):
     """Share of correct presence and plurality decisions by kind of sample, in percent (Fig. 5b needs the latter).
 
     Plurality is taken from its head alone, whatever the presence head says; no-target samples have none.
@@ -82,7 +82,7 @@ class AccuracyByKind(Metric):
         self.add_state("seen", torch.zeros(2, 3, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, head: int, kind: int, right: bool) -> None:
-        """head: 0 presence, 1 plurality; kind: index into KINDS."""
+        """head: 0 presence, 1 plurality; kind: index into SCENARIOS."""
         self.right[head, kind] += int(right)
         self.seen[head, kind] += 1
 
@@ -91,7 +91,7 @@ class AccuracyByKind(Metric):
         return {
             f"{name} {kind}": 100 * float(self.right[h, k]) / int(self.seen[h, k])
             for h, name in enumerate(("presence", "plurality"))
-            for k, kind in enumerate(KINDS)
+            for k, kind in enumerate(SCENARIOS)
             if self.seen[h, k] > 0
         }
 

@@ -9,7 +9,7 @@ from grisq import checkpoint
 from grisq.data import masks
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.loader import evenly
-from grisq.data.scenarios import rows_by_kind
+from grisq.data.scenarios import rows_by_scenario
 from grisq.evaluation.outcomes import Samples
 from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
 from grisq.evaluation.report import evaluate_loaded
@@ -82,7 +82,7 @@ def _cost(run: Path, loaded: checkpoint.Checkpoint) -> Cost:
 
 def _examples(segmenter: Segmenter, data: GRefCOCO) -> list[Example]:
     rows = data.rows("val")
-    of_kind = rows_by_kind(rows, data.target_counts[rows])
+    of_kind = rows_by_scenario(rows, data.target_counts[rows])
     return [_example(segmenter, data, int(row)) for found in of_kind for row in evenly(found, EXAMPLES)]
 
 

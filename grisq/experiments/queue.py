@@ -176,11 +176,11 @@ def _start(job: Job, data: GRefCOCO) -> subprocess.Popen:
     said = {"experiment": job.experiment.name, "seed": job.seed, "fresh": job.fresh, "device": job.device}
     write_json(described, said | places | {"preset": to_dict(job.preset)})
     threads = {} if torch.cuda.is_available() else _ONE_THREAD
-    with job.log.open("w") as log:
+    with job.log.open("w", encoding="utf-8") as log:
         command = [sys.executable, "-m", "grisq", "experiments", "job", str(described)]
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | threads)
 
 
 def _last_words(job: Job) -> str:
-    lines = job.log.read_text(errors="replace").strip().splitlines()
+    lines = job.log.read_text(errors="replace", encoding="utf-8").strip().splitlines()
     return lines[-1].removeprefix("grisq: ") if lines else "it said nothing"

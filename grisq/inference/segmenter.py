@@ -59,7 +59,7 @@ class Segmenter:
     def __call__(self, picture: Picture, text: str | Sequence[str]) -> Prediction | list[Prediction]:
         """Segment what an expression means; a list of expressions gives a list.
 
-        picture: a path, a PIL image, or an array (H, W, 3) uint8 RGB or (H, W) grey. Several expressions on one
+        picture: a path, a PIL image, or an array (H, W, 3) uint8 RGB or (H, W) gray. Several expressions on one
         picture go through the model as one batch and share the patch embedding and the first Swin stage; from
         there on the words are part of the picture's features, so nothing more can be shared.
         Errors: InputError for what is not a picture or has no words.

@@ -49,7 +49,7 @@ class System(nn.Module):
 
     `presence_head` is None where a system cannot say that nothing is meant; the 50-pixel rule of Sec. 4.1 then does.
 
-    Shapes: forward takes image (B, 3, H, W) normalised with zeros in the padding, valid (B, H, W) bool or None,
+    Shapes: forward takes image (B, 3, H, W) normalized with zeros in the padding, valid (B, H, W) bool or None,
     tokens (B, T) long, token_mask (B, T) bool -> Output. One picture (1, 3, H, W) with B expressions shares what
     it can. Errors: InputError if H or W is not a multiple of 32.
     """

@@ -11,7 +11,7 @@ from grisq.models.multimodal_encoder import FeatureMap
 
 
 class DoubleConvolution(nn.Module):
-    """Twice a 3x3 convolution without bias, batch normalisation and ReLU.
+    """Twice a 3x3 convolution without bias, batch normalization and ReLU.
 
     Shapes: x (B, C_in, H, W), valid (B, H, W) bool or None -> (B, hidden, H, W). What lies in the padding is a copy
     of the picture's border, as at the border of a canvas, so padding changes nothing inside the picture.

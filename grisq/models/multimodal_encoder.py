@@ -33,7 +33,7 @@ class MultimodalEncoder(nn.Module):
     After the blocks of stage i: F = PWAM(x, words); F^{M,i} = LayerNorm(F); the gate adds F back to x before
     the next stage merges patches.
 
-    Shapes: image (B, 3, H, W) normalised, zero in the padding, H and W multiples of 32; words (B, T, D);
+    Shapes: image (B, 3, H, W) normalized, zero in the padding, H and W multiples of 32; words (B, T, D);
     word_mask (B, T) bool; valid (B, H, W) bool or None -> four FeatureMaps with channels `self.channels`.
     One picture with B expressions: pass image (1, 3, H, W); patch embedding and stage 1 run once.
     """
@@ -70,7 +70,7 @@ class MultimodalEncoder(nn.Module):
         """Patch merging (from the second stage on) and Swin blocks of stage i, without words."""
         if i > 0:
             if valid is not None:
-                x = x * valid[..., None]  # a merged position must not read its padded neighbours
+                x = x * valid[..., None]  # a merged position must not read its padded neighbors
                 valid = halve(valid)
             x = self.stages[i].downsample(x)
         return run_blocks(self.stages[i].blocks, x, valid), valid

@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 from grisq.models.layers.deformable_attention import MultiScaleDeformableAttention
 from grisq.models.layers.padding import ValidGroupNorm, extents
-from grisq.models.layers.position_encoding import grid_centres, sine_positions
+from grisq.models.layers.position_encoding import grid_centers, sine_positions
 from grisq.models.multimodal_encoder import FeatureMap
 
 FIRST_LEVEL = 2  # the decoder's sequence starts with f^{M,2}
 
 
 class LevelProjection(nn.Module):
-    """The "linear projection" of one level to C channels: a 1x1 convolution and group normalisation.
+    """The "linear projection" of one level to C channels: a 1x1 convolution and group normalization.
 
     Shapes: level.features (B, H, W, C_i) -> (B, H*W, C).
     """
@@ -109,11 +109,11 @@ class PixelDecoder(nn.Module):
     def forward(self, levels: list[FeatureMap]) -> DecoderFeatures:
         sizes = [level.size for level in levels]
         f = torch.cat([project(level) for project, level in zip(self.projections, levels)], dim=1)  # (B, S, C)
-        centres = [grid_centres(level.size, level.valid, f) for level in levels]
+        centers = [grid_centers(level.size, level.valid, f) for level in levels]
         positions = [
-            sine_positions(centre, f.shape[-1]) + embedding for centre, embedding in zip(centres, self.level_embedding)
+            sine_positions(center, f.shape[-1]) + embedding for center, embedding in zip(centers, self.level_embedding)
         ]
-        reference = reference_points(centres, levels)
+        reference = reference_points(centers, levels)
         valid = None if levels[0].valid is None else torch.cat([level.flat_valid for level in levels], dim=1)
 
         layers = [f]
@@ -123,15 +123,15 @@ class PixelDecoder(nn.Module):
         return DecoderFeatures(layers, positions)
 
 
-def reference_points(centres: list[Tensor], levels: list[FeatureMap]) -> Tensor:
+def reference_points(centers: list[Tensor], levels: list[FeatureMap]) -> Tensor:
     """Where each position of every level looks at each level, in [0, 1] of that level's canvas.
 
-    A position's centre is a fraction of the picture; the picture fills another fraction of every level's canvas
+    A position's center is a fraction of the picture; the picture fills another fraction of every level's canvas
     (rounding up when halving an odd size), so the same spot has a coordinate of its own on each.
-    Shapes: centres list of (B or 1, N_l, 2) -> (B, sum N_l, levels, 2).
+    Shapes: centers list of (B or 1, N_l, 2) -> (B, sum N_l, levels, 2).
     """
     B = levels[0].features.shape[0]
-    spots = torch.cat([centre.expand(B, -1, -1) for centre in centres], dim=1)  # (B, S, 2)
+    spots = torch.cat([center.expand(B, -1, -1) for center in centers], dim=1)  # (B, S, 2)
     shares = []
     for level in levels:
         if level.valid is None:

@@ -144,7 +144,7 @@ class ReLA(System):
             return torch.where(hidden.all(-1, keepdim=True), everything, hidden)
 
     def answer(self, regions: Tensor, f: Tensor, size: tuple[int, int]) -> Output:
-        """From normalised regions (B, Q, C) and mask features f (B, C, h, w) to the picture's size (H, W)."""
+        """From normalized regions (B, Q, C) and mask features f (B, C, h, w) to the picture's size (H, W)."""
         P = self.config.rela.regions
         minimap = self.minimap(regions)  # (B, Q, 2)
         filters = minimap.transpose(1, 2) @ self.region_mask(regions)  # (B, 2, C): the sum over regions comes first

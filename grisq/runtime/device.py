@@ -52,7 +52,7 @@ def peak_memory_mb() -> float:
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
     try:  # the kernel's getrusage counts what a parent process had before it started this one
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
         return float(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1e3
     except (OSError, StopIteration):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux counts in kB

@@ -100,7 +100,9 @@ def tell(error: InputError) -> bool:
     """Leave an error to the parent that started this process; False if there is none that would tell it."""
     if _SPEAKS not in os.environ or _ERROR_FILE not in os.environ:
         return False
-    Path(os.environ[_ERROR_FILE]).write_text(json.dumps({"message": str(error), "timestamp": int(time.time())}))
+    Path(os.environ[_ERROR_FILE]).write_text(
+        json.dumps({"message": str(error), "timestamp": int(time.time())}), encoding="utf-8"
+    )
     return True
 
 

@@ -83,7 +83,7 @@ def write_json(path: Path, value: object) -> None:
 def read_json(path: Path) -> dict:
     """Errors: InputError if the file is missing or is not JSON, saying which."""
     try:
-        return json.loads(path.read_text())
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path} is missing: give the folder that holds it.") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:

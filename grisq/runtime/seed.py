@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy's legacy generator and torch (all devices) for model initialisation and dropout.
+    """Seed Python, NumPy's legacy generator and torch (all devices) for model initialization and dropout.
 
     Data order and augmentation do not depend on this: they draw from `generator(seed, ...)` by step.
     """

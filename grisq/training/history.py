@@ -53,13 +53,13 @@ class History:
         self.path = folder / "history.jsonl"
         kept = [record for record in read_history(folder) if record["step"] <= step]
         partial = self.path.with_suffix(".partial")
-        partial.write_text("".join(json.dumps(record) + "\n" for record in kept))
+        partial.write_text("".join(json.dumps(record) + "\n" for record in kept), encoding="utf-8")
         os.replace(partial, self.path)
         self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1 if step else None)
 
     def write(self, kind: str, step: int, **values) -> None:
         """Add one record; numbers also become TensorBoard scalars named kind/name."""
-        with clear_disk_errors(self.path), self.path.open("a") as lines:
+        with clear_disk_errors(self.path), self.path.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
         for name, value in values.items():
             if isinstance(value, int | float):
@@ -75,7 +75,7 @@ def read_history(run: Path, kind: str | None = None) -> list[dict]:
     if not path.is_file():
         return []
     records = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8").splitlines():
         try:
             records.append(json.loads(line))
         except json.JSONDecodeError:

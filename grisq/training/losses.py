@@ -29,7 +29,7 @@ def total_loss(output: Output, batch: Batch, config: TrainConfig) -> Losses:
     `config` holds the lambdas and class weights; a system without plurality head, or with ReLA's minimap, has the
     terms that its heads ask for. Padding counts as background in L_pixel. Weighted terms are averaged over all pixels
     or samples (LAVT and ReLA divide by the sum of the weights instead), so that parts of a batch average to the whole.
-    Samples without target have no plurality and are left out of its mean, which runs over the labelled samples of the
+    Samples without target have no plurality and are left out of its mean, which runs over the labeled samples of the
     global batch (see `grisq.augment.sampler.Slot`).
     """
     pixel = _weighted(output.mask_logits, batch.masks.long(), config.pixel_weights)
@@ -54,7 +54,7 @@ def total_loss(output: Output, batch: Batch, config: TrainConfig) -> Losses:
 def covered_regions(masks: Tensor, regions: int) -> Tensor:
     """Which of P x P regions ReLA's minimap should call target: those whose middle is target through and through.
 
-    The mask is read bilinearly at each region's centre and rounded down, as ReLA's released code does.
+    The mask is read bilinearly at each region's center and rounded down, as ReLA's released code does.
     Shapes: masks (B, H, W) bool -> (B, P, P) long.
     """
     read = F.interpolate(masks[:, None].float(), size=(regions, regions), mode="bilinear", align_corners=False)

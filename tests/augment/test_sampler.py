@@ -48,16 +48,16 @@ def test_a_resumed_sampler_goes_on_where_the_first_stopped():
     assert len(StepSampler(plan, start=3, stop=6, accumulate=2)) == 6
 
 
-def test_plurality_weights_make_the_mean_over_the_labelled_samples_of_the_global_batch():
+def test_plurality_weights_make_the_mean_over_the_labeled_samples_of_the_global_batch():
     plan = build()
     recipes = plan.recipes(0)
-    labelled = sum(
+    labeled = sum(
         isinstance(r, Mosaic) or (isinstance(r, Plain) and plan.target_counts[r.row // 2] > 0) for r in recipes
     )
-    assert 0 < labelled < 12
+    assert 0 < labeled < 12
     slots = [slot for part in StepSampler(plan, start=0, stop=1, accumulate=3) for slot in part]
-    # Averaging three parts' sums of weight x loss must weigh every labelled sample 1 / labelled.
-    assert slots[0].plurality_weight / 3 == pytest.approx(1 / labelled)
+    # Averaging three parts' sums of weight x loss must weigh every labeled sample 1 / labeled.
+    assert slots[0].plurality_weight / 3 == pytest.approx(1 / labeled)
     assert any(isinstance(slot.recipe, NoTarget) for slot in slots)
 
 

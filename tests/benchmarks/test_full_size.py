@@ -45,8 +45,8 @@ def test_the_reader_finds_what_was_meant_and_leaves_out_the_traps(full_size, roo
 
 
 def test_the_files_hold_every_trap(root):
-    refs = json.loads((root / REFS).read_text())
-    annotations = json.loads((root / INSTANCES).read_text())["annotations"]
+    refs = json.loads((root / REFS).read_text(encoding="utf-8"))
+    annotations = json.loads((root / INSTANCES).read_text(encoding="utf-8"))["annotations"]
     assert any(ref["ann_id"] == [-1] for ref in refs)
     assert any(isinstance(ref["ann_id"], int) for ref in refs)
     assert any(ref["file_name"].count("_") == 3 for ref in refs)

@@ -54,7 +54,7 @@ def lab(tmp_path):
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
     command += ["--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={lab.token}"]
     command += ["--LabApp.extension_manager=readonly"]  # the other one asks PyPI
-    with lab.log.open("w") as log:
+    with lab.log.open("w", encoding="utf-8") as log:
         process = subprocess.Popen(command, env=environment(tmp_path), cwd=folder, stdout=log, stderr=log)
     try:
         wait_until_it_answers(lab, process)
@@ -76,7 +76,7 @@ def environment(folder: Path) -> dict[str, str]:
     """Variables that keep JupyterLab away from the user's own settings; kernels still come from sys.prefix."""
     settings = folder / "config" / "labconfig" / "default_setting_overrides.json"
     settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps(SETTINGS))
+    settings.write_text(json.dumps(SETTINGS), encoding="utf-8")
     own = {"CONFIG_DIR": "config", "DATA_DIR": "data", "RUNTIME_DIR": "runtime"}
     own = {f"JUPYTER_{name}": str(folder / place) for name, place in own.items()}
     return {**os.environ, **own, "IPYTHONDIR": str(folder / "ipython")}
@@ -92,7 +92,7 @@ def wait_until_it_answers(lab: Lab, process: subprocess.Popen) -> None:
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    pytest.fail(f"JupyterLab did not start:\n{lab.log.read_text()}", pytrace=False)
+    pytest.fail(f"JupyterLab did not start:\n{lab.log.read_text(encoding='utf-8')}", pytrace=False)
 
 
 def stop(process: subprocess.Popen) -> None:
@@ -147,5 +147,7 @@ def keep(name: str, browser: webdriver.Chrome, lab: Lab) -> str:
         visible = browser.execute_script("return document.body.innerText")
     except WebDriverException as error:
         return f"nothing: the browser no longer answers ({error.msg})"
-    text.write_text(f"{visible}\n\n--- the log of JupyterLab ---\n{lab.log.read_text()}")
+    text.write_text(
+        f"{visible}\n\n--- the log of JupyterLab ---\n{lab.log.read_text(encoding='utf-8')}", encoding="utf-8"
+    )
     return f"screenshot: {picture}\ntext of the page, log of JupyterLab: {text}"

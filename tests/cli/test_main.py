@@ -178,7 +178,7 @@ def test_data_expressions_makes_a_readable_set(monkeypatch, capsys, mini_root, t
 def test_the_slurm_script_is_sound_and_its_command_is_ours(monkeypatch, capsys):
     script = ROOT / "scripts" / "paper.slurm"
     subprocess.run(["bash", "-n", script], check=True)
-    command = re.search(r"srun grisq (\w+) (.*?) &\n", script.read_text(), re.DOTALL)
+    command = re.search(r"srun grisq (\w+) (.*?) &\n", script.read_text(encoding="utf-8"), re.DOTALL)
     _, help_text, _ = grisq(monkeypatch, capsys, command[1], "--help")
     options = re.findall(r"--[a-z-]+", command[2])
     assert len(options) == 6
@@ -189,7 +189,7 @@ def test_data_check_finds_a_broken_picture_and_deletes_it(monkeypatch, capsys, m
     root = shutil.copytree(mini_root, tmp_path / "set")
     assert grisq(monkeypatch, capsys, "data", "check", "--root", root)[0] == 0
     broken = next((root / IMAGES).iterdir())
-    broken.write_text("not found")
+    broken.write_text("not found", encoding="utf-8")
     status, out, _ = grisq(monkeypatch, capsys, "data", "check", "--root", root, "--delete-broken")
     assert status == 1
     assert broken.name in out
@@ -265,8 +265,8 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
 
 @pytest.mark.parametrize("case", bad(Path(), Path(), Path(), Path()))
 def test_bad_input_is_one_sentence_and_status_2(monkeypatch, capsys, tmp_path, run, mini_root, picture, case):
-    (tmp_path / "note.png").write_text("no picture")
-    (tmp_path / "jobs.csv").write_text("picture\n")
+    (tmp_path / "note.png").write_text("no picture", encoding="utf-8")
+    (tmp_path / "jobs.csv").write_text("picture\n", encoding="utf-8")
     arguments, said = bad(tmp_path, run, mini_root, picture)[case]
     status, _, err = grisq(monkeypatch, capsys, *arguments)
     assert status == 2

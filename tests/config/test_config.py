@@ -65,5 +65,5 @@ def test_a_wrong_setting_is_named_with_what_it_takes(name, text, said):
 def test_unknown_names_list_what_there_is():
     with pytest.raises(InputError, match="tiny, pretrained-tiny, small, paper"):
         preset("huge")
-    with pytest.raises(InputError, match="no field 'colour'"):
-        from_dict(Preset, {"colour": 1})
+    with pytest.raises(InputError, match="no field 'color'"):
+        from_dict(Preset, {"color": 1})

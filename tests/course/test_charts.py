@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from grisq.course.charts import grouped_bars, head_points, roc_bars
-from grisq.course.style import KIND_COLOURS, rgb
-from grisq.data.scenarios import KINDS
+from grisq.course.style import SCENARIO_COLORS, rgb
+from grisq.data.scenarios import SCENARIOS
 
 
 @pytest.fixture
@@ -19,17 +19,17 @@ def test_bars_stand_in_groups_and_keep_their_values(axis):
     grouped_bars(axis, table)
     bars = axis.patches
     assert [bar.get_height() for bar in bars] == [1, 2, 3, 4]
-    centres = [bar.get_x() + bar.get_width() / 2 for bar in bars]
-    assert np.allclose([(centres[0] + centres[2]) / 2, (centres[1] + centres[3]) / 2], [0, 1])
+    centers = [bar.get_x() + bar.get_width() / 2 for bar in bars]
+    assert np.allclose([(centers[0] + centers[2]) / 2, (centers[1] + centers[3]) / 2], [0, 1])
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["one", "other"]
     assert bars[0].get_hatch() != bars[2].get_hatch()
 
 
-def test_kinds_keep_their_colours(axis):
-    table = pd.DataFrame({"before": [1.0, 2.0, 3.0], "after": [1.0, 1.0, 1.0]}, index=list(KINDS))
+def test_kinds_keep_their_colors(axis):
+    table = pd.DataFrame({"before": [1.0, 2.0, 3.0], "after": [1.0, 1.0, 1.0]}, index=list(SCENARIOS))
     grouped_bars(axis, table, fmt=None)
-    for bar, kind in zip(axis.patches, [*KINDS, *KINDS]):
-        assert np.allclose(np.array(bar.get_facecolor())[:3] * 255, rgb(KIND_COLOURS[kind]), atol=0.5)
+    for bar, kind in zip(axis.patches, [*SCENARIOS, *SCENARIOS]):
+        assert np.allclose(np.array(bar.get_facecolor())[:3] * 255, rgb(SCENARIO_COLORS[kind]), atol=0.5)
     assert not axis.texts
 
 

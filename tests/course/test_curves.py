@@ -5,7 +5,7 @@ import pytest
 from grisq.augment.recipes import Mosaic, NoTarget, Plain
 from grisq.augment.render import RecipeDataset
 from grisq.course import curves
-from grisq.course.style import KIND_COLOURS
+from grisq.course.style import SCENARIO_COLORS
 from grisq.data.masks import encode
 from grisq.data.sample import open_picture
 from grisq.experiments.results import Example
@@ -31,12 +31,12 @@ def test_the_first_row_that_is_accepted(mini, model_config, reader, capsys):
         curves.first_row(segmenter, mini, "val", 50, third)
 
 
-def test_recipes_are_drawn_in_the_colour_of_what_they_became(mini, reader):
+def test_recipes_are_drawn_in_the_color_of_what_they_became(mini, reader):
     painter = RecipeDataset(reader, 80)
     a, b, *_ = (int(row) for row in mini.rows("train") if mini.target_counts[row] == 1)
     tiles = [curves.recipe_tile(painter, recipe) for recipe in (Plain(a), NoTarget(a, b), Mosaic(((0, a), (3, b))))]
-    assert [tile.colour for tile in tiles] == [
-        KIND_COLOURS[kind] for kind in ("single-target", "no-target", "multi-target")
+    assert [tile.color for tile in tiles] == [
+        SCENARIO_COLORS[kind] for kind in ("single-target", "no-target", "multi-target")
     ]
     assert tiles[1].title == mini.expression(b).text
     assert " and " in tiles[2].title
@@ -44,13 +44,13 @@ def test_recipes_are_drawn_in_the_colour_of_what_they_became(mini, reader):
 
 
 def test_kinds_of_which_there_are_few_give_what_there_is(mini):
-    rows = curves.rows_of_each_kind(mini, "val", 1000, seed=0)
+    rows = curves.rows_of_each_scenario(mini, "val", 1000, seed=0)
     assert sorted(rows) == sorted(int(row) for row in mini.rows("val"))
     assert [mini.target_counts[row] > 0 for row in rows] == sorted(mini.target_counts[row] > 0 for row in rows)
 
 
 def test_a_stored_answer_is_drawn_and_judged(mini):
-    """A denied target is drawn without mask and in the colour of a mistake; the same answer for nothing is right."""
+    """A denied target is drawn without mask and in the color of a mistake; the same answer for nothing is right."""
     single = next(int(row) for row in mini.rows("val") if mini.target_counts[row] == 1)
     nothing = next(int(row) for row in mini.rows("val") if mini.target_counts[row] == 0)
     picture = np.asarray(open_picture(mini.image_path(mini.expression(single).image_id)))

@@ -42,17 +42,17 @@ def test_a_shown_figure_carries_its_description(capsys, monkeypatch):
     assert not plt.fignum_exists(figure.number)
 
 
-def test_colours_of_titles_survive_beside_photographs(monkeypatch):
+def test_colors_of_titles_survive_beside_photographs(monkeypatch):
     """Blue must not come out as green: titles say with it whether the model is right."""
     seen = []
     monkeypatch.setattr("grisq.course.figures.display", lambda bundle, raw, metadata: seen.append(bundle["image/png"]))
     noise = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
     show(
-        wall([Tile(noise, "some words", colour) for colour in style.KIND_COLOURS.values()], 3), "Three tiles of noise."
+        wall([Tile(noise, "some words", color) for color in style.SCENARIO_COLORS.values()], 3), "Three tiles of noise."
     )
     pixels = np.asarray(Image.open(io.BytesIO(seen[0])).convert("RGB")).astype(int)
-    for colour in style.KIND_COLOURS.values():
-        assert np.abs(pixels - style.rgb(colour)).max(-1).min() < 20, colour
+    for color in style.SCENARIO_COLORS.values():
+        assert np.abs(pixels - style.rgb(color)).max(-1).min() < 20, color
 
 
 def test_a_wall_has_a_tile_each_and_no_axes_beyond(mini):
@@ -64,8 +64,8 @@ def test_a_wall_has_a_tile_each_and_no_axes_beyond(mini):
     assert not any(axis.axison for axis in figure.axes)
 
 
-def test_kinds_differ_by_more_than_colour():
-    for table in (style.KIND_COLOURS, style.KIND_MARKERS, style.KIND_HATCHES):
+def test_kinds_differ_by_more_than_color():
+    for table in (style.SCENARIO_COLORS, style.SCENARIO_MARKERS, style.SCENARIO_HATCHES):
         assert len(set(table.values())) == 3
 
 
@@ -75,5 +75,5 @@ def test_source_is_the_packages_own():
     assert listing.endswith("```")
 
 
-def test_colours_are_read_from_their_names():
+def test_colors_are_read_from_their_names():
     assert style.rgb("#0072B2") == (0, 114, 178)

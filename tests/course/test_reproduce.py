@@ -30,10 +30,10 @@ def test_notebooks_run_in_order_with_parameters_and_provenance(folder, capsys):
     first = read(folder, "01_first")
     assert first.cells[-1].outputs[0].text == "tiny 7\n"
     assert first.metadata["grisq"]["parameters"] == {"preset": "tiny", "value": 7}
-    log = (folder / "executed" / "tiny" / reproduce.LOG).read_text().splitlines()
+    log = (folder / "executed" / "tiny" / reproduce.LOG).read_text(encoding="utf-8").splitlines()
     assert [line.split()[2:4] for line in log] == [["01_first", "done"], ["02_second", "done"]]
     assert first.metadata["grisq"]["provenance"]["packages"]["torch"]
-    assert (folder / "ran").read_text() == "x"  # it ran in the notebooks' own folder
+    assert (folder / "ran").read_text(encoding="utf-8") == "x"  # it ran in the notebooks' own folder
     out = capsys.readouterr().out
     assert out.index("01_first") < out.index("02_second")
     assert "MB" in out
@@ -43,9 +43,9 @@ def test_finished_and_unchanged_notebooks_are_skipped_unless_fresh(folder, capsy
     assert reproduce.reproduce("tiny", folder=folder, only=["02"])
     assert reproduce.reproduce("tiny", folder=folder, only=["02"])
     assert "unchanged" in capsys.readouterr().out
-    assert (folder / "ran").read_text() == "x"
+    assert (folder / "ran").read_text(encoding="utf-8") == "x"
     assert reproduce.reproduce("tiny", folder=folder, only=["02"], fresh=True)
-    assert (folder / "ran").read_text() == "xx"
+    assert (folder / "ran").read_text(encoding="utf-8") == "xx"
 
 
 def test_a_failure_stops_is_named_and_leaves_no_finished_copy(tmp_path, capsys):
@@ -66,8 +66,8 @@ def test_a_dead_kernel_is_a_failure_too(tmp_path, capsys):
 
 
 def test_a_parameter_that_does_not_exist_is_refused_before_anything_runs(folder):
-    with pytest.raises(InputError, match=r"01_first\.ipynb has no parameter 'colour'"):
-        reproduce.reproduce("tiny", folder=folder, parameters={"colour": "red"})
+    with pytest.raises(InputError, match=r"01_first\.ipynb has no parameter 'color'"):
+        reproduce.reproduce("tiny", folder=folder, parameters={"color": "red"})
     assert not (folder / "executed").exists()
 
 
@@ -112,7 +112,7 @@ def test_new_results_are_looked_at_again(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(reproduce.paths, "RESULTS", tmp_path / "results")
     (tmp_path / "results" / "tiny").mkdir(parents=True)
     for content in ("{}", '{"seed": 1}'):
-        (tmp_path / "results" / "tiny" / "ours-seed0.json").write_text(content)
+        (tmp_path / "results" / "tiny" / "ours-seed0.json").write_text(content, encoding="utf-8")
         assert reproduce.reproduce("tiny", folder=folder, only=["01"])
         assert "unchanged" not in capsys.readouterr().out
 

@@ -16,7 +16,7 @@ def table():
 def test_four_formats_say_the_same(table, tmp_path):
     paths = tables.save(table, "test", "A caption of 100 %.", tmp_path)
     assert [path.suffix for path in paths] == [".md", ".html", ".tex", ".csv"]
-    markdown, html, latex, comma = (path.read_text() for path in paths)
+    markdown, html, latex, comma = (path.read_text(encoding="utf-8") for path in paths)
     rows = list(csv.reader(comma.splitlines()))
     assert rows == [["system", "val gIoU", "val N-acc"], ["R&D_50%", "39.2 ± 0.8", "–"], ["ours", "41.0", "7.5"]]
     assert markdown.splitlines()[-1] == "| ours | 41.0 | 7.5 |"

@@ -17,7 +17,7 @@ class Server:
     def __init__(self):
         self.files, self.seen, self.turns, self.url = {}, [], Counter(), ""
         self.behave: dict[str, Callable[[BaseHTTPRequestHandler, int], bool]] = {}
-        self.honours_range = True
+        self.honors_range = True
 
     def requests(self, path: str) -> list[str | None]:
         return [asked for name, asked in self.seen if name == path]
@@ -52,7 +52,7 @@ def server():
                 return
             whole = server.files[path]
             tag = f'"{hash(whole)}"'
-            if asked and server.honours_range and self.headers.get("If-Range") == tag:
+            if asked and server.honors_range and self.headers.get("If-Range") == tag:
                 begun = int(asked.removeprefix("bytes=").removesuffix("-"))
                 if begun >= len(whole):
                     server.send(self, b"", status=416, Content_Range=f"bytes */{len(whole)}")

@@ -34,7 +34,7 @@ def test_missing_cut_turned_and_false_pictures_are_found(root):
     cut.write_bytes(cut.read_bytes()[:-100])
     picture = Image.open(turned)
     picture.resize((picture.width, 3 * picture.height)).save(turned)
-    false.write_text("<html>not found</html>")
+    false.write_text("<html>not found</html>", encoding="utf-8")
     found = check(root, progress=False)
     assert found.missing == [gone.name]
     assert set(found.broken) == {cut.name, turned.name, false.name}

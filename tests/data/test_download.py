@@ -143,11 +143,11 @@ def test_the_addresses_that_come_along_name_the_known_release():
 
 
 def test_addresses_of_ones_own(tmp_path):
-    given = json.loads((module.resources.files("grisq.data") / "sources.json").read_text())
+    given = json.loads((module.resources.files("grisq.data") / "sources.json").read_text(encoding="utf-8"))
     given["refs"] = {"url": "http://mirror/refs"}
-    (tmp_path / "mirror.json").write_text(json.dumps(given))
+    (tmp_path / "mirror.json").write_text(json.dumps(given), encoding="utf-8")
     assert read_sources(tmp_path / "mirror.json").refs == Source("http://mirror/refs", "http://mirror/refs")
     del given["images"]["mean_size"]
-    (tmp_path / "mirror.json").write_text(json.dumps(given))
+    (tmp_path / "mirror.json").write_text(json.dumps(given), encoding="utf-8")
     with pytest.raises(InputError, match="'images' has no 'mean_size'"):
         read_sources(tmp_path / "mirror.json")

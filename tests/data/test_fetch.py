@@ -75,7 +75,7 @@ def test_without_a_validator_it_starts_again(server, got):
 
 
 def test_a_server_that_knows_no_ranges_sends_it_all_again(server, got):
-    server.behave["/file"], server.honours_range = cut(server, 300_000, ETag='"x"'), False
+    server.behave["/file"], server.honors_range = cut(server, 300_000, ETag='"x"'), False
     got(sha256=SHA)
 
 
@@ -105,7 +105,7 @@ def test_a_part_other_than_asked_for_is_not_used(server, got):
 
 def test_a_partial_file_that_is_already_whole_needs_no_byte(server, got, tmp_path):
     (tmp_path / "file.partial").write_bytes(BODY)
-    (tmp_path / "file.partial.tag").write_text(f'"{hash(BODY)}"')
+    (tmp_path / "file.partial.tag").write_text(f'"{hash(BODY)}"', encoding="utf-8")
     got(sha256=SHA)  # the server answers 416: nothing is left
     (tmp_path / "file").rename(tmp_path / "file.partial")
     got(size=len(BODY))

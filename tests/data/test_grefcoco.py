@@ -67,8 +67,8 @@ REFS = [
 
 def write(root, refs=REFS, instances=INSTANCES):
     (root / "grefcoco").mkdir(parents=True, exist_ok=True)
-    (root / layout.REFS).write_text(json.dumps(refs))
-    (root / layout.INSTANCES).write_text(json.dumps(instances))
+    (root / layout.REFS).write_text(json.dumps(refs), encoding="utf-8")
+    (root / layout.INSTANCES).write_text(json.dumps(instances), encoding="utf-8")
     return root
 
 
@@ -144,7 +144,7 @@ def test_refs_that_do_not_fit_are_named(tmp_path, change, said):
 
 def test_a_truncated_file_is_named_with_the_place(tmp_path):
     path = write(tmp_path) / layout.INSTANCES
-    path.write_text(path.read_text()[:300])
+    path.write_text(path.read_text(encoding="utf-8")[:300], encoding="utf-8")
     with pytest.raises(InputError, match=r"instances\.json is damaged or cut short .*download"):
         grefcoco.load(tmp_path)
 
@@ -210,7 +210,7 @@ def test_a_damaged_cache_is_made_again(tmp_path, damage):
 
 def test_a_folder_that_cannot_be_written_uses_the_users_cache(tmp_path, monkeypatch):
     write(tmp_path / "data")
-    (tmp_path / "data" / ".grisq-cache").write_text("a file in the way")
+    (tmp_path / "data" / ".grisq-cache").write_text("a file in the way", encoding="utf-8")
     monkeypatch.setenv("GRISQ_CACHE", str(tmp_path / "mine"))
     assert len(grefcoco.load(tmp_path / "data")) == 7
     assert list((tmp_path / "mine").glob("*/expressions.arrow"))
@@ -219,7 +219,7 @@ def test_a_folder_that_cannot_be_written_uses_the_users_cache(tmp_path, monkeypa
 def test_no_place_to_write_is_one_sentence(tmp_path, monkeypatch):
     write(tmp_path)
     blocked = tmp_path / "blocked"
-    blocked.write_text("")
+    blocked.write_text("", encoding="utf-8")
     monkeypatch.setattr(cache, "_places", lambda root: [blocked / "a", blocked / "b"])
     with pytest.raises(InputError, match="set GRISQ_CACHE"):
         grefcoco.load(tmp_path)

@@ -40,13 +40,13 @@ def test_a_polygon_of_two_corners_is_dropped(polygons):
 
 def test_no_target_is_an_empty_mask():
     assert not masks.decode(masks.union([], 20, 30)).any()
-    assert not masks.rasterise([], 20, 30, scale=(1, 1), out_height=5, out_width=6).any()
+    assert not masks.rasterize([], 20, 30, scale=(1, 1), out_height=5, out_width=6).any()
 
 
 @pytest.mark.parametrize("scale", [(1.0, 1.0), (0.5, 0.5), (2.0, 1.5)])
 @pytest.mark.parametrize("offset", [(0, 0), (7, 3)])
 def test_polygons_are_moved_and_then_drawn(scale, offset):
-    drawn = masks.rasterise([SQUARE], 20, 30, scale=scale, offset=offset, out_height=64, out_width=64)
+    drawn = masks.rasterize([SQUARE], 20, 30, scale=scale, offset=offset, out_height=64, out_width=64)
     x0, x1 = (round(x * scale[0] + offset[0]) for x in (2, 8))
     y0, y1 = (round(y * scale[1] + offset[1]) for y in (2, 6))
     expected = np.zeros((64, 64), bool)
@@ -59,8 +59,8 @@ def test_rle_and_polygon_of_the_same_shape_agree(scale):
     big = [[20.0, 10.0, 80.0, 10.0, 80.0, 60.0, 20.0, 60.0]]
     size = round(100 * scale)
     arguments = {"scale": (scale, scale), "offset": (4, 2), "out_height": size + 8, "out_width": size + 8}
-    outline = masks.rasterise([big], 100, 100, **arguments)
-    pixels = masks.rasterise([masks.to_rle(big, 100, 100)], 100, 100, **arguments)
+    outline = masks.rasterize([big], 100, 100, **arguments)
+    pixels = masks.rasterize([masks.to_rle(big, 100, 100)], 100, 100, **arguments)
     overlap = (outline & pixels).sum() / (outline | pixels).sum()
     assert overlap > 0.95
 
@@ -69,13 +69,13 @@ def test_rle_and_polygon_of_the_same_shape_agree(scale):
 def test_a_small_object_never_vanishes(as_rle):
     dot = [[31.0, 41.0, 33.0, 41.0, 33.0, 43.0, 31.0, 43.0]]
     given = masks.to_rle(dot, 100, 100) if as_rle else dot
-    drawn = masks.rasterise([given], 100, 100, scale=(0.1, 0.1), out_height=10, out_width=10)
+    drawn = masks.rasterize([given], 100, 100, scale=(0.1, 0.1), out_height=10, out_width=10)
     assert drawn.sum() == 1
     assert drawn[4, 3]
 
 
 def test_an_object_at_the_edge_of_its_cell_stays_inside():
     whole = masks.to_rle([[0.0, 0.0, 30.0, 0.0, 30.0, 20.0, 0.0, 20.0]], 20, 30)
-    drawn = masks.rasterise([whole], 20, 30, scale=(1, 1), offset=(30, 0), out_height=40, out_width=60)
+    drawn = masks.rasterize([whole], 20, 30, scale=(1, 1), offset=(30, 0), out_height=40, out_width=60)
     assert drawn[:20, 30:].all()
     assert drawn.sum() == 600

@@ -11,7 +11,7 @@ from grisq.data.sample import (
     Collate,
     SampleReader,
     collate,
-    normalise,
+    normalize,
     open_picture,
 )
 from grisq.data.tokenizer import ExpressionTokenizer
@@ -71,12 +71,12 @@ def test_tokens_are_padded_to_the_longest_of_the_batch(reader):
         assert (line[~mask] == reader.tokenizer.pad_id).all()
 
 
-def test_normalisation_is_imagenets_with_zero_padding():
+def test_normalization_is_imagenets_with_zero_padding():
     images = torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8)
     valid = torch.ones(2, 4, 4, dtype=torch.bool)
-    assert normalise(images, valid)[1] is None
+    assert normalize(images, valid)[1] is None
     valid[1, 2:] = False
-    out, kept = normalise(images, valid)
+    out, kept = normalize(images, valid)
     expected = (images[0, 1, 3, 3] / 255 - IMAGENET_MEAN[1]) / IMAGENET_STD[1]
     assert float(out[0, 1, 3, 3]) == pytest.approx(float(expected), abs=1e-5)
     assert not out[1, :, 2:].any()
@@ -101,14 +101,14 @@ def test_an_object_of_a_few_pixels_survives_a_small_canvas(tmp_path):
     from grisq.data import masks
 
     square = [[10.0, 10.0, 12.0, 10.0, 12.0, 12.0, 10.0, 12.0]]  # 2 x 2 pixels of 640 x 480, on a canvas of 64
-    mask = masks.rasterise([square], 480, 640, scale=(0.1, 0.1), offset=(0, 0), out_height=SIDE, out_width=SIDE)
+    mask = masks.rasterize([square], 480, 640, scale=(0.1, 0.1), offset=(0, 0), out_height=SIDE, out_width=SIDE)
     assert mask.any()
 
 
 def test_a_missing_picture_and_one_that_is_none(tmp_path):
     with pytest.raises(InputError, match=r"gone\.jpg does not exist"):
         open_picture(tmp_path / "gone.jpg")
-    (tmp_path / "text.jpg").write_text("not a picture")
+    (tmp_path / "text.jpg").write_text("not a picture", encoding="utf-8")
     with pytest.raises(InputError, match=r"text\.jpg cannot be read as a picture"):
         open_picture(tmp_path / "text.jpg")
     Image.new("RGB", (600, 600), "red").save(tmp_path / "cut.jpg")

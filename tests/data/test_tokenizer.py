@@ -63,6 +63,6 @@ def test_an_empty_expression_is_refused(tokenizer, text):
 def test_a_missing_or_broken_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"tokenizer\.json is missing"):
         ExpressionTokenizer.load(tmp_path)
-    (tmp_path / "tokenizer.json").write_text("{")
+    (tmp_path / "tokenizer.json").write_text("{", encoding="utf-8")
     with pytest.raises(InputError, match="not a tokenizer file"):
         ExpressionTokenizer.load(tmp_path)

@@ -116,7 +116,7 @@ def test_a_killed_run_goes_on_where_it_was(small, mini, tmp_path):
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    done = json.loads((run / "last" / "config.json").read_text())["about"]["step"]
+    done = json.loads((run / "last" / "config.json").read_text(encoding="utf-8"))["about"]["step"]
     assert 0 < done < 60
     run_experiments(
         ["query"], long, mini, seeds=[1], device="cpu", progress=False, runs=tmp_path / "runs", out=tmp_path
@@ -141,10 +141,10 @@ def test_broken_results_are_named(tmp_path, places):
     with pytest.raises(InputError, match="is missing"):
         load(tmp_path / "nothing.json")
     broken = tmp_path / "broken.json"
-    broken.write_text(path.read_text().replace('"seed": 0', '"seed": "zero"'))
+    broken.write_text(path.read_text(encoding="utf-8").replace('"seed": 0', '"seed": "zero"'), encoding="utf-8")
     with pytest.raises(InputError, match=r"broken\.json is not a result .*seed"):
         load(broken)
-    broken.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    broken.write_text(path.read_text(encoding="utf-8").replace('"schema": 1', '"schema": 99'), encoding="utf-8")
     with pytest.raises(InputError, match="schema 99"):
         load(broken)
 
@@ -154,5 +154,5 @@ def test_saved_results_read_back_the_same_and_are_written_compactly(places, tmp_
     result = load(path)
     assert load(results.save(result, tmp_path)) == result
     assert results.save(result, tmp_path).read_bytes() == path.read_bytes()
-    line = next(line for line in path.read_text().splitlines() if '"predicted"' in line)
+    line = next(line for line in path.read_text(encoding="utf-8").splitlines() if '"predicted"' in line)
     assert line.count(",") >= len(result.samples["val"].predicted) - 1

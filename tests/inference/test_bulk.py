@@ -28,7 +28,7 @@ def jobs(tmp_path):
     for number, size in enumerate([(90, 60), (50, 80), (70, 70)]):
         pixels = np.random.default_rng(number).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
-    with (tmp_path / "jobs.csv").open("w", newline="") as file:
+    with (tmp_path / "jobs.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(["picture", "text", "image_id"])
         rows.writerows([f"{number}.png", text, 10 + number] for number, text in enumerate(TEXTS))
@@ -60,9 +60,9 @@ def job_size(job):
 def test_a_stopped_run_goes_on_and_a_cut_line_is_answered_again(segmenter, jobs, tmp_path, monkeypatch):
     out = tmp_path / "out"
     predict_many(segmenter, jobs, out, batch=1, progress=False)  # others in a batch change the last digits
-    whole = (out / RESULTS).read_text()
-    lines = (out / LINES).read_text().splitlines()
-    (out / LINES).write_text(lines[0] + "\n" + lines[1][:40])
+    whole = (out / RESULTS).read_text(encoding="utf-8")
+    lines = (out / LINES).read_text(encoding="utf-8").splitlines()
+    (out / LINES).write_text(lines[0] + "\n" + lines[1][:40], encoding="utf-8")
     asked = []
     original = Segmenter.many
     monkeypatch.setattr(
@@ -70,32 +70,32 @@ def test_a_stopped_run_goes_on_and_a_cut_line_is_answered_again(segmenter, jobs,
     )
     predict_many(segmenter, jobs, out, batch=1, progress=False)
     assert [text for _, text in asked] == TEXTS[1:]
-    assert json.loads((out / RESULTS).read_text()) == json.loads(whole)
-    assert len((out / LINES).read_text().splitlines()) == 3
+    assert json.loads((out / RESULTS).read_text(encoding="utf-8")) == json.loads(whole)
+    assert len((out / LINES).read_text(encoding="utf-8").splitlines()) == 3
 
 
 def test_a_line_that_fails_is_counted_and_the_others_are_answered(segmenter, jobs, tmp_path):
-    jobs[0]["picture"].write_text("no picture")
+    jobs[0]["picture"].write_text("no picture", encoding="utf-8")
     jobs[2]["text"] = " "
     summary = predict_many(segmenter, jobs, tmp_path / "out", progress=False)
     assert summary.answered == 1
     assert "cannot be read as a picture" in summary.failed[1]
     assert "expression is empty" in summary.failed[3]
-    assert [entry["id"] for entry in json.loads((tmp_path / "out" / RESULTS).read_text())] == [2]
+    assert [entry["id"] for entry in json.loads((tmp_path / "out" / RESULTS).read_text(encoding="utf-8"))] == [2]
 
 
 def test_a_folder_with_answers_to_other_jobs_is_left_alone(segmenter, jobs, tmp_path):
     predict_many(segmenter, jobs, tmp_path / "out", progress=False)
-    before = (tmp_path / "out" / LINES).read_text()
+    before = (tmp_path / "out" / LINES).read_text(encoding="utf-8")
     jobs[0]["text"] = "the blue dog"
     with pytest.raises(InputError, match="answers to other jobs"):
         predict_many(segmenter, jobs, tmp_path / "out", progress=False)
-    assert (tmp_path / "out" / LINES).read_text() == before
+    assert (tmp_path / "out" / LINES).read_text(encoding="utf-8") == before
 
 
 def test_what_is_no_table_of_jobs_is_said(tmp_path):
     with pytest.raises(InputError, match="is missing"):
         read_jobs(tmp_path / "none.csv")
-    (tmp_path / "jobs.csv").write_text("image,text\na.png,dog\n")
+    (tmp_path / "jobs.csv").write_text("image,text\na.png,dog\n", encoding="utf-8")
     with pytest.raises(InputError, match="no column 'picture'"):
         read_jobs(tmp_path / "jobs.csv")

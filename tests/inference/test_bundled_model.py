@@ -19,7 +19,7 @@ from grisq.runtime.paths import SHIPPED
 def test_it_is_small_and_has_a_card():
     sizes = [path.stat().st_size for path in SHIPPED.iterdir()]
     assert sum(sizes) <= 8_000_000
-    card = (SHIPPED / "README.md").read_text()
+    card = (SHIPPED / "README.md").read_text(encoding="utf-8")
     for part in ("trained on", "What it reaches", "What it is not for", "make model"):
         assert part in card
 
@@ -34,7 +34,7 @@ def test_it_is_what_its_card_says():
     for config in (stored.model, loaded.model.config):  # the notebooks' numbers are about tiny
         assert replace(config, lavt=tiny.lavt, rela=tiny.rela) == tiny  # sizes of the other systems do not matter to it
     giou = measured["results"]["val"]["protocols"]["rela"]["gIoU"]
-    assert f"| val | rela | {giou:.2f}".rstrip("0") in (SHIPPED / "README.md").read_text()
+    assert f"| val | rela | {giou:.2f}".rstrip("0") in (SHIPPED / "README.md").read_text(encoding="utf-8")
 
 
 def test_its_training_pictures_are_of_another_seed():

@@ -73,10 +73,10 @@ def inputs(reader, rows):
 
 def ours(model, given):
     """The model's own answers to the same batch."""
-    from grisq.data.sample import normalise
+    from grisq.data.sample import normalize
 
     with torch.inference_mode():
-        return model(*normalise(given["images"], given["valid"]), given["tokens"], given["token_mask"])
+        return model(*normalize(given["images"], given["valid"]), given["tokens"], given["token_mask"])
 
 
 @pytest.mark.parametrize("rows", [[0], [1, 2, 3]], ids=["one sample", "three samples"])
@@ -115,7 +115,7 @@ def test_a_program_without_torch_and_grisq_gives_the_same_mask(written, mini, tm
 def test_torch_export_too_and_without_heads_where_there_are_none(trained, reader, tmp_path):
     model = trained(system="lavt")
     folder = export(model, tmp_path / "pt2", form="pt2")
-    assert json.loads((folder / "model.json").read_text())["outputs"] == ["difference"]
+    assert json.loads((folder / "model.json").read_text(encoding="utf-8"))["outputs"] == ["difference"]
     given = inputs(reader, [0, 1, 2])
     found = torch.export.load(folder / "model.pt2").module()(*given.values())
     expected = ours(checkpoint.load(model).model.eval(), given).mask_logits

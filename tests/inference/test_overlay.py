@@ -11,7 +11,7 @@ def square(size=8):
     return np.full((size, size, 3), 100, np.uint8), mask
 
 
-def test_what_is_meant_keeps_its_colours_the_outline_is_around_it_and_the_rest_fades():
+def test_what_is_meant_keeps_its_colors_the_outline_is_around_it_and_the_rest_fades():
     image, mask = square()
     out = overlay(image, mask, RED)
     assert (out[mask] == 100).all()

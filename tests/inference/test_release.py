@@ -42,7 +42,9 @@ def test_a_packed_model_is_half_as_large_and_says_the_same(run, mini_root, tmp_p
 
 
 def test_the_card_says_what_it_was_trained_on_and_is_not_for(run, mini, mini_root, tmp_path):
-    card = (pack(run, tmp_path / "mine", trained_on=mini_root, note="For testing.", progress=False) / CARD).read_text()
+    card = (pack(run, tmp_path / "mine", trained_on=mini_root, note="For testing.", progress=False) / CARD).read_text(
+        encoding="utf-8"
+    )
     assert card.startswith("# mine\n\nFor testing.\n")
     for fact in (
         mini.content_hash[:12],
@@ -71,12 +73,12 @@ def test_nothing_else_is_replaced_and_nothing_half_done_stays(run, mini_root, tm
     for out in (run, run.parent, run / "best"):
         with pytest.raises(InputError, match="lie in one another"):
             pack(run, out, trained_on=mini_root, progress=False)
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="something else"):
         pack(run, tmp_path, trained_on=mini_root, progress=False)
     out = pack(run, tmp_path / "mine", trained_on=mini_root, note="First.", progress=False)
     with pytest.raises(InputError, match="There is no folder"):
         pack(run, out, trained_on=mini_root, data=tmp_path / "none", note="Second.", progress=False)
-    assert "First." in (out / CARD).read_text()
+    assert "First." in (out / CARD).read_text(encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "notes.txt"]
     assert checkpoint.load(run).about["step"] == 2

@@ -173,7 +173,7 @@ def test_half_precision_says_nearly_the_same(model_config, picture):
 def test_a_json_file_holds_the_mask_as_pycocotools_reads_it(segmenter, picture, tmp_path):
     segmenter.threshold = 0.0
     prediction = segmenter(picture, "two cups")
-    stored = json.loads(prediction.save(tmp_path / "mask.json").read_text())
+    stored = json.loads(prediction.save(tmp_path / "mask.json").read_text(encoding="utf-8"))
     assert np.array_equal(coco_mask.decode(stored["segmentation"]).astype(bool), prediction.mask)
     rows, columns = np.nonzero(prediction.mask)
     assert stored["bbox"] == [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]

@@ -14,7 +14,7 @@ def lavt(model_config):
 
 
 def test_decoder_equals_its_description(model_config):
-    """Upsample, concatenate, two convolutions with normalisation and ReLU; three times; 1x1; upsample."""
+    """Upsample, concatenate, two convolutions with normalization and ReLU; three times; 1x1; upsample."""
     model = lavt(model_config)
     image, tokens = torch.randn(1, 3, 64, 64), torch.randint(5, 200, (1, 4))
     mask = torch.ones(1, 4, dtype=torch.bool)

@@ -19,7 +19,7 @@ def package(model_config, tmp_path, monkeypatch):
     """An installed package that must not be imported, with a BERT of the small model's size in it."""
     folder = tmp_path / "some_bert" / "model"
     folder.mkdir(parents=True)
-    (tmp_path / "some_bert" / "__init__.py").write_text("raise SystemExit('imported')")
+    (tmp_path / "some_bert" / "__init__.py").write_text("raise SystemExit('imported')", encoding="utf-8")
     text = model_config.text
     sizes = {"hidden_size": text.hidden, "num_hidden_layers": text.layers, "num_attention_heads": text.heads}
     config = BertConfig(vocab_size=text.vocabulary, intermediate_size=text.intermediate, **sizes)

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from grisq.models.layers.padding import halve
-from grisq.models.layers.position_encoding import grid_centres
+from grisq.models.layers.position_encoding import grid_centers
 from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import PixelDecoder, reference_points
 
@@ -44,13 +44,13 @@ def test_coarse_levels_reach_the_finest_through_the_blocks():
 
 
 def test_reference_points_name_the_same_spot_on_every_level():
-    """A position's centre, in pixels of each level's own valid rectangle, is the same fraction of it."""
+    """A position's center, in pixels of each level's own valid rectangle, is the same fraction of it."""
     valid = torch.zeros(2, 8, 12, dtype=torch.bool)
     valid[0, :5, :12] = True
     valid[1, :8, :7] = True
     levels = pyramid(valid=valid)
-    centres = [grid_centres(level.size, level.valid, level.features) for level in levels]
-    points = reference_points(centres, levels)  # (2, S, 3, 2)
+    centers = [grid_centers(level.size, level.valid, level.features) for level in levels]
+    points = reference_points(centers, levels)  # (2, S, 3, 2)
     for b, (height, width) in enumerate([(5, 12), (8, 7)]):
         for i, level in enumerate(levels):
             y = points[b, 13, i, 1] * level.size[0]  # position 13 is row 1, column 1 of the finest level

@@ -47,7 +47,7 @@ COURSE = {
 
 def test_the_course_is_whole_and_in_the_readme():
     assert {path.stem for path in PATHS} >= COURSE
-    readme = (ROOT / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"(notebooks/{path.name})" in readme for path in PATHS)
 
 
@@ -120,4 +120,4 @@ def test_outputs_that_are_not_compared_are_few_and_say_why(book):
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
 def test_size_and_no_path_of_a_machine(path):
     assert path.stat().st_size <= 500_000
-    assert str(ROOT) not in path.read_text()
+    assert str(ROOT) not in path.read_text(encoding="utf-8")

@@ -70,7 +70,7 @@ def two(small, mini_root, tmp_path_factory):
 
 
 def records(folder, kind):
-    lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    lines = [json.loads(line) for line in (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()]
     return [
         {k: v for k, v in line.items() if k not in ("kind", "samples_per_second")}
         for line in lines
@@ -98,7 +98,7 @@ def test_evaluation_by_two_is_evaluation_by_one(two, mini_root, tmp_path):
     status, out, err = run("eval", two, "--data", mini_root, "--split", "val", "--out", tmp_path / "two.json")
     assert status == 0, err[-2000:]
     assert out.count("gIoU") == 1
-    mine = json.loads((tmp_path / "two.json").read_text())["results"]["val"]["protocols"]["rela"]
+    mine = json.loads((tmp_path / "two.json").read_text(encoding="utf-8"))["results"]["val"]["protocols"]["rela"]
     report = evaluate_checkpoint(two, mini_root, splits=["val"], device="cpu", progress=False)
     # Others in a batch change the last digits, and so may turn a pixel.
     assert mine == pytest.approx(report["results"]["val"]["protocols"]["rela"], rel=0.01)
@@ -130,7 +130,7 @@ def test_an_error_of_one_process_is_one_sentence(small, mini_root, tmp_path):
     root = shutil.copytree(mini_root, tmp_path / "set")
     data = grefcoco.load(root)
     path = data.image_path(int(data.image_ids[data.rows("train")[0]]))
-    path.write_text("no picture")
+    path.write_text("no picture", encoding="utf-8")
     status, _, err = run(
         "train", "--data", root, "--run", tmp_path / "run", *settings(small), "--set", "train.batch=32"
     )

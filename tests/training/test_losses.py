@@ -115,8 +115,8 @@ def test_relas_loss_term_by_term():
     assert float(losses.total) == pytest.approx(5 * (pixel + 0.1 * minimap + 0.1 * presence), rel=1e-5)
 
 
-def test_only_regions_that_are_covered_around_their_centre_are_positive():
+def test_only_regions_that_are_covered_around_their_center_are_positive():
     masks = torch.zeros(1, 8, 8, dtype=torch.bool)
-    masks[0, 1:3, 1:3] = True  # the four pixels around the first region's centre
+    masks[0, 1:3, 1:3] = True  # the four pixels around the first region's center
     masks[0, 5:7, 5] = True  # half of those of the last one
     assert covered_regions(masks, 2)[0].tolist() == [[1, 0], [0, 0]]

@@ -76,7 +76,7 @@ train(preset, grefcoco.load(Path(sys.argv[2])), Path(sys.argv[3]), device="cpu",
 
 def test_a_killed_run_goes_on_bit_for_bit(small, mini, mini_root, tmp_path):
     small = replace(small, train=replace(small.train, steps=12, checkpoint_every=1, eval_every=100))
-    (tmp_path / "preset.json").write_text(json.dumps(to_dict(small)))
+    (tmp_path / "preset.json").write_text(json.dumps(to_dict(small)), encoding="utf-8")
     run = tmp_path / "killed"
     process = subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / "preset.json"), str(mini_root), str(run)])
     try:
@@ -130,9 +130,9 @@ def test_other_settings_in_the_same_folder_are_refused_and_fresh_starts_again(sm
 def test_a_run_older_than_a_setting_had_its_default(small, mini, tmp_path):
     run = tmp_path / "run"
     train(small, mini, run, device="cpu", progress=False, stop_at=2)
-    asked = json.loads((run / "run.json").read_text())
+    asked = json.loads((run / "run.json").read_text(encoding="utf-8"))
     del asked["preset"]["model"]["query_level"]
-    (run / "run.json").write_text(json.dumps(asked))
+    (run / "run.json").write_text(json.dumps(asked), encoding="utf-8")
     other = replace(small, model=replace(small.model, query_level=2))
     with pytest.raises(InputError, match=r"preset\.model\.query_level = 4, not 2"):
         train(other, mini, run, device="cpu", progress=False)

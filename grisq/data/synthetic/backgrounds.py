@@ -1,6 +1,6 @@
 """Backgrounds of the synthetic pictures: photographs that scikit-image and scikit-learn ship, and procedural ones.
 
-All are muted towards the middle of the grey scale, so that each of the ten colours of objects stands out on them.
+All are muted towards the middle of the gray scale, so that each of the ten colors of objects stands out on them.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from grisq.runtime.seed import pick
 
 @dataclass(frozen=True)
 class Photograph:
-    """A picture inside an installed package, with its author and licence for the card."""
+    """A picture inside an installed package, with its author and license for the card."""
 
     package: str
     path: str
@@ -32,7 +32,7 @@ PHOTOGRAPHS = (
     Photograph("sklearn", "datasets/images/china.jpg", "china.jpg, danielbuechele on Flickr, CC BY 2.0"),
     Photograph("sklearn", "datasets/images/flower.jpg", "flower.jpg, vultilion on Flickr, CC BY 2.0"),
 )
-_TINTS = np.array(  # muted: none of them is a colour of an object
+_TINTS = np.array(  # muted: none of them is a color of an object
     [(168, 178, 186), (182, 176, 160), (160, 176, 158), (176, 162, 158), (150, 160, 172), (186, 186, 182)]
 )
 
@@ -62,8 +62,8 @@ def _photographic(width: int, height: int, rng: np.random.Generator) -> np.ndarr
     if rng.random() < 0.5:
         crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     pixels = np.asarray(crop, dtype=np.float32)
-    grey = pixels.mean(axis=-1, keepdims=True)
-    muted = 0.3 * pixels + 0.7 * grey
+    gray = pixels.mean(axis=-1, keepdims=True)
+    muted = 0.3 * pixels + 0.7 * gray
     return _to_bytes(_tint(rng) + 0.45 * (muted - muted.mean()))
 
 

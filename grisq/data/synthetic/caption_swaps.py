@@ -31,7 +31,7 @@ def outcome(tree: Node, scene: Scene) -> str:
 
 
 def conditions(tree: Node) -> int:
-    """How specific an expression is: its nouns, colours, places, ranks, sizes and relations, counted.
+    """How specific an expression is: its nouns, colors, places, ranks, sizes and relations, counted.
 
     "the dog" has one, "red dog on the left" three, "red dog left of the red car" five.
     """

@@ -18,7 +18,7 @@ from grisq.runtime.seed import chance, pick
 MIN_VISIBLE = 0.62  # of an object's pixels: less than this and it is placed elsewhere
 MIN_PIXELS = 40
 PLACEMENTS = 20
-AS_DRAWN = 0.65  # share of things in their sprite's own colours, as real dogs are mostly brown and few are purple
+AS_DRAWN = 0.65  # share of things in their sprite's own colors, as real dogs are mostly brown and few are purple
 OPAQUE = 128  # alpha from which on a pixel belongs to the object
 
 
@@ -32,10 +32,10 @@ class Cast:
 
 @dataclass(frozen=True)
 class Actor:
-    """One object before it is painted; `colour`: a name of the palette, or None where people could disagree."""
+    """One object before it is painted; `color`: a name of the palette, or None where people could disagree."""
 
     category: sprites.Category
-    colour: str | None
+    color: str | None
     variant: str | None
     image: Image.Image
 
@@ -89,30 +89,30 @@ def _number_of_objects(rng: np.random.Generator, bounds: tuple[int, int]) -> int
 
 
 def _draw_actors(rng: np.random.Generator, count: int, people: float) -> list[Actor]:
-    """Categories repeat and so do colours: without a second dog and a second red thing no phrase would be needed."""
+    """Categories repeat and so do colors: without a second dog and a second red thing no phrase would be needed."""
     categories: list[sprites.Category] = []
-    colours: list[str] = []
+    colors: list[str] = []
     for _ in range(count):
         if categories and chance(rng, 0.35):
             category = pick(rng, tuple(categories))
         else:
             category = sprites.PERSON if chance(rng, people) else pick(rng, sprites.OBJECTS)
-        repeat = colours and chance(rng, 0.35)
+        repeat = colors and chance(rng, 0.35)
         categories.append(category)
-        colours.append(pick(rng, tuple(colours) if repeat else tuple(sprites.PALETTE)))
-    return [_dress(rng, category, colour) for category, colour in zip(categories, colours)]
+        colors.append(pick(rng, tuple(colors) if repeat else tuple(sprites.PALETTE)))
+    return [_dress(rng, category, color) for category, color in zip(categories, colors)]
 
 
-def _dress(rng: np.random.Generator, category: sprites.Category, colour: str) -> Actor:
+def _dress(rng: np.random.Generator, category: sprites.Category, color: str) -> Actor:
     if category is not sprites.PERSON:
         sprite = pick(rng, category.sprites)
         if chance(rng, AS_DRAWN):
-            return Actor(category, sprite.colour, None, sprites.thing(sprite, None))
-        return Actor(category, colour, None, sprites.thing(sprite, colour))
+            return Actor(category, sprite.color, None, sprites.thing(sprite, None))
+        return Actor(category, color, None, sprites.thing(sprite, color))
     variant = pick(rng, tuple(sprites.HEADS))
     head, tone = pick(rng, sprites.HEADS[variant]), pick(rng, sprites.SKIN_TONES)
     child = variant in sprites.CHILDREN
-    return Actor(category, colour, variant, sprites.person(head, tone, child, colour))
+    return Actor(category, color, variant, sprites.person(head, tone, child, color))
 
 
 def _place(actors: list[Actor], rng: np.random.Generator, width: int, height: int) -> list[Layer]:

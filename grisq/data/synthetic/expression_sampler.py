@@ -1,7 +1,7 @@
 """Draws expressions that are true of a scene (single-target, multi-target) or clearly mean nothing in it (no-target).
 
 Every expression is proposed at random and kept only if its computed meaning is the wanted one. A *near* no-target
-is a true expression with one word changed, so that it still shares a noun or a colour with what is there; a *far*
+is a true expression with one word changed, so that it still shares a noun or a color with what is there; a *far*
 one shares neither.
 """
 
@@ -44,10 +44,10 @@ class Description(NamedTuple):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """What the whole set talks about: kinds that annotations can decide, and colours (none in plain COCO)."""
+    """What the whole set talks about: kinds that annotations can decide, and colors (none in plain COCO)."""
 
     kinds: tuple[str, ...]
-    colours: tuple[str, ...] = ()
+    colors: tuple[str, ...] = ()
 
 
 def describe(
@@ -91,10 +91,10 @@ def heads(node: Node) -> set[str]:
 
 
 def shares_word(node: Node, scene: Scene) -> bool:
-    """Whether some noun of the expression fits something in the scene, or some colour of it is there."""
+    """Whether some noun of the expression fits something in the scene, or some color of it is there."""
     if isinstance(node, Kind):
         return node.meaning(scene) != frozenset()
-    if isinstance(node, With) and any(instance.colour == node.colour for instance in scene.instances):
+    if isinstance(node, With) and any(instance.color == node.color for instance in scene.instances):
         return True
     return any(shares_word(child, scene) for child in _children(node))
 
@@ -190,12 +190,12 @@ _MULTI_WEIGHTS = (0.50, 0.16, 0.16, 0.06, 0.04, 0.08)
 
 
 def _noun(instance: Instance, vocabulary: Vocabulary, rng: np.random.Generator) -> Kind | With:
-    """A noun phrase that fits the instance, with its colour more often than not."""
+    """A noun phrase that fits the instance, with its color more often than not."""
     names = [name for name in kinds_of(instance) if name in vocabulary.kinds]
     own = [name for name in names if name in (instance.category, instance.variant)]
     kind = Kind(pick(rng, (*names, *own, *own, *own)))  # hypernyms are rarer than the things' own names
-    coloured = bool(vocabulary.colours) and instance.colour is not None and chance(rng, 0.65)
-    return With(kind, instance.colour) if coloured else kind
+    colored = bool(vocabulary.colors) and instance.color is not None and chance(rng, 0.65)
+    return With(kind, instance.color) if colored else kind
 
 
 def kinds_of(instance: Instance) -> tuple[str, ...]:
@@ -222,8 +222,8 @@ def _near(scene: Scene, vocabulary: Vocabulary, rng: np.random.Generator) -> Exp
 
 def _far(vocabulary: Vocabulary, rng: np.random.Generator) -> Expression:
     kind = Kind(pick(rng, vocabulary.kinds))
-    colour = bool(vocabulary.colours) and chance(rng, 0.4)
-    noun = With(kind, pick(rng, vocabulary.colours)) if colour else kind
+    color = bool(vocabulary.colors) and chance(rng, 0.4)
+    noun = With(kind, pick(rng, vocabulary.colors)) if color else kind
     form = rng.random()
     if form < 0.4:
         return One(noun)
@@ -237,7 +237,7 @@ def _far(vocabulary: Vocabulary, rng: np.random.Generator) -> Expression:
 
 
 def change_one_word(tree: Node, vocabulary: Vocabulary, rng: np.random.Generator) -> Node | None:
-    """The same tree with one noun, colour, number, rank, side or relation changed wherever it occurs."""
+    """The same tree with one noun, color, number, rank, side or relation changed wherever it occurs."""
     field, word = pick(rng, tuple(dict.fromkeys(leaves(tree))))
     others = tuple(other for other in _alternatives(field, word, vocabulary) if other != word)
     return _substitute(tree, field, word, pick(rng, others)) if others else None
@@ -270,7 +270,7 @@ def _alternatives(field: str, word: str | int, vocabulary: Vocabulary) -> tuple[
     if field == "count":
         return tuple(n for n in (word - 1, word + 1) if 2 <= n <= MAX_COUNT)
     return {
-        "colour": vocabulary.colours,
+        "color": vocabulary.colors,
         "which": EXTREMES,
         "rank": tuple(range(2, MAX_ORDINAL + 1)),
         "side": HORIZONTAL,

@@ -1,6 +1,6 @@
 """Turns any COCO instances file into a gRefCOCO-format set by the same grammar: training data from your own boxes.
 
-COCO says nothing of colours or of men and women, so these expressions speak of categories, hypernyms, positions,
+COCO says nothing of colors or of men and women, so these expressions speak of categories, hypernyms, positions,
 sizes, counts, relations, "and" and "except". Nothing is said about a category of which a picture holds a crowd
 region or an instance too small to be counted.
 """

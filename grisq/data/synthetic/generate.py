@@ -40,7 +40,7 @@ FEW = 64  # pictures that are sooner made than a worker is started
 CATEGORY_NAMES = {category.id: category.name for category in sprites.CATEGORIES}
 VOCABULARY = Vocabulary(
     kinds=(*(c.name for c in sprites.CATEGORIES), *PEOPLE, *HYPERNYMS),
-    colours=tuple(sprites.PALETTE),
+    colors=tuple(sprites.PALETTE),
 )
 
 
@@ -147,11 +147,11 @@ def _draw_size(sides: tuple[int, int], rng: np.random.Generator) -> tuple[int, i
 
 
 def _annotations(picture: Picture, image_id: int) -> list[dict[str, Any]]:
-    """COCO records of the visible pixels as compressed RLE, with the colour and variant as `attributes`."""
+    """COCO records of the visible pixels as compressed RLE, with the color and variant as `attributes`."""
     found = []
     for index, (actor, mask) in enumerate(zip(picture.actors, picture.masks)):
         rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-        attributes = {"colour": actor.colour, "variant": actor.variant}
+        attributes = {"colour": actor.color, "variant": actor.variant}
         found.append(
             {
                 "id": image_id * ANNOTATIONS_PER_IMAGE + index,

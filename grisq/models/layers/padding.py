@@ -54,9 +54,9 @@ def extend(x: Tensor, valid: Tensor | None) -> Tensor:
 
 
 class ValidGroupNorm(nn.Module):
-    """Group normalisation whose mean and variance are taken over the valid positions only.
+    """Group normalization whose mean and variance are taken over the valid positions only.
 
-    With `groups == channels` this is instance normalisation, as PWAM uses it. Statistics are float32 under
+    With `groups == channels` this is instance normalization, as PWAM uses it. Statistics are float32 under
     autocast. Shapes: x (B, N, C), valid (B, N) bool or None -> (B, N, C); padded positions get finite values
     that nothing may read.
     """
@@ -76,9 +76,9 @@ class ValidGroupNorm(nn.Module):
             else:
                 weight = valid[:, None].float()
                 weight = weight / weight.sum(-1, keepdim=True)
-            centred = wide - self._over_groups(weight @ wide)
-            scale = torch.rsqrt(self._over_groups(weight @ centred.square()) + self.eps)  # (B, 1, C)
-            out = centred * scale if self.weight is None else torch.addcmul(self.bias, centred, scale * self.weight)
+            centered = wide - self._over_groups(weight @ wide)
+            scale = torch.rsqrt(self._over_groups(weight @ centered.square()) + self.eps)  # (B, 1, C)
+            out = centered * scale if self.weight is None else torch.addcmul(self.bias, centered, scale * self.weight)
         return out.to(x.dtype)
 
     def _over_groups(self, mean: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """Pixel-word attention and the language gate: how words enter the Swin trunk (Sec. 3.1, "as in LAVT").
 
-Written from the formulae of Yang et al. 2022; one deliberate difference: instance normalisation takes its
+Written from the formulae of Yang et al. 2022; one deliberate difference: instance normalization takes its
 statistics over the picture and leaves the letterbox padding out.
 """
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from grisq.models.layers.padding import extents
 
 
-def grid_centres(size: tuple[int, int], valid: Tensor | None, like: Tensor) -> Tensor:
-    """Centre of every position as (x, y) in [0, 1] of the valid rectangle. -> (B or 1, H*W, 2)."""
+def grid_centers(size: tuple[int, int], valid: Tensor | None, like: Tensor) -> Tensor:
+    """Center of every position as (x, y) in [0, 1] of the valid rectangle. -> (B or 1, H*W, 2)."""
     H, W = size
     if valid is None:
         height_width = torch.tensor([[H, W]], device=like.device, dtype=torch.float32)
@@ -21,12 +21,12 @@ def grid_centres(size: tuple[int, int], valid: Tensor | None, like: Tensor) -> T
     return torch.stack([x[:, None, :].expand(B, H, W), y[:, :, None].expand(B, H, W)], dim=-1).flatten(1, 2)
 
 
-def sine_positions(centres: Tensor, channels: int, temperature: float = 10_000.0) -> Tensor:
-    """DETR's normalised sine embedding of (x, y): half the channels for y, half for x. (B, N, 2) -> (B, N, C).
+def sine_positions(centers: Tensor, channels: int, temperature: float = 10_000.0) -> Tensor:
+    """DETR's normalized sine embedding of (x, y): half the channels for y, half for x. (B, N, 2) -> (B, N, C).
 
     p_{2i} = sin(2 pi y / t^{2i / (C/2)}),  p_{2i+1} = cos(the same), then x likewise.
     """
     half = channels // 2
-    exponent = 2 * torch.div(torch.arange(half, device=centres.device), 2, rounding_mode="floor") / half
-    angle = centres.flip(-1)[..., None] * (2 * math.pi) / temperature**exponent  # (B, N, 2, half), y first
+    exponent = 2 * torch.div(torch.arange(half, device=centers.device), 2, rounding_mode="floor") / half
+    angle = centers.flip(-1)[..., None] * (2 * math.pi) / temperature**exponent  # (B, N, 2, half), y first
     return torch.stack([angle[..., 0::2].sin(), angle[..., 1::2].cos()], dim=-1).flatten(2)

@@ -15,7 +15,7 @@ _OUT_OF_SIGHT = -1e4  # added to attention scores; large enough to vanish in sof
 
 
 def build_swin(config: SwinConfig, image_size: int) -> SwinTransformer:
-    """A randomly initialised Swin without classifier, for square canvases of that side (others work too)."""
+    """A randomly initialized Swin without classifier, for square canvases of that side (others work too)."""
     swin = SwinTransformer(
         img_size=image_size,
         embed_dim=config.embed_dim,

@@ -64,13 +64,15 @@ def test_what_it_means_at_home_is_never_an_accident(mini, mini_root):
 
 
 def test_a_set_without_meanings_is_told_so(tmp_path, mini_root):
-    refs = json.loads((mini_root / "grefcoco" / "grefs(unc).json").read_text())
+    refs = json.loads((mini_root / "grefcoco" / "grefs(unc).json").read_text(encoding="utf-8"))
     for ref in refs:
         del ref["tree"]
     (tmp_path / "grefcoco").mkdir()
     (tmp_path / "images").symlink_to(mini_root / "images")
-    (tmp_path / "grefcoco" / "grefs(unc).json").write_text(json.dumps(refs))
-    (tmp_path / "grefcoco" / "instances.json").write_text((mini_root / "grefcoco" / "instances.json").read_text())
+    (tmp_path / "grefcoco" / "grefs(unc).json").write_text(json.dumps(refs), encoding="utf-8")
+    (tmp_path / "grefcoco" / "instances.json").write_text(
+        (mini_root / "grefcoco" / "instances.json").read_text(encoding="utf-8"), encoding="utf-8"
+    )
     with pytest.raises(InputError, match="no single-target expressions with a computed meaning"):
         caption_swaps.swapped(grefcoco.load(tmp_path), "val")
 

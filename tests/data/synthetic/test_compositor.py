@@ -1,4 +1,4 @@
-"""Composed pictures: exact masks of visible pixels, and colours that go by their names."""
+"""Composed pictures: exact masks of visible pixels, and colors that go by their names."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_share_of_people():
     assert 0.2 < people(0.5) < 0.8
 
 
-def test_at_least_24_categories_with_coco_ids_and_8_colours():
+def test_at_least_24_categories_with_coco_ids_and_8_colors():
     ids = [category.id for category in sprites.CATEGORIES]
     assert len(set(ids)) == len(ids) >= 24
     assert set(ids) <= set(range(1, 91))
@@ -79,44 +79,44 @@ def test_at_least_24_categories_with_coco_ids_and_8_colours():
     assert len(sprites.PALETTE) >= 8
 
 
-@pytest.mark.parametrize("colour", sprites.PALETTE)
-def test_every_sprite_goes_by_its_colour(colour):
-    """Among the pixels that lie near a palette colour, the named one is the commonest; trims are set aside."""
-    trims = {"white", "black", "brown"} - {colour}  # windows, tyres, coffee
+@pytest.mark.parametrize("color", sprites.PALETTE)
+def test_every_sprite_goes_by_its_color(color):
+    """Among the pixels that lie near a palette color, the named one is the commonest; trims are set aside."""
+    trims = {"white", "black", "brown"} - {color}  # windows, tyres, coffee
     names = [name for name in sprites.PALETTE if name not in trims]
     palette = np.array([sprites.PALETTE[name] for name in names])
     for category in sprites.OBJECTS:
         for sprite in category.sprites:
-            rgba = np.asarray(sprites.thing(sprite, colour))
+            rgba = np.asarray(sprites.thing(sprite, color))
             pixels = rgba[rgba[..., 3] > 200][:, :3].astype(int)
             distance = np.abs(pixels[:, None] - palette).sum(-1)
             near = distance.argmin(1)[distance.min(1) < 110]
             votes = np.bincount(near, minlength=len(names))
-            assert names[votes.argmax()] == colour, (category.name, sprite.code)
+            assert names[votes.argmax()] == color, (category.name, sprite.code)
             assert votes.max() > 0.15 * len(pixels), (category.name, sprite.code)
 
 
-def test_sprites_as_drawn_go_by_a_colour_near_theirs_or_by_none():
-    """A name that people would use: one of the three palette colours nearest to the body's main fill."""
+def test_sprites_as_drawn_go_by_a_color_near_theirs_or_by_none():
+    """A name that people would use: one of the three palette colors nearest to the body's main fill."""
     things = [sprite for category in sprites.OBJECTS for sprite in category.sprites]
     for sprite in things:
         fill = ImageColor.getrgb(sprite.body[0])
         order = sorted(sprites.PALETTE, key=lambda name: np.linalg.norm(np.subtract(sprites.PALETTE[name], fill)))
-        assert sprite.colour is None or sprite.colour in order[:3], sprite.code
-    assert {sprite.colour for sprite in things} >= {None, "red", "blue", "green", "white", "brown"}
-    drawn, painted = (np.asarray(sprites.thing(things[0], colour)) for colour in (None, "blue"))
+        assert sprite.color is None or sprite.color in order[:3], sprite.code
+    assert {sprite.color for sprite in things} >= {None, "red", "blue", "green", "white", "brown"}
+    drawn, painted = (np.asarray(sprites.thing(things[0], color)) for color in (None, "blue"))
     assert drawn.shape == painted.shape
     assert not np.array_equal(drawn, painted)
 
 
 def test_about_half_of_the_things_are_as_drawn():
     pictures = [compose(np.random.default_rng(seed), 96, 96, Cast((2, 8), people=0.0)) for seed in range(60)]
-    unnamed = [actor.colour is None for picture in pictures for actor in picture.actors]
+    unnamed = [actor.color is None for picture in pictures for actor in picture.actors]
     assert 0.05 < np.mean(unnamed) < 0.35  # of those as drawn, some go by no clear name
 
 
 @pytest.mark.parametrize("variant", sprites.HEADS)
-def test_people_wear_the_colour(variant):
+def test_people_wear_the_color(variant):
     rgba = np.asarray(sprites.person(sprites.HEADS[variant][0], "1f3fd", variant in sprites.CHILDREN, "blue"))
     exact = (rgba[..., :3] == sprites.PALETTE["blue"]).all(-1) & (rgba[..., 3] == 255)
     assert exact.sum() > 0.12 * (rgba[..., 3] == 255).sum()
@@ -128,7 +128,7 @@ def test_backgrounds_are_muted_and_varied():
     drawn = [backgrounds.background(40, 30, np.random.default_rng(seed)) for seed in range(40)]
     assert all(b.shape == (30, 40, 3) and b.dtype == np.uint8 for b in drawn)
     spread = [b.reshape(-1, 3).astype(int) for b in drawn]
-    assert max(np.percentile(np.ptp(pixels, axis=1), 95) for pixels in spread) < 90  # never a full colour
+    assert max(np.percentile(np.ptp(pixels, axis=1), 95) for pixels in spread) < 90  # never a full color
     assert len({b.tobytes() for b in drawn}) == 40
 
 

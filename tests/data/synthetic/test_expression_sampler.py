@@ -22,21 +22,21 @@ from grisq.data.synthetic.noun_phrases import Kind, With
 from grisq.data.synthetic.scene import Instance, Scene
 
 CATEGORIES = ("cup", "dog", "cat", "car", "person")
-COLOURS = ("red", "blue", "green", "pink")
-VOCABULARY = Vocabulary((*CATEGORIES, "man", "woman", "animal"), COLOURS)
+COLORS = ("red", "blue", "green", "pink")
+VOCABULARY = Vocabulary((*CATEGORIES, "man", "woman", "animal"), COLORS)
 
 
 @st.composite
 def scenes(draw):
-    """Two to seven coloured things and people, anywhere in a 100 x 80 picture."""
+    """Two to seven colored things and people, anywhere in a 100 x 80 picture."""
     instances = []
     for ann_id in range(10, 10 + draw(st.integers(2, 7))):
         category = draw(st.sampled_from(CATEGORIES))
         variant = draw(st.sampled_from(["man", "woman"])) if category == "person" else None
         side = draw(st.sampled_from([8, 12, 20]))
         box = draw(st.integers(0, 80)), draw(st.integers(0, 60)), side, side
-        colour = draw(st.sampled_from(COLOURS))
-        instances.append(Instance(ann_id, category, box, side * side, colour, variant))
+        color = draw(st.sampled_from(COLORS))
+        instances.append(Instance(ann_id, category, box, side * side, color, variant))
     return Scene(100, 80, tuple(instances))
 
 
@@ -60,7 +60,7 @@ def test_near_shares_a_word_with_the_picture_and_far_shares_none(scene, seed):
     found = describe(scene, NO_TARGET, VOCABULARY, np.random.default_rng(seed))
     sentence = found.tree.render(np.random.default_rng(seed))
     said = {_SINGULAR.get(word, word) for word in re.findall(r"[a-z]+", sentence)}
-    there = {i.category for i in scene.instances} | {i.colour for i in scene.instances}
+    there = {i.category for i in scene.instances} | {i.color for i in scene.instances}
     there |= {i.variant for i in scene.instances if i.variant}
     there |= {"animal"} if there & {"dog", "cat"} else set()
     assert bool(said & there) == (found.form == "near"), sentence
@@ -80,13 +80,13 @@ _SINGULAR = {word: noun for noun, words in _SYNONYMS.items() for word in words.s
 
 
 def test_most_no_targets_are_near():
-    scene = Scene(100, 80, tuple(Instance(i, "dog", (25 * i, 10, 20, 20), 400, c) for i, c in enumerate(COLOURS)))
+    scene = Scene(100, 80, tuple(Instance(i, "dog", (25 * i, 10, 20, 20), 400, c) for i, c in enumerate(COLORS)))
     forms = [describe(scene, NO_TARGET, VOCABULARY, np.random.default_rng(seed)).form for seed in range(300)]
     assert 0.73 < forms.count("near") / 300 < 0.87  # 0.8, within three standard errors
 
 
 def test_the_generator_alone_decides():
-    scene = Scene(100, 80, tuple(Instance(i, "dog", (25 * i, 10, 20, 20), 400, c) for i, c in enumerate(COLOURS)))
+    scene = Scene(100, 80, tuple(Instance(i, "dog", (25 * i, 10, 20, 20), 400, c) for i, c in enumerate(COLORS)))
     drawn = [describe(scene, SINGLE, VOCABULARY, np.random.default_rng(seed)) for seed in (1, 1, *range(20))]
     assert drawn[0] == drawn[1]
     assert len(set(drawn)) > 5
@@ -130,4 +130,4 @@ def test_a_changed_word_changes_wherever_it_stands():
     assert tree not in changed
     for other in changed:
         assert other.noun.kind == other.left_out.noun.kind
-        assert (other.noun.kind == "dog") != (other.left_out.noun.colour == "red")
+        assert (other.noun.kind == "dog") != (other.left_out.noun.color == "red")

@@ -56,7 +56,7 @@ def toy(tmp_path):
                 annotation(10 * i + 4, i, 44, 3, 3, 4, 4),
             ]
     document = {"images": images, "annotations": annotations, "categories": CATEGORIES, "licenses": [{"id": 4}]}
-    (tmp_path / "instances.json").write_text(json.dumps(document))
+    (tmp_path / "instances.json").write_text(json.dumps(document), encoding="utf-8")
     return tmp_path
 
 
@@ -65,8 +65,8 @@ def make(toy, out="out", **options):
 
 
 def read(root):
-    refs = json.loads((root / "grefcoco" / "grefs(unc).json").read_text())
-    return refs, json.loads((root / "grefcoco" / "instances.json").read_text())
+    refs = json.loads((root / "grefcoco" / "grefs(unc).json").read_text(encoding="utf-8"))
+    return refs, json.loads((root / "grefcoco" / "instances.json").read_text(encoding="utf-8"))
 
 
 def test_meanings_hold_and_crowds_and_specks_are_never_spoken_of(toy):
@@ -85,7 +85,7 @@ def test_meanings_hold_and_crowds_and_specks_are_never_spoken_of(toy):
 def test_annotations_are_kept_as_they_are_and_pictures_linked(toy):
     root = make(toy)
     refs, instances = read(root)
-    source = json.loads((toy / "instances.json").read_text())
+    source = json.loads((toy / "instances.json").read_text(encoding="utf-8"))
     used = {ref["image_id"] for ref in refs}
     assert 20 not in used  # nothing is annotated there
     assert instances["annotations"] == [a for a in source["annotations"] if a["image_id"] in used]
@@ -94,7 +94,7 @@ def test_annotations_are_kept_as_they_are_and_pictures_linked(toy):
     for image in instances["images"]:
         target = root / "images" / "train2014" / image["file_name"]
         assert target.samefile(toy / "pictures" / image["file_name"])
-    assert "instances.json" in (root / "README.md").read_text()
+    assert "instances.json" in (root / "README.md").read_text(encoding="utf-8")
 
 
 def test_pictures_are_copied_where_links_are_impossible(toy, monkeypatch):
@@ -126,7 +126,7 @@ def test_splits_are_by_picture():
 def test_hypernyms_need_all_their_members():
     assert "animal" not in vocabulary_of(["dog", "cat"]).kinds
     assert "bag" in vocabulary_of(["backpack", "handbag", "suitcase"]).kinds
-    assert vocabulary_of(["dog"]).colours == ()
+    assert vocabulary_of(["dog"]).colors == ()
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_hypernyms_need_all_their_members():
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(toy, change, message):
-    document = json.loads((toy / "instances.json").read_text())
+    document = json.loads((toy / "instances.json").read_text(encoding="utf-8"))
     change(document)
-    (toy / "instances.json").write_text(json.dumps(document))
+    (toy / "instances.json").write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(InputError, match=message):
         make(toy)
     assert not (toy / "out").exists()
@@ -159,7 +159,7 @@ def test_other_bad_input(toy):
     with pytest.raises(InputError, match="already holds"):
         make(toy)
     for content, message in (("[1, 2", "not valid JSON"), ("[]", "'images' must be a list")):
-        (toy / "instances.json").write_text(content)
+        (toy / "instances.json").write_text(content, encoding="utf-8")
         with pytest.raises(InputError, match=message):
             make(toy, "other")
 

@@ -28,12 +28,12 @@ def mini(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def refs(mini):
-    return json.loads((mini / "grefcoco" / "grefs(unc).json").read_text())
+    return json.loads((mini / "grefcoco" / "grefs(unc).json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
 def instances(mini):
-    return json.loads((mini / "grefcoco" / "instances.json").read_text())
+    return json.loads((mini / "grefcoco" / "instances.json").read_text(encoding="utf-8"))
 
 
 def test_evaluating_each_tree_on_the_annotations_gives_exactly_its_targets(mini, refs):
@@ -79,8 +79,8 @@ def test_annotations_are_the_visible_pixels(mini, instances):
             assert (picture.height, picture.width) == sizes[image["id"]]
 
 
-def test_the_picture_shows_the_colours_that_are_annotated(mini, instances):
-    """Inside a plain thing's mask most pixels are nearest to its annotated colour: pictures fit annotations."""
+def test_the_picture_shows_the_colors_that_are_annotated(mini, instances):
+    """Inside a plain thing's mask most pixels are nearest to its annotated color: pictures fit annotations."""
     from grisq.data.synthetic.sprites import PALETTE
 
     names = list(PALETTE)
@@ -187,12 +187,12 @@ def test_a_finished_set_is_not_made_again_and_another_not_overwritten(mini, tmp_
     assert (mini / "spec.json").stat().st_mtime_ns == before
     with pytest.raises(InputError, match="already holds"):
         generate(SMALL_SPEC, mini, progress=False)
-    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="already holds"):
         generate(SMALL_SPEC, tmp_path, progress=False)
 
 
 def test_the_card_states_seed_counts_and_credits(mini):
-    card = (mini / "README.md").read_text()
+    card = (mini / "README.md").read_text(encoding="utf-8")
     for needed in ("seed 0", "| train | 96 |", "CC BY 4.0", "Twemoji", "danielbuechele", "CC BY 2.0", "CC0"):
         assert needed in card

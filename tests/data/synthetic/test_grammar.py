@@ -29,9 +29,9 @@ from grisq.runtime.errors import InputError
 CUP, DOG, CAR, MAN, PERSON = Kind("cup"), Kind("dog"), Kind("car"), Kind("man"), Kind("person")
 
 
-def box_at(ann_id, category, x, y, side=10, colour=None, variant=None):
-    """A square instance centred at (x, y)."""
-    return Instance(ann_id, category, (x - side / 2, y - side / 2, side, side), side * side, colour, variant)
+def box_at(ann_id, category, x, y, side=10, color=None, variant=None):
+    """A square instance centered at (x, y)."""
+    return Instance(ann_id, category, (x - side / 2, y - side / 2, side, side), side * side, color, variant)
 
 
 #  y 20:  red cup 1 (x 10)   blue cup 2 (x 40)   red cup 3 (x 70, big)
@@ -40,13 +40,13 @@ TABLE = Scene(
     100,
     100,
     (
-        box_at(1, "cup", 10, 20, colour="red"),
-        box_at(2, "cup", 40, 20, colour="blue"),
-        box_at(3, "cup", 70, 20, side=20, colour="red"),
-        box_at(4, "dog", 15, 80, colour="brown"),
-        box_at(5, "car", 80, 80, colour="black"),
-        box_at(6, "person", 50, 80, colour="red", variant="man"),
-        box_at(7, "person", 65, 80, colour="green", variant="girl"),
+        box_at(1, "cup", 10, 20, color="red"),
+        box_at(2, "cup", 40, 20, color="blue"),
+        box_at(3, "cup", 70, 20, side=20, color="red"),
+        box_at(4, "dog", 15, 80, color="brown"),
+        box_at(5, "car", 80, 80, color="black"),
+        box_at(6, "person", 50, 80, color="red", variant="man"),
+        box_at(7, "person", 65, 80, color="green", variant="girl"),
     ),
 )
 UNCLEAR = None
@@ -115,8 +115,8 @@ def test_meaning_in_a_scene_made_by_hand(tree, expected):
 
 
 def test_nothing_is_said_about_what_is_not_annotated():
-    """Without colours, without variants, beside a crowd or a teddy bear, meanings are unclear and never guessed."""
-    plain = replace(TABLE, instances=tuple(replace(i, colour=None, variant=None) for i in TABLE.instances))
+    """Without colors, without variants, beside a crowd or a teddy bear, meanings are unclear and never guessed."""
+    plain = replace(TABLE, instances=tuple(replace(i, color=None, variant=None) for i in TABLE.instances))
     assert Every(CUP).meaning(plain) == {1, 2, 3}
     assert One(With(CUP, "blue")).meaning(plain) is None
     assert One(MAN).meaning(plain) is None
@@ -134,8 +134,8 @@ def test_an_apple_is_not_left_of_its_bowl():
     assert Related(Kind("apple"), "left of", One(Kind("bowl"))).meaning(scene) is None
 
 
-KINDS = st.sampled_from(["cup", "dog", "person", "man", "kid", "animal"]).map(Kind)
-NOUNS = st.one_of(KINDS, st.builds(With, KINDS, st.sampled_from(["red", "blue"])))
+SCENARIOS = st.sampled_from(["cup", "dog", "person", "man", "kid", "animal"]).map(Kind)
+NOUNS = st.one_of(SCENARIOS, st.builds(With, SCENARIOS, st.sampled_from(["red", "blue"])))
 SELECTORS = st.one_of(NOUNS, st.builds(Side, NOUNS, st.sampled_from(vocabulary.PLACES)))
 SIDES = st.sampled_from(["left", "right"])
 ONES = st.builds(One, SELECTORS)
@@ -155,7 +155,7 @@ TREES = st.one_of(SIMPLE, st.builds(And, st.lists(SIMPLE, min_size=2, max_size=3
 
 @st.composite
 def scenes(draw):
-    """Up to seven cups, dogs and people in a 100 x 100 picture; a quarter of a pixel off the grid, so that no centre
+    """Up to seven cups, dogs and people in a 100 x 100 picture; a quarter of a pixel off the grid, so that no center
     lies exactly on a border between left, middle and right, where a mirrored one may round to the other side."""
     instances = []
     for ann_id in range(1, draw(st.integers(0, 7)) + 1):
@@ -199,10 +199,10 @@ def test_meaning_is_free_of_scale_and_of_the_order_of_annotations(tree, scene, s
 @given(NOUNS, scenes())
 def test_nouns_against_a_naive_filter(noun, scene):
     """`One`, `Every` and `Count` follow from how many instances a plain comparison of words finds."""
-    base, colour = (noun.base, noun.colour) if isinstance(noun, With) else (noun, None)
+    base, color = (noun.base, noun.color) if isinstance(noun, With) else (noun, None)
     names = {"animal": {"dog"}, "man": {"man"}, "kid": {"boy"}}.get(base.kind, {base.kind})
     fitting = frozenset(
-        i.ann_id for i in scene.instances if names & {i.category, i.variant} and (colour is None or i.colour == colour)
+        i.ann_id for i in scene.instances if names & {i.category, i.variant} and (color is None or i.color == color)
     )
     assert One(noun).denotes(scene) == (fitting if len(fitting) == 1 else frozenset())
     assert Every(noun).denotes(scene) == (fitting if len(fitting) >= 2 else frozenset())
@@ -248,7 +248,7 @@ def _examples():
     return [tree for tree, _ in mark.args[1]]
 
 
-def test_wording_varies_and_colours_of_people_are_clothes():
+def test_wording_varies_and_colors_of_people_are_clothes():
     rng = np.random.default_rng(0)
     cups = {Extreme(With(CUP, "red"), "left").render(rng) for _ in range(200)}
     assert {"left red mug", "the leftmost red cup", "red cup on the far left"} <= cups

@@ -47,7 +47,7 @@ def test_padding_changes_nothing_inside_the_picture():
 
 
 def test_a_message_that_is_the_same_everywhere_does_not_pass():
-    """Instance normalisation deletes it: with one word, every position gathers the same value."""
+    """Instance normalization deletes it: with one word, every position gathers the same value."""
     pwam, x = PixelWordAttention(6, 5), torch.randn(1, 12, 6)
     mask = torch.ones(1, 1, dtype=torch.bool)
     one, other = (pwam(x, torch.randn(1, 1, 5), mask) for _ in range(2))

@@ -2,24 +2,24 @@ import math
 
 import torch
 
-from grisq.models.layers.position_encoding import grid_centres, sine_positions
+from grisq.models.layers.position_encoding import grid_centers, sine_positions
 
 
-def test_centres_are_fractions_of_the_valid_rectangle():
+def test_centers_are_fractions_of_the_valid_rectangle():
     valid = torch.zeros(1, 3, 4, dtype=torch.bool)
     valid[:, :2, :4] = True
-    centres = grid_centres((3, 4), valid, torch.zeros(1)).view(3, 4, 2)
-    assert centres[0, 0].tolist() == [0.125, 0.25]
-    assert centres[1, 3].tolist() == [0.875, 0.75]
+    centers = grid_centers((3, 4), valid, torch.zeros(1)).view(3, 4, 2)
+    assert centers[0, 0].tolist() == [0.125, 0.25]
+    assert centers[1, 3].tolist() == [0.875, 0.75]
 
 
 def test_sine_positions_equal_the_formula():
-    centres, channels = torch.rand(2, 5, 2), 16
-    out = sine_positions(centres, channels)
+    centers, channels = torch.rand(2, 5, 2), 16
+    out = sine_positions(centers, channels)
     half = channels // 2
     for b in range(2):
         for n in range(5):
-            x, y = centres[b, n].tolist()
+            x, y = centers[b, n].tolist()
             expected = []
             for value in (y, x):
                 for i in range(half // 2):
@@ -29,10 +29,10 @@ def test_sine_positions_equal_the_formula():
 
 
 def test_equal_to_mask2formers_up_to_where_a_position_is_measured():
-    """transformers measures the lower right corner of a position (cumulative sum), here its centre."""
+    """transformers measures the lower right corner of a position (cumulative sum), here its center."""
     from transformers.models.mask2former.modeling_mask2former import Mask2FormerSinePositionEmbedding
 
     theirs = Mask2FormerSinePositionEmbedding(num_position_features=8, normalize=True)
     expected = theirs((1, 1, 6, 4), torch.device("cpu"), torch.float32).flatten(2).transpose(1, 2)
-    corners = grid_centres((6, 4), None, torch.zeros(1)) + torch.tensor([0.5 / 4, 0.5 / 6])
+    corners = grid_centers((6, 4), None, torch.zeros(1)) + torch.tensor([0.5 / 4, 0.5 / 6])
     torch.testing.assert_close(sine_positions(corners, 16), expected, atol=1e-4, rtol=1e-4)
