@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from grisq.data import layout
+from grisq.data.coco_instances import read_instances
 from grisq.data.layout import IMAGES
 from grisq.data.synthetic import dataset_card
 from grisq.data.synthetic.expression_sampler import MULTI, NO_TARGET, SINGLE, Description, Vocabulary, describe
@@ -22,7 +23,7 @@ from grisq.data.synthetic.refs import ref_record, wordings
 from grisq.data.synthetic.scene import Scene, scenes_of
 from grisq.data.synthetic.vocabulary import HYPERNYMS, is_human
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import appears_whole, read_json, refuse_if_taken
+from grisq.runtime.files import appears_whole, refuse_if_taken
 
 EXPRESSIONS_PER_PICTURE = 4
 SHARES = {  # no-target and multi-target share of a split's expressions, as in the synthetic set
@@ -30,11 +31,6 @@ SHARES = {  # no-target and multi-target share of a split's expressions, as in t
     "val": (0.41, 0.30),
     "testA": (0.232, 0.46),
     "testB": (0.291, 0.358),
-}
-_FIELDS = {
-    "images": ("id", "file_name", "width", "height"),
-    "annotations": ("id", "image_id", "category_id", "bbox", "area", "segmentation"),
-    "categories": ("id", "name"),
 }
 
 
@@ -84,38 +80,6 @@ def _describe_all(document: dict[str, Any], seed: int, val_share: float, progres
             sentences = wordings(found, 1, rng)
             refs.append(ref_record(image, split, found, sentences, category_of))
     return refs
-
-
-def read_instances(path: Path) -> dict[str, Any]:
-    """The parsed file, checked for every field that is read later; InputError says which one is missing."""
-    document = read_json(path)
-    for part, names in _FIELDS.items():
-        entries = document.get(part) if isinstance(document, dict) else None
-        if not isinstance(entries, list) or not entries:
-            raise InputError(f"{path}: '{part}' must be a list that is not empty, as in COCO's instances files.")
-        for index, entry in enumerate(entries):
-            missing = [name for name in names if name not in entry]
-            if missing:
-                raise InputError(f"{path}: '{part}[{index}]' has no '{missing[0]}', which COCO's format demands.")
-    _check_references(path, document)
-    return document
-
-
-def _check_references(path: Path, document: dict[str, Any]) -> None:
-    """InputError for ids that are not whole numbers, occur twice, or point nowhere; and for unsafe file names."""
-    known = {}
-    for part in _FIELDS:
-        ids = [entry["id"] for entry in document[part]]
-        if len(set(ids)) < len(ids) or not all(isinstance(i, int) and i >= 0 for i in ids):
-            raise InputError(f"{path}: 'id' in '{part}' must be whole numbers from 0 up, each only once.")
-        known[part] = set(ids)
-    for record in document["annotations"]:
-        if record["image_id"] not in known["images"] or record["category_id"] not in known["categories"]:
-            raise InputError(f"{path}: annotation {record['id']} names an image or category that is not there.")
-    for image in document["images"]:
-        name = Path(image["file_name"])
-        if name.is_absolute() or ".." in name.parts:
-            raise InputError(f"{path}: file_name '{name}' must be relative to the folder of images.")
 
 
 def vocabulary_of(categories: list[str]) -> Vocabulary:
