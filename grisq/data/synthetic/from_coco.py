@@ -17,21 +17,17 @@ from tqdm import tqdm
 from grisq.data import layout
 from grisq.data.coco_instances import read_instances
 from grisq.data.layout import IMAGES
+from grisq.data.scenarios import MULTI_TARGET, NO_TARGET, SINGLE_TARGET
 from grisq.data.synthetic import dataset_card
-from grisq.data.synthetic.expression_sampler import MULTI, NO_TARGET, SINGLE, Description, Vocabulary, describe
+from grisq.data.synthetic.expression_sampler import Description, describe
 from grisq.data.synthetic.refs import ref_record, wordings
 from grisq.data.synthetic.scene import Scene, scenes_of
-from grisq.data.synthetic.vocabulary import HYPERNYMS, is_human
+from grisq.data.synthetic.specs import SHARES
+from grisq.data.synthetic.vocabulary import HYPERNYMS, Vocabulary, is_human
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import appears_whole, refuse_if_taken
 
 EXPRESSIONS_PER_PICTURE = 4
-SHARES = {  # no-target and multi-target share of a split's expressions, as in the synthetic set
-    "train": (0.0914, 0.2553),
-    "val": (0.41, 0.30),
-    "testA": (0.232, 0.46),
-    "testB": (0.291, 0.358),
-}
 
 
 def expressions_from_coco(
@@ -86,7 +82,7 @@ def vocabulary_of(categories: list[str]) -> Vocabulary:
     """The categories, and the hypernyms all of whose members were looked for: "animal" needs every animal."""
     names = tuple(dict.fromkeys(categories))
     complete = [name for name, members in HYPERNYMS.items() if members <= set(names)]
-    return Vocabulary(kinds=(*names, *complete))
+    return Vocabulary(nouns=(*names, *complete))
 
 
 def assign_splits(scenes: dict[int, Scene], val_share: float, rng: np.random.Generator) -> dict[int, str]:
@@ -111,17 +107,17 @@ def _describe_picture(
     nobody, several = SHARES[split]
     for _ in range(EXPRESSIONS_PER_PICTURE):
         draw = rng.random()
-        owed[NO_TARGET if draw < nobody else MULTI if draw < nobody + several else SINGLE] += 1
+        owed[NO_TARGET if draw < nobody else MULTI_TARGET if draw < nobody + several else SINGLE_TARGET] += 1
     about = is_human if split == "testA" else None
     found: list[Description] = []
-    for plurality in (MULTI, SINGLE, NO_TARGET):
-        while owed[plurality] and len(found) < 2 * EXPRESSIONS_PER_PICTURE:
+    for scenario in (MULTI_TARGET, SINGLE_TARGET, NO_TARGET):
+        while owed[scenario] and len(found) < 2 * EXPRESSIONS_PER_PICTURE:
             known = [description.tree for description in found]
-            description = describe(scene, plurality, vocabulary, rng, about=about, known=known)
+            description = describe(scene, scenario, vocabulary, rng, about=about, known=known)
             if description is None:
                 break
             found.append(description)
-            owed[plurality] -= 1
+            owed[scenario] -= 1
     return found
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grisq.data.synthetic.expression_sampler import heads
+from grisq.data.synthetic.expression_trees import heads
 from grisq.data.synthetic.from_coco import assign_splits, expressions_from_coco, vocabulary_of
 from grisq.data.synthetic.grammar import parse_tree
 from grisq.data.synthetic.scene import Instance, Scene, scenes_of
@@ -124,8 +124,8 @@ def test_splits_are_by_picture():
 
 
 def test_hypernyms_need_all_their_members():
-    assert "animal" not in vocabulary_of(["dog", "cat"]).kinds
-    assert "bag" in vocabulary_of(["backpack", "handbag", "suitcase"]).kinds
+    assert "animal" not in vocabulary_of(["dog", "cat"]).nouns
+    assert "bag" in vocabulary_of(["backpack", "handbag", "suitcase"]).nouns
     assert vocabulary_of(["dog"]).colors == ()
 
 
