@@ -42,7 +42,7 @@ class One(Expression):
 
     noun: Selector
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if isinstance(self.noun, Side) and not ids and len(self.noun.base.denotes(scene)) > 1:
             return None
@@ -59,7 +59,7 @@ class Extreme(Expression):
     noun: Selector
     which: str
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if not ids:
             return ids
@@ -91,7 +91,7 @@ class Ordinal(Expression):
     rank: int
     side: str
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if ids is None or len(ids) < self.rank:
             return ids if ids is None else NOTHING
@@ -113,7 +113,7 @@ class Group(Expression):
     count: int
     side: str
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if not ids:
             return ids
@@ -130,7 +130,7 @@ class Every(Expression):
 
     noun: Selector
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         return None if ids is not None and len(ids) == 1 else ids
 
@@ -146,7 +146,7 @@ class Count(Expression):
     noun: Selector
     count: int
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if ids is None or len(ids) > self.count:
             return None
@@ -164,7 +164,7 @@ class Related(Expression):
     relation: str
     landmark: One
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids, landmarks = self.noun.meaning(scene), self.landmark.meaning(scene)
         if ids is None or landmarks is None:
             return None
@@ -191,7 +191,7 @@ class And(Expression):
 
     parts: tuple[Expression, ...]
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         meanings = [part.meaning(scene) for part in self.parts]
         if any(ids is None for ids in meanings):
             return None
@@ -212,7 +212,7 @@ class Except(Expression):
     noun: Selector
     left_out: One | Extreme
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids, out = self.noun.meaning(scene), self.left_out.meaning(scene)
         if ids is None or out is None:
             return None

@@ -32,9 +32,19 @@ def tag_of(node_class: type["Node"]) -> str:
 class Node(ABC):
     """A part of an expression."""
 
-    @abstractmethod
     def meaning(self, scene: Scene) -> Meaning:
-        """Return the annotation ids meant in the scene: none for nothing, None where people could disagree."""
+        """Return the annotation ids meant in the scene: none for nothing, None where people could disagree.
+
+        A name of a category means its annotations. "Nothing" must also hold for the wider sense of the name: people
+        could disagree that a picture of a car and no other vehicle shows no vehicle.
+        """
+        ids = self.evaluate(scene)
+        check = ids == NOTHING and scene.wider and not scene.widened
+        return None if check and self.evaluate(scene.in_wider_senses) != NOTHING else ids
+
+    @abstractmethod
+    def evaluate(self, scene: Scene) -> Meaning:
+        """Return the meaning, with every noun taken in the sense that the scene gives it."""
 
     def denotes(self, scene: Scene) -> frozenset[int]:
         """Return the annotation ids of the targets: none for no-target and for unclear expressions alike."""
@@ -61,7 +71,9 @@ class Noun(Selector):
 
     name: str
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
+        if self.name in scene.wider:
+            return self._evaluate_category(scene)
         variants = PEOPLE.get(self.name)
         categories = frozenset({"person"}) if variants else HYPERNYMS.get(self.name, {self.name})
         present = {instance.category for instance in scene.instances} | scene.unclear
@@ -73,6 +85,13 @@ class Noun(Selector):
                 return None
             members = [instance for instance in members if instance.variant in variants]
         return frozenset(instance.ann_id for instance in members)
+
+    def _evaluate_category(self, scene: Scene) -> Meaning:
+        """Return the instances of the category of this name and, in a widened scene, of those it could also mean."""
+        categories = {self.name} | (scene.wider[self.name] if scene.widened else NOTHING)
+        if scene.unclear & categories:
+            return None
+        return frozenset(instance.ann_id for instance in scene.instances if instance.category in categories)
 
     def phrase(self, wording: Wording, plural: bool, head: str | None = None) -> str:
         return head or wording.noun(self.name, plural)
@@ -89,7 +108,7 @@ class With(Selector):
     def name(self) -> str:
         return self.base.name
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.base.meaning(scene)
         if ids is None:
             return None
@@ -113,7 +132,7 @@ class Side(Selector):
     def name(self) -> str:
         return self.base.name
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.base.meaning(scene)
         if ids is None:
             return None

@@ -2,9 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
+
+from grisq.data.synthetic.plurals import forms, head_of
 
 Forms = tuple[tuple[str, str], ...]
 """Words for one noun as (singular, plural), the most common one first."""
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split(","))
+
 
 PEOPLE = {
     "man": frozenset({"man"}),
@@ -14,6 +22,15 @@ PEOPLE = {
     "kid": frozenset({"boy", "girl"}),
 }
 """Words for people, each with the variants of a person that it covers."""
+
+HUMANS = _names("adult,baby,boy,child,girl,guy,human,kid,lady,man,pedestrian,person,toddler,woman,worker")
+"""Words for people, alone or as the head of a name: "construction worker"."""
+
+OCCUPATIONS = _names(
+    "biker,bride,customer,cyclist,doctor,driver,fireman,goalkeeper,groom,guard,infant,motorcyclist,nurse,passenger,"
+    "player,policeman,policewoman,referee,rider,runner,skier,soldier,student,surfer,swimmer,teacher,teenager"
+)
+"""More words for people, as a whole name only: a record player is no person."""
 
 HYPERNYMS = {
     "animal": frozenset(
@@ -26,8 +43,18 @@ HYPERNYMS = {
 }
 """Words for several COCO categories at once."""
 
-LOOKALIKES = {"animal": frozenset({"teddy bear"})}
+LOOKALIKES = {"animal": frozenset({"teddy bear"}), "bear": frozenset({"teddy bear"})}
 """Categories whose presence makes a noun unclear: some people would count a teddy bear as an animal."""
+
+COCO_NAMES = _names(
+    "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,"
+    "bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,backpack,umbrella,handbag,tie,suitcase,frisbee,skis,"
+    "snowboard,sports ball,kite,baseball bat,baseball glove,skateboard,surfboard,tennis racket,bottle,wine glass,cup,"
+    "fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,donut,cake,chair,couch,"
+    "potted plant,bed,dining table,toilet,tv,laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,"
+    "refrigerator,book,clock,vase,scissors,teddy bear,hair drier,toothbrush"
+)
+"""The 80 categories of COCO, for which HYPERNYMS is complete."""
 
 SYNONYMS: Mapping[str, Forms] = {
     "person": (("person", "people"),),
@@ -72,12 +99,12 @@ SYNONYMS: Mapping[str, Forms] = {
 class Lexicon:
     """The words that a set of expressions uses."""
 
-    forms: Mapping[str, Forms] = field(default_factory=lambda: SYNONYMS)  # by noun; other nouns take an "s"
-    everyone: bool = True  # whether "everyone" means the noun "person"
+    forms: Mapping[str, Forms] = field(default_factory=lambda: SYNONYMS)  # by noun; others follow the rules of English
+    everyone: bool = True  # whether "everyone" means exactly what the noun "person" means
 
     def forms_of(self, noun: str) -> Forms:
         """Return the words for a noun."""
-        return self.forms.get(noun) or ((noun, noun + "s"),)
+        return self.forms.get(noun) or (forms(noun),)
 
 
 LEXICON = Lexicon()
@@ -93,6 +120,7 @@ class Vocabulary:
     lexicon: Lexicon = LEXICON  # the words for the nouns
 
 
+@lru_cache(maxsize=4096)
 def is_human(noun: str) -> bool:
     """Return whether the noun is a word for people."""
-    return noun == "person" or noun in PEOPLE
+    return noun in OCCUPATIONS or head_of(noun) in HUMANS
