@@ -72,7 +72,8 @@ def name_categories(
     names = {category["id"]: str(category["name"]) for category in categories}
     given = _match_words(words or {}, names)
     own = {i: name for i, name in names.items() if i not in given}
-    faults = {i: fault for i, name in own.items() if (fault := _fault(i, name, categories, annotated))}
+    parents = _parents(categories) - set(annotated)
+    faults = {i: fault for i, name in own.items() if (fault := _fault(name, i in parents))}
     cleaned = _clean_all({i: name for i, name in own.items() if i not in faults})
     english = _look_english(cleaned.values())
     found = {i: singular(name.lower()) if english else name.lower() for i, name in cleaned.items()}
@@ -130,17 +131,22 @@ def _clean(name: str) -> str:
     return " ".join(_ALTERNATIVES.sub(" or ", _BETWEEN_WORDS.sub(" ", text)).split())
 
 
-def _fault(
-    category_id: int, name: str, categories: Sequence[Mapping[str, Any]], annotated: Collection[int]
-) -> str | None:
+def _parents(categories: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Return the ids of the categories that are the supercategory of another one."""
+    children: dict[str, set[int]] = {}
+    for category in categories:
+        children.setdefault(_clean(str(category.get("supercategory"))).lower(), set()).add(category["id"])
+    return {c["id"] for c in categories if children.get(_clean(str(c["name"])).lower(), set()) - {c["id"]}}
+
+
+def _fault(name: str, empty_parent: bool) -> str | None:
     """Return why no expression can mention a category, or None."""
     bare = _clean(name).lower()
     if any(_PLACEHOLDER.fullmatch(form) for form in (name.strip(), bare)):
         return f"No expression mentions the category {name!r}: its name is a placeholder."
     if not any(letter.isalpha() for letter in bare):
         return f"No expression mentions the category {name!r}: its name has no letters (--words gives it words)."
-    parents = {_clean(str(other.get("supercategory"))).lower() for other in categories if other["id"] != category_id}
-    if category_id not in annotated and bare in parents:
+    if empty_parent:
         return f"No expression mentions the category {name!r}: it has no annotations, only categories below it."
     return None
 
@@ -155,11 +161,11 @@ def _look_english(names: Collection[str]) -> bool:
 
 def _lexicon(nouns: Collection[str], forms_of: Mapping[str, Forms]) -> Lexicon:
     """Collect the words for the nouns; a synonym that another category could claim is left to that one."""
-    taken = {noun: {noun, *(one for one, _ in forms_of.get(noun, ()))} for noun in nouns}
+    owner = {noun: noun for noun in nouns}
+    owner |= {one: noun for noun, pairs in forms_of.items() for one, _ in pairs if one not in nouns}
     found = dict(SYNONYMS)
     for noun in nouns:
-        others = set().union(*(taken[other] for other in nouns if other != noun))
-        synonyms = tuple(pair for pair in SYNONYMS.get(noun, ()) if pair[0] not in others)
+        synonyms = tuple(pair for pair in SYNONYMS.get(noun, ()) if owner.get(pair[0], noun) == noun)
         found[noun] = forms_of.get(noun) or synonyms or (_forms_of_alternatives(noun),)
     return Lexicon(found, everyone=not any(is_human(noun) for noun in nouns if noun != "person"))
 

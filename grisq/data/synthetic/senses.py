@@ -1,6 +1,6 @@
 """Which categories of a file people could also call by the name of another one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from grisq.data.synthetic.vocabulary import HYPERNYMS, LOOKALIKES, PEOPLE, SYNONYMS, is_human
 
@@ -33,16 +33,16 @@ def wider_senses(supercategories: Mapping[str, str | None]) -> dict[str, frozens
         The other nouns of the file that each such noun could also mean. A noun of the file that the grammar would
         otherwise take for a hypernym or a word for people is listed in any case.
     """
-    kinds = {
-        noun: {other for other in supercategories if supercategories[other] == noun or _is_kind_of(other, noun)}
-        for noun in supercategories
-    }
+    kinds: dict[str, set[str]] = {noun: set() for noun in supercategories}
+    for other, supercategory in supercategories.items():
+        for name in (_other_names(other) | {supercategory}) & kinds.keys() - {other}:
+            kinds[name].add(other)
+    people = [noun for noun in supercategories if is_human(noun)]
     found = {}
     for noun in supercategories:
-        people = {other for other in supercategories if _could_be_the_same_person(noun, other)}
-        wider = frozenset(_reachable(noun, kinds) | people) - {noun}
-        if wider or noun in HYPERNYMS or noun in PEOPLE:
-            found[noun] = wider
+        wider = _reachable(noun, kinds) | {other for other in people if _could_be_the_same_person(noun, other)}
+        if wider - {noun} or noun in HYPERNYMS or noun in PEOPLE:
+            found[noun] = frozenset(wider - {noun})
     return found
 
 
@@ -56,17 +56,14 @@ def _reachable(noun: str, kinds: Mapping[str, set[str]]) -> set[str]:
     return found
 
 
-def _is_kind_of(other: str, noun: str) -> bool:
-    """Return whether people could call an instance of `other` by the noun: a police car is a car."""
-    if other in HYPERNYMS.get(noun, ()) or other in LOOKALIKES.get(noun, ()):
-        return True
-    if any(part == noun or part.endswith(" " + noun) for part in other.split(" or ")):
-        return True
-    return noun in _words(SYNONYMS.get(other, ())) or other in _words(SYNONYMS.get(noun, ()))
-
-
-def _words(forms: Collection[tuple[str, str]]) -> set[str]:
-    return {singular for singular, _ in forms}
+def _other_names(noun: str) -> set[str]:
+    """Return what else people could call an instance of a category: a police car is a car."""
+    words = [part.split() for part in noun.split(" or ")]
+    tails = {" ".join(part[start:]) for part in words for start in range(len(part))}
+    broader = {name for table in (HYPERNYMS, LOOKALIKES) for name, members in table.items() if noun in members}
+    synonyms = {one for one, _ in SYNONYMS.get(noun, ())}
+    inverse = {name for name, forms in SYNONYMS.items() if any(one == noun for one, _ in forms)}
+    return tails | broader | synonyms | inverse
 
 
 def _could_be_the_same_person(noun: str, other: str) -> bool:
