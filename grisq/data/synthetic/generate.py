@@ -90,9 +90,10 @@ def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = Non
                 made.append(one)
                 bar.update()
         refs = [ref for one in made for ref in one.refs]
-        layout.write(folder, refs, _instances(spec, made))
+        instances = _instances(spec, made)
+        layout.write(folder, refs, instances)
         (folder / "spec.json").write_text(json.dumps(_stamp(spec), indent=1) + "\n", encoding="utf-8")
-        (folder / "README.md").write_text(dataset_card.text(_stamp(spec), refs), encoding="utf-8")
+        (folder / "README.md").write_text(dataset_card.text(_stamp(spec), refs, instances), encoding="utf-8")
     return root
 
 
