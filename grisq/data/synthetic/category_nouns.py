@@ -21,7 +21,9 @@ _PLACEHOLDER = re.compile(
     r"_+.*_+|background|do ?n'?t ?care|ignored?( regions?)?|misc|n/a|none|null|others?|undefined|unknown|unlabell?ed"
     r"|void"
 )
-_BETWEEN_WORDS = re.compile(r"_|(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})|(?<=[a-z]{3})(?=[A-Z][a-z]{2})")
+_BETWEEN_WORDS = re.compile(
+    r"_|(?<=[^\W\d_]{2})-(?=[^\W\d_]{2})|(?<=[^\W\d_])[.:>|](?=[^\W\d_])|(?<=[a-z]{3})(?=[A-Z][a-z]{2})"
+)
 _GLOSS = re.compile(r"\s*\(([^()]*)\)\s*")  # "crane (bird)"
 _ALTERNATIVES = re.compile(r"(?<=\w\w)\s*/\s*(?=\w\w)")  # "helmet/cap"
 _WITH = ((re.compile(r"\bw/o\b\s*"), "without "), (re.compile(r"\bw/\s*"), "with "))
@@ -125,7 +127,8 @@ def _clean_all(names: Mapping[int, str]) -> dict[int, str]:
 
 def _clean(name: str) -> str:
     """Write a name as words between single spaces: "Traffic_light " becomes "Traffic light"."""
-    text = unicodedata.normalize("NFC", name)
+    visible = "".join(letter for letter in name if letter.isprintable() or letter.isspace())
+    text = unicodedata.normalize("NFKC", visible)
     for pattern, words in _WITH:
         text = pattern.sub(words, text)
     return " ".join(_ALTERNATIVES.sub(" or ", _BETWEEN_WORDS.sub(" ", text)).split())

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from grisq.data.synthetic.category_nouns import name_categories, read_words
 from grisq.runtime.errors import InputError
@@ -30,6 +32,7 @@ def nouns(*names, **options):
         ("Wine Glass", "wine glass", ("wine glass", "wine glasses")),
         ("traffic_light", "traffic light", ("traffic light", "traffic lights")),
         ("stop-sign", "stop sign", ("stop sign", "stop signs")),
+        ("vehicle.truck", "vehicle truck", ("vehicle truck", "vehicle trucks")),
         ("StopSign", "stop sign", ("stop sign", "stop signs")),
         ("T-shirt", "t-shirt", ("t-shirt", "t-shirts")),
         (" cat\n", "cat", ("cat", "cats")),
@@ -46,6 +49,23 @@ def test_a_name_becomes_words(name, noun, forms):
     assert found.noun_of == {1: noun, 2: "car"}
     assert found.lexicon.forms_of(noun)[0] == forms
     assert found.notes == ()
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(max_size=12), max_size=4))
+def test_any_names_become_words_or_are_left_out(names):
+    found = named(*names, "cat")
+    assert len(found.noun_of) == len(names) + 1
+    for noun in found.noun_of.values():
+        for word in found.lexicon.forms_of(noun)[0] if noun is not None else ():
+            assert word
+            assert word == " ".join(word.split())
+            assert word.isprintable()
+            assert "_" not in word
+
+
+def test_invisible_characters_do_not_make_another_name():
+    assert nouns("cat", "cat\u200b", "\ufeffcat", "c\u0061t", "ｃａｔ", "cat\u00a0") == ["cat"] * 6
 
 
 def test_equal_names_are_one_noun_and_the_user_learns_it():
