@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from grisq.data import layout
 from grisq.data.synthetic.backgrounds import PHOTOGRAPHS
-from grisq.data.synthetic.sprites import package_folder
+from grisq.runtime.packages import package_folder
 
 IMAGES = {"train": 16_994, "val": 1_500, "testA": 750, "testB": 750}
 EXPRESSIONS = {  # no-target, single, multi; val's kinds and the exact cuts of the test splits are not published

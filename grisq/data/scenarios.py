@@ -3,6 +3,7 @@
 import numpy as np
 
 SCENARIOS = ("no-target", "single-target", "multi-target")
+NO_TARGET, SINGLE_TARGET, MULTI_TARGET = SCENARIOS
 
 
 def scenario_index(target_count: int) -> int:

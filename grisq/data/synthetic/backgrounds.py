@@ -1,6 +1,6 @@
-"""Backgrounds of the synthetic pictures: photographs that scikit-image and scikit-learn ship, and procedural ones.
+"""Backgrounds of the synthetic pictures: photographs shipped with scikit-image and scikit-learn, and procedural ones.
 
-All are muted towards the middle of the gray scale, so that each of the ten colors of objects stands out on them.
+All are muted toward medium gray, so that each of the ten object colors stands out against them.
 """
 
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from grisq.data.synthetic.sprites import pictures_of
+from grisq.data.synthetic.sprites import find_pictures
 from grisq.runtime.seed import pick
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """A picture inside an installed package, with its author and license for the card."""
+    """A picture inside an installed package."""
 
-    package: str
-    path: str
-    credit: str
+    package: str  # name of the import package
+    path: str  # relative to the package's folder
+    credit: str  # title, author and license, for the data card
 
 
 PHOTOGRAPHS = (
@@ -32,13 +32,13 @@ PHOTOGRAPHS = (
     Photograph("sklearn", "datasets/images/china.jpg", "china.jpg, danielbuechele on Flickr, CC BY 2.0"),
     Photograph("sklearn", "datasets/images/flower.jpg", "flower.jpg, vultilion on Flickr, CC BY 2.0"),
 )
-_TINTS = np.array(  # muted: none of them is a color of an object
+_TINTS = np.array(  # muted: none of them is an object color
     [(168, 178, 186), (182, 176, 160), (160, 176, 158), (176, 162, 158), (150, 160, 172), (186, 186, 182)]
 )
 
 
 def background(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """A muted picture (height, width, 3) uint8; half of them photographs, half procedural."""
+    """Draw a muted background (height, width, 3) uint8: with equal probability a photograph or a procedural one."""
     if rng.random() < 0.5:
         return _photographic(width, height, rng)
     return pick(rng, (_gradient, _horizon, _noise, _stripes, _checks))(width, height, rng)
@@ -47,11 +47,11 @@ def background(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
 @lru_cache(maxsize=16)
 def _photograph(index: int) -> Image.Image:
     photograph = PHOTOGRAPHS[index]
-    return Image.open(pictures_of(photograph.package) / photograph.path).convert("RGB")
+    return Image.open(find_pictures(photograph.package) / photograph.path).convert("RGB")
 
 
 def _photographic(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """A random window of a photograph, its contrast and saturation lowered, tinted."""
+    """Cut a random window out of a photograph, lower its contrast and saturation, and tint it."""
     picture = _photograph(int(rng.integers(len(PHOTOGRAPHS))))
     zoom = min(picture.width / width, picture.height / height)
     factor = zoom * (0.45 + 0.55 * rng.random())
@@ -99,12 +99,12 @@ def _checks(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _tint(rng: np.random.Generator) -> np.ndarray:
-    """One of the muted tints (3,), a little brighter or darker."""
+    """Draw one of the muted tints (3,), a little brighter or darker."""
     return _TINTS[int(rng.integers(len(_TINTS)))] * (0.8 + 0.3 * rng.random())
 
 
 def _blend(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """(1 - share) first + share second, share (height, width) in [0, 1]."""
+    """Return (1 - share) * first + share * second, for share (height, width) in [0, 1]."""
     return _to_bytes(first + share[..., None] * (second - first))
 
 

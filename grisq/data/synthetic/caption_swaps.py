@@ -1,7 +1,7 @@
-"""How often the words of one picture fit another: what swapping captions (Sec. 3.3) gets wrong, counted exactly.
+"""Counts how often the caption of one picture fits another one: the false negatives of swapped captions (Sec. 3.3).
 
 The paper assumes that a caption rarely applies to another picture. Where expressions have a computed meaning, every
-expression can be asked of every other picture.
+expression can be evaluated in every other picture.
 """
 
 import json
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.synthetic.expression_sampler import leaves
+from grisq.data.synthetic.expression_trees import leaves
 from grisq.data.synthetic.grammar import parse_tree
 from grisq.data.synthetic.noun_phrases import Node
 from grisq.data.synthetic.scene import Scene, read_scenes
@@ -23,7 +23,7 @@ _DIRECTIONS = ("left", "right", "top", "bottom", "middle")
 
 
 def outcome(tree: Node, scene: Scene) -> str:
-    """What an expression means in a scene: it "fits" something, is "unclear" (people could disagree), or "nothing"."""
+    """Classify what an expression means in a scene: "fits", "unclear" (people could disagree) or "nothing"."""
     meaning = tree.meaning(scene)
     if meaning is None:
         return "unclear"
@@ -31,7 +31,7 @@ def outcome(tree: Node, scene: Scene) -> str:
 
 
 def conditions(tree: Node) -> int:
-    """How specific an expression is: its nouns, colors, places, ranks, sizes and relations, counted.
+    """Count the nouns, colors, places, ranks, sizes and relations of an expression: how specific it is.
 
     "the dog" has one, "red dog on the left" three, "red dog left of the red car" five.
     """
@@ -39,21 +39,30 @@ def conditions(tree: Node) -> int:
 
 
 def is_spatial(tree: Node) -> bool:
-    """Whether it speaks of a place or an order in the picture, which a mosaic's cell changes.
+    """Return whether an expression names a place or an order in the picture, which changes in a mosaic.
 
-    Relations ("left of the car") stay true: both things move together.
+    Relations ("left of the car") remain true, since both objects move together.
     """
     return any(name in ("place", "side") or (name == "which" and word in _DIRECTIONS) for name, word in leaves(tree))
 
 
 def swapped(data: GRefCOCO, split: str) -> pd.DataFrame:
-    """Every single-target expression of a split, asked of the pictures of all its other single-target expressions.
+    """Evaluate every single-target expression of a split in the pictures of all other single-target expressions.
 
-    One line per expression: text, form, conditions, spatial, and the shares of those pictures where it fits, is
-    unclear, or means nothing. With words drawn as in Sec. 3.3, from a batch large enough, the mean of `fits` is the
-    share of synthetic no-target samples that have a target after all; nan where there is no other picture. Asks every
-    distinct expression of every picture: seconds for 500 of each, too long for a large training split.
-    Errors: InputError if the set's expressions have no computed meaning.
+    If captions are swapped as in Sec. 3.3, within a large enough batch, the mean of `fits` is the share of synthetic
+    no-target samples that do have a target. Every distinct expression is evaluated in every picture: seconds for 500
+    of each, too slow for a large train split.
+
+    Args:
+        data: A set whose expressions have a computed meaning.
+        split: Name of the split.
+
+    Returns:
+        One line per expression: text, form, conditions, spatial, and the shares of those pictures where it fits, is
+        unclear, or means nothing; nan where there is no other picture.
+
+    Raises:
+        InputError: If the expressions have no computed meaning.
     """
     rows = [int(row) for row in data.rows(split) if data.target_counts[row] == 1]
     texts, forms, stored = (data.expressions[name].take(rows).to_pylist() for name in ("text", "kind", "tree"))
@@ -74,7 +83,7 @@ def swapped(data: GRefCOCO, split: str) -> pd.DataFrame:
 
 
 def _outcomes(tree: Node, scenes: Mapping[int, Scene], slots: Mapping[int, int]) -> Counter[str]:
-    """How many slots fit, are unclear, or mean nothing to the expression."""
+    """Count the slots where the expression fits, is unclear, or means nothing."""
     found: Counter[str] = Counter()
     for picture, count in slots.items():
         found[outcome(tree, scenes[picture])] += count

@@ -1,8 +1,8 @@
-"""Composes a picture with exact instance masks out of sprites and a background, painter's algorithm.
+"""Composes a picture with exact instance masks from sprites and a background, by the painter's algorithm.
 
-Annotated masks are of visible pixels. An object that would hide too much of another is placed elsewhere, so all
-that can be seen is annotated, and counts and "all" mean what they say. Masks come from integer operations on the
-sprites' alpha channel and from an explicitly seeded generator: the same on every machine.
+Masks cover visible pixels. An object that would hide too much of another one is placed elsewhere, so everything that
+can be seen is annotated, and counts and "all" are literally true. Masks depend only on integer operations on the
+sprites' alpha channel and on an explicitly seeded generator, so they are the same on every machine.
 """
 
 from dataclasses import dataclass
@@ -15,50 +15,50 @@ from grisq.data.synthetic import sprites
 from grisq.data.synthetic.backgrounds import background
 from grisq.runtime.seed import chance, pick
 
-MIN_VISIBLE = 0.62  # of an object's pixels: less than this and it is placed elsewhere
-MIN_PIXELS = 40
-PLACEMENTS = 20
-AS_DRAWN = 0.65  # share of things in their sprite's own colors, as real dogs are mostly brown and few are purple
-OPAQUE = 128  # alpha from which on a pixel belongs to the object
+MIN_VISIBLE = 0.62  # share of an object's pixels that must stay visible
+MIN_PIXELS = 40  # visible pixels that every object must keep
+PLACEMENTS = 20  # attempts to place an object before it is given up
+ORIGINAL_COLORS = 0.65  # share of objects in their sprite's own colors: real dogs are mostly brown, hardly ever purple
+OPAQUE = 128  # a pixel belongs to the object from this alpha value on
 
 
 @dataclass(frozen=True)
 class Cast:
-    """How pictures are filled: numbers of objects, and the share of people among them (0: none ever)."""
+    """Which objects a picture holds."""
 
-    objects: tuple[int, int] = (2, 8)
-    people: float = 0.25
+    objects: tuple[int, int] = (2, 8)  # fewest and most
+    people: float = 0.25  # share of people among the objects; 0: there are never any
 
 
 @dataclass(frozen=True)
 class Actor:
-    """One object before it is painted; `color`: a name of the palette, or None where people could disagree."""
+    """One object before it is placed."""
 
     category: sprites.Category
-    color: str | None
-    variant: str | None
-    image: Image.Image
+    color: str | None  # a name of the palette; None where people could disagree
+    variant: str | None  # man, woman, boy or girl; None for anything but people
+    image: Image.Image  # RGBA
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Pixels (H, W, 3) uint8, and for each object its visible pixels (H, W) bool, from back to front."""
+    """A composed picture with its ground truth."""
 
-    pixels: np.ndarray
-    actors: tuple[Actor, ...]
-    masks: tuple[np.ndarray, ...]
+    pixels: np.ndarray  # (H, W, 3) uint8
+    actors: tuple[Actor, ...]  # from back to front
+    masks: tuple[np.ndarray, ...]  # the visible pixels of each actor, (H, W) bool
 
 
 class Layer(NamedTuple):
-    """An actor's sprite at its final size, RGBA (h, w, 4) uint8, and where its corner lies in the picture."""
+    """An actor's sprite at its final size and place."""
 
     actor: Actor
-    rgba: np.ndarray
-    left: int
+    rgba: np.ndarray  # (h, w, 4) uint8
+    left: int  # of its upper left corner in the picture
     top: int
 
     def mask(self, width: int, height: int) -> np.ndarray:
-        """Its opaque pixels in the whole picture (height, width) bool."""
+        """Return its opaque pixels in the whole picture, (height, width) bool."""
         mask = np.zeros((height, width), dtype=bool)
         h, w = self.rgba.shape[:2]
         mask[self.top : self.top + h, self.left : self.left + w] = self.rgba[..., 3] >= OPAQUE
@@ -66,7 +66,14 @@ class Layer(NamedTuple):
 
 
 def compose(rng: np.random.Generator, width: int, height: int, cast: Cast) -> Picture:
-    """A picture of this size in pixels with a number of objects within `cast.objects`."""
+    """Compose a picture.
+
+    Args:
+        rng: Source of every random choice.
+        width: Of the picture in pixels.
+        height: Of the picture in pixels.
+        cast: Bounds on the number of objects, and the share of people.
+    """
     wanted = _number_of_objects(rng, cast.objects)
     while True:
         layers = _place(_draw_actors(rng, wanted, cast.people), rng, width, height)
@@ -82,14 +89,14 @@ def compose(rng: np.random.Generator, width: int, height: int, cast: Cast) -> Pi
 
 
 def _number_of_objects(rng: np.random.Generator, bounds: tuple[int, int]) -> int:
-    """Any number within the bounds, smaller ones more often."""
+    """Draw a number within the bounds, smaller ones more often."""
     low, high = bounds
     first, second = rng.integers(low, high + 1, 2)
     return int(min(first, second)) if chance(rng, 0.8) else int(first + second) // 2
 
 
 def _draw_actors(rng: np.random.Generator, count: int, people: float) -> list[Actor]:
-    """Categories repeat and so do colors: without a second dog and a second red thing no phrase would be needed."""
+    """Draw the objects; categories and colors repeat, since only a second dog makes a phrase like "left dog" useful."""
     categories: list[sprites.Category] = []
     colors: list[str] = []
     for _ in range(count):
@@ -100,23 +107,24 @@ def _draw_actors(rng: np.random.Generator, count: int, people: float) -> list[Ac
         repeat = colors and chance(rng, 0.35)
         categories.append(category)
         colors.append(pick(rng, tuple(colors) if repeat else tuple(sprites.PALETTE)))
-    return [_dress(rng, category, color) for category, color in zip(categories, colors)]
+    return [_draw_actor(rng, category, color) for category, color in zip(categories, colors)]
 
 
-def _dress(rng: np.random.Generator, category: sprites.Category, color: str) -> Actor:
+def _draw_actor(rng: np.random.Generator, category: sprites.Category, color: str) -> Actor:
+    """Draw the look of one object; an object other than a person often keeps its sprite's own colors."""
     if category is not sprites.PERSON:
         sprite = pick(rng, category.sprites)
-        if chance(rng, AS_DRAWN):
-            return Actor(category, sprite.color, None, sprites.thing(sprite, None))
-        return Actor(category, color, None, sprites.thing(sprite, color))
+        if chance(rng, ORIGINAL_COLORS):
+            return Actor(category, sprite.color, None, sprites.draw_object(sprite, None))
+        return Actor(category, color, None, sprites.draw_object(sprite, color))
     variant = pick(rng, tuple(sprites.HEADS))
     head, tone = pick(rng, sprites.HEADS[variant]), pick(rng, sprites.SKIN_TONES)
     child = variant in sprites.CHILDREN
-    return Actor(category, color, variant, sprites.person(head, tone, child, color))
+    return Actor(category, color, variant, sprites.draw_person(head, tone, child, color))
 
 
 def _place(actors: list[Actor], rng: np.random.Generator, width: int, height: int) -> list[Layer]:
-    """A layer for each actor that found room without hiding too much of another, back to front."""
+    """Place each actor, back to front; one that would hide too much of another everywhere is left out."""
     largest = {2: 0.70, 3: 0.64, 4: 0.56, 5: 0.48, 6: 0.42}.get(len(actors), 0.38)
     bounds = int(0.30 * min(width, height)), int(largest * min(width, height))
     placed: list[Layer] = []
@@ -136,7 +144,7 @@ def _place(actors: list[Actor], rng: np.random.Generator, width: int, height: in
 
 
 def _layer(actor: Actor, bounds: tuple[int, int], rng: np.random.Generator, width: int, height: int) -> Layer:
-    """The sprite with its longest side within the bounds (children's smaller), maybe mirrored, anywhere inside."""
+    """Scale the sprite to a longest side within the bounds (children: smaller), maybe mirror it, place it at random."""
     side = int(rng.integers(bounds[0], bounds[1] + 1))
     if actor.variant in sprites.CHILDREN:
         side = side * 4 // 5
@@ -150,7 +158,7 @@ def _layer(actor: Actor, bounds: tuple[int, int], rng: np.random.Generator, widt
 
 
 def _paint(pixels: np.ndarray, layer: Layer, brightness: float) -> None:
-    """Blend the layer into the pixels (H, W, 3) in place."""
+    """Blend the layer into the pixels (H, W, 3), in place."""
     h, w = layer.rgba.shape[:2]
     window = pixels[layer.top : layer.top + h, layer.left : layer.left + w]
     alpha = layer.rgba[..., 3:].astype(np.float32) / 255

@@ -1,9 +1,11 @@
-"""The README.md that a generated set carries: what it is, its counts, and whose pictures it is made of."""
+"""The README.md of a generated set: what it is, its counts, and the credits of its pictures."""
 
 from collections import Counter
 from typing import Any
 
+from grisq.data.scenarios import SCENARIOS, scenario_of
 from grisq.data.synthetic.backgrounds import PHOTOGRAPHS
+from grisq.data.synthetic.wording_doubts import count_doubts
 
 _TEXT = """# Synthetic expressions for generalized referring image segmentation: `{name}`
 
@@ -13,6 +15,9 @@ expressions are drawn from a grammar whose meaning over the annotated instances 
 `instances.json`, `attributes` holds colors and variants. Masks cover visible pixels.
 
 {table}
+
+## Known weaknesses
+{doubts}
 
 ## Licenses and attribution
 * Sprites: Twemoji graphics, copyright Twitter, Inc. and other contributors, licensed under
@@ -36,32 +41,45 @@ Pictures and annotations keep the licenses of their source.
 """
 
 
-def text(spec: dict[str, Any], refs: list[dict[str, Any]]) -> str:
-    """The card of a synthetic set with this spec and these ref records."""
+def text(spec: dict[str, Any], refs: list[dict[str, Any]], instances: dict[str, Any]) -> str:
+    """Write the card of a synthetic set.
+
+    Args:
+        spec: The content of its spec.json.
+        refs: Its ref records.
+        instances: Its instances document.
+    """
+    doubts = [f"* {found:,} of {total:,} {doubt}." for doubt, (found, total) in count_doubts(refs, instances).items()]
     credits = "\n".join(f"  * {photograph.credit} ({photograph.package})" for photograph in PHOTOGRAPHS)
     fields = {field: spec[field] for field in ("name", "seed", "format")}
-    return _TEXT.format(**fields, table=_table(refs), credits=credits)
+    return _TEXT.format(**fields, table=_table(refs), doubts="\n".join(doubts), credits=credits)
 
 
 def coco_text(instances: str, seed: int, refs: list[dict[str, Any]]) -> str:
-    """The card of a set made from the instances file of this name."""
+    """Write the card of a set made from somebody's annotations.
+
+    Args:
+        instances: Name of the instances file.
+        seed: Seed of its expressions.
+        refs: Its ref records.
+    """
     return _COCO_TEXT.format(instances=instances, seed=seed, table=_table(refs))
 
 
 def _table(refs: list[dict[str, Any]]) -> str:
-    """Expressions and pictures of each split, as Markdown."""
+    """Tabulate the expressions and pictures of each split as Markdown."""
     sentences: Counter[tuple[str, str]] = Counter()
     pictures: dict[str, set[int]] = {}
     for ref in refs:
-        plurality = ("no", "single", "multi")[0 if ref["no_target"] else min(len(ref["ann_id"]), 2)]
-        sentences[ref["split"], plurality] += len(ref["sentences"])
+        scenario = scenario_of(0 if ref["no_target"] else len(ref["ann_id"]))
+        sentences[ref["split"], scenario] += len(ref["sentences"])
         pictures.setdefault(ref["split"], set()).add(ref["image_id"])
     rows = [_row(split, sentences, len(ids)) for split, ids in pictures.items()]
-    head = "| split | expressions | no-target | single-target | multi-target | pictures |"
+    head = f"| split | expressions | {' | '.join(SCENARIOS)} | pictures |"
     return "\n".join((head, "|---" * 6 + "|", *rows))
 
 
 def _row(split: str, sentences: Counter[tuple[str, str]], pictures: int) -> str:
-    counts = [sentences[split, plurality] for plurality in ("no", "single", "multi")]
+    counts = [sentences[split, scenario] for scenario in SCENARIOS]
     shares = [f"{n:,} ({100 * n / sum(counts):.2f} %)" for n in counts]
     return f"| {split} | {sum(counts):,} | {' | '.join(shares)} | {pictures:,} |"

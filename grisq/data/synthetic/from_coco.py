@@ -7,31 +7,17 @@ region or an instance too small to be counted.
 
 import os
 import shutil
-from collections import Counter
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from tqdm import tqdm
 
 from grisq.data import layout
 from grisq.data.coco_instances import read_instances
 from grisq.data.layout import IMAGES
 from grisq.data.synthetic import dataset_card
-from grisq.data.synthetic.expression_sampler import MULTI, NO_TARGET, SINGLE, Description, Vocabulary, describe
-from grisq.data.synthetic.refs import ref_record, wordings
-from grisq.data.synthetic.scene import Scene, scenes_of
-from grisq.data.synthetic.vocabulary import HYPERNYMS, is_human
+from grisq.data.synthetic.category_nouns import Words
+from grisq.data.synthetic.coco_expressions import describe_document
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import appears_whole, refuse_if_taken
-
-EXPRESSIONS_PER_PICTURE = 4
-SHARES = {  # no-target and multi-target share of a split's expressions, as in the synthetic set
-    "train": (0.0914, 0.2553),
-    "val": (0.41, 0.30),
-    "testA": (0.232, 0.46),
-    "testB": (0.291, 0.358),
-}
 
 
 def expressions_from_coco(
@@ -41,6 +27,7 @@ def expressions_from_coco(
     *,
     seed: int = 0,
     val_share: float = 0.1,
+    words: Words | None = None,
     progress: bool = True,
 ) -> Path:
     """Make the set in the new folder `out` and return it; the folder appears only when it is complete.
@@ -58,71 +45,14 @@ def expressions_from_coco(
         raise InputError(f"val_share must lie between 0 and 0.45, so that train is not empty, not {val_share}.")
     refuse_if_taken(out)
     document = read_instances(instances_file)
-    refs = _describe_all(document, seed, val_share, progress)
+    described = describe_document(document, seed=seed, val_share=val_share, words=words, progress=progress)
+    document, refs = described.document, described.refs
     if not refs:
         raise InputError(f"{instances_file} holds no picture about which anything clear can be said.")
     _write(out, document, refs, images_folder, dataset_card.coco_text(instances_file.name, seed, refs))
+    for note in described.notes:
+        print(note)
     return out
-
-
-def _describe_all(document: dict[str, Any], seed: int, val_share: float, progress: bool) -> list[dict[str, Any]]:
-    """The ref records of all pictures, in the order of the file; each picture has its own generator."""
-    scenes = scenes_of(document)
-    splits = assign_splits(scenes, val_share, np.random.default_rng([seed, len(scenes)]))
-    vocabulary = vocabulary_of([category["name"] for category in document["categories"]])
-    category_of = {record["id"]: record["category_id"] for record in document["annotations"]}
-    owed = {split: Counter[str]() for split in SHARES}
-    refs = []
-    for image in tqdm(document["images"], desc="expressions", unit="picture", disable=not progress):
-        split = splits[image["id"]]
-        rng = np.random.default_rng([seed, len(scenes), image["id"]])
-        for found in _describe_picture(scenes[image["id"]], split, owed[split], vocabulary, rng):
-            sentences = wordings(found, 1, rng)
-            refs.append(ref_record(image, split, found, sentences, category_of))
-    return refs
-
-
-def vocabulary_of(categories: list[str]) -> Vocabulary:
-    """The categories, and the hypernyms all of whose members were looked for: "animal" needs every animal."""
-    names = tuple(dict.fromkeys(categories))
-    complete = [name for name, members in HYPERNYMS.items() if members <= set(names)]
-    return Vocabulary(kinds=(*names, *complete))
-
-
-def assign_splits(scenes: dict[int, Scene], val_share: float, rng: np.random.Generator) -> dict[int, str]:
-    """A split for every image id: val at random, then testA among pictures with people, testB among the others."""
-    ids = sorted(scenes)
-    order = [ids[i] for i in rng.permutation(len(ids))]
-    held_out = round(val_share * len(order))
-    val, rest = order[:held_out], order[held_out:]
-    people = [i for i in rest if any(instance.category == "person" for instance in scenes[i].instances)]
-    others = [i for i in rest if scenes[i].instances and i not in set(people)]
-    splits = dict.fromkeys(rest, "train") | dict.fromkeys(val, "val")
-    splits |= dict.fromkeys(people[: min(held_out // 2, len(people) // 2)], "testA")
-    return splits | dict.fromkeys(others[: min(held_out // 2, len(others) // 2)], "testB")
-
-
-def _describe_picture(
-    scene: Scene, split: str, owed: Counter[str], vocabulary: Vocabulary, rng: np.random.Generator
-) -> list[Description]:
-    """Up to EXPRESSIONS_PER_PICTURE expressions; what a picture cannot serve stays owed by the split's next ones."""
-    if not scene.instances and not scene.unclear:
-        return []
-    nobody, several = SHARES[split]
-    for _ in range(EXPRESSIONS_PER_PICTURE):
-        draw = rng.random()
-        owed[NO_TARGET if draw < nobody else MULTI if draw < nobody + several else SINGLE] += 1
-    about = is_human if split == "testA" else None
-    found: list[Description] = []
-    for plurality in (MULTI, SINGLE, NO_TARGET):
-        while owed[plurality] and len(found) < 2 * EXPRESSIONS_PER_PICTURE:
-            known = [description.tree for description in found]
-            description = describe(scene, plurality, vocabulary, rng, about=about, known=known)
-            if description is None:
-                break
-            found.append(description)
-            owed[plurality] -= 1
-    return found
 
 
 def _write(out: Path, document: dict[str, Any], refs: list[dict[str, Any]], images_folder: Path, readme: str) -> None:

@@ -1,7 +1,7 @@
-"""The synthetic data set: composed scenes and computed expressions in gRefCOCO's own format on disk (Sec. 4.1).
+"""Generates a synthetic data set: composed pictures and computed expressions in gRefCOCO's layout (Sec. 4.1).
 
-Every picture is drawn from its own generator, seeded with (seed, image id), so the annotations are the same bytes on
-every machine and for every number of workers. The shares of no-target and multi-target expressions are exact.
+Each picture has its own generator, seeded with (seed, image id), so the annotations are the same bytes on every
+machine and for every number of workers. The shares of no-target and multi-target expressions are exact.
 """
 
 import json
@@ -23,33 +23,34 @@ from tqdm import tqdm
 
 from grisq.data import layout
 from grisq.data.layout import IMAGES
+from grisq.data.scenarios import MULTI_TARGET, NO_TARGET, SINGLE_TARGET
 from grisq.data.synthetic import dataset_card, sprites
 from grisq.data.synthetic.compositor import Cast, Picture, compose
-from grisq.data.synthetic.expression_sampler import MULTI, NO_TARGET, SINGLE, Description, Vocabulary, describe
+from grisq.data.synthetic.expression_sampler import Description, describe
 from grisq.data.synthetic.refs import group_sentences, ref_record, wordings
 from grisq.data.synthetic.scene import Scene, scene_of
 from grisq.data.synthetic.specs import SplitSpec, SyntheticSpec
-from grisq.data.synthetic.vocabulary import HYPERNYMS, PEOPLE, is_human
+from grisq.data.synthetic.vocabulary import HYPERNYMS, PEOPLE, Vocabulary, is_human
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import appears_whole
 from grisq.runtime.seed import chance
 
-FORMAT = 2  # raised whenever the same spec would give other annotations
-ANNOTATIONS_PER_IMAGE = 100  # annotation ids are image id * 100 + number from back to front
-FEW = 64  # pictures that are sooner made than a worker is started
+FORMAT = 2  # increased whenever the same spec would give other annotations
+ANNOTATIONS_PER_IMAGE = 100  # annotation ids are image id * 100 + index from back to front
+MIN_PICTURES_FOR_WORKERS = 64  # below this, starting processes costs more than it saves
 CATEGORY_NAMES = {category.id: category.name for category in sprites.CATEGORIES}
 VOCABULARY = Vocabulary(
-    kinds=(*(c.name for c in sprites.CATEGORIES), *PEOPLE, *HYPERNYMS),
+    nouns=(*(c.name for c in sprites.CATEGORIES), *PEOPLE, *HYPERNYMS),
     colors=tuple(sprites.PALETTE),
 )
 
 
 class Task(NamedTuple):
-    """One picture to make: its id, its split, and the plurality of each of its expressions."""
+    """One picture to make."""
 
     image_id: int
     split: SplitSpec
-    pluralities: tuple[str, ...]
+    scenarios: tuple[str, ...]  # one for each of its expressions
 
 
 class Made(NamedTuple):
@@ -61,12 +62,20 @@ class Made(NamedTuple):
 
 
 def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = None, progress: bool = True) -> Path:
-    """Make the set in the folder `root` unless it is already there, and return the folder.
+    """Make a set unless it is already there. The folder is written atomically.
 
-    The folder appears only when it is complete. `workers`: processes, by default one for each available core;
-    1 stays in this process. A script that calls this with several workers needs `if __name__ == "__main__":`.
+    Args:
+        spec: Which set.
+        root: The folder to make.
+        workers: Number of processes, by default one per available core; 1 stays in this process. A script that
+            calls this with several workers needs `if __name__ == "__main__":`.
+        progress: Whether to show a progress bar.
 
-    Raises: InputError if `root` holds anything but this very set.
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: If `root` holds anything but this very set.
     """
     root = Path(root)
     if _holds(root, spec):
@@ -81,19 +90,22 @@ def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = Non
                 made.append(one)
                 bar.update()
         refs = [ref for one in made for ref in one.refs]
-        layout.write(folder, refs, _instances(spec, made))
+        instances = _instances(spec, made)
+        layout.write(folder, refs, instances)
         (folder / "spec.json").write_text(json.dumps(_stamp(spec), indent=1) + "\n", encoding="utf-8")
-        (folder / "README.md").write_text(dataset_card.text(_stamp(spec), refs), encoding="utf-8")
+        (folder / "README.md").write_text(dataset_card.text(_stamp(spec), refs, instances), encoding="utf-8")
     return root
 
 
 def plan(spec: SyntheticSpec) -> list[Task]:
-    """All pictures with their expressions' pluralities: exact shares in each split, shuffled over its pictures."""
+    """List all pictures with their expressions' scenarios: exact shares in each split, shuffled among its pictures."""
     image_ids = count(1)
     tasks = []
     for index, split in enumerate(spec.splits):
         nobody, several = round(split.no_target * split.expressions), round(split.multi * split.expressions)
-        labels = [NO_TARGET] * nobody + [MULTI] * several + [SINGLE] * (split.expressions - nobody - several)
+        labels = (
+            [NO_TARGET] * nobody + [MULTI_TARGET] * several + [SINGLE_TARGET] * (split.expressions - nobody - several)
+        )
         order = np.random.default_rng([spec.seed, index, 0]).permutation(len(labels))
         for share in np.array_split(order, split.pictures):
             tasks.append(Task(next(image_ids), split, tuple(labels[i] for i in share)))
@@ -101,16 +113,16 @@ def plan(spec: SyntheticSpec) -> list[Task]:
 
 
 def make(task: Task, spec: SyntheticSpec, folder: Path) -> Made:
-    """Draw scenes until one can serve all the task's expressions; write its picture into `folder`."""
+    """Draw scenes until one has expressions of all the task's scenarios; write its picture into `folder`."""
     rng = np.random.default_rng([spec.seed, task.image_id])
-    wanted = group_sentences(task.pluralities, rng)
+    wanted = group_sentences(task.scenarios, rng)
     cast = Cast(spec.objects, task.split.people)
     while True:
         width, height = _draw_size(spec.sides, rng)
         picture = compose(rng, width, height, cast)
         annotations = _annotations(picture, task.image_id)
         scene = scene_of(width, height, annotations, CATEGORY_NAMES)
-        descriptions = _describe_all(scene, [plurality for plurality, _ in wanted], task.split, rng)
+        descriptions = _describe_all(scene, [scenario for scenario, _ in wanted], task.split, rng)
         if descriptions is not None:
             break
     name = f"COCO_train2014_{task.image_id:012d}.jpg"
@@ -125,14 +137,14 @@ def make(task: Task, spec: SyntheticSpec, folder: Path) -> Made:
 
 
 def _describe_all(
-    scene: Scene, pluralities: list[str], split: SplitSpec, rng: np.random.Generator
+    scene: Scene, scenarios: list[str], split: SplitSpec, rng: np.random.Generator
 ) -> list[Description] | None:
-    """A different expression for each plurality; None if the scene cannot serve them all."""
+    """Sample a different expression for each scenario; None if one of them is not found."""
     about = is_human if split.about_people else None
     found: list[Description] = []
-    for plurality in pluralities:
+    for scenario in scenarios:
         known = [description.tree for description in found]
-        description = describe(scene, plurality, VOCABULARY, rng, about=about, known=known)
+        description = describe(scene, scenario, VOCABULARY, rng, about=about, known=known)
         if description is None:
             return None
         found.append(description)
@@ -140,14 +152,14 @@ def _describe_all(
 
 
 def _draw_size(sides: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
-    """Width and height: one of them the longest side, the other a multiple of 8 between the bounds."""
+    """Draw width and height: one is the longest side, the other a multiple of 8 within the bounds."""
     low, high = sides
     other = int(rng.integers(low // 8, high // 8 + 1)) * 8
     return (high, other) if chance(rng, 0.5) else (other, high)
 
 
 def _annotations(picture: Picture, image_id: int) -> list[dict[str, Any]]:
-    """COCO records of the visible pixels as compressed RLE, with the color and variant as `attributes`."""
+    """Make COCO records of the visible pixels as compressed RLE, with color and variant as `attributes`."""
     found = []
     for index, (actor, mask) in enumerate(zip(picture.actors, picture.masks)):
         rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
@@ -173,10 +185,10 @@ def available_cores() -> int:
 
 
 def _make_all(tasks: list[Task], spec: SyntheticSpec, folder: Path, workers: int | None) -> Iterator[Made]:
-    """The pictures in the tasks' order, made in this process or in several."""
+    """Make the pictures in this process or in several; yield them in the tasks' order."""
     workers = available_cores() if workers is None else workers
     job = partial(make, spec=spec, folder=folder)
-    if workers <= 1 or len(tasks) < FEW:
+    if workers <= 1 or len(tasks) < MIN_PICTURES_FOR_WORKERS:
         yield from map(job, tasks)
         return
     try:
@@ -201,6 +213,6 @@ def _stamp(spec: SyntheticSpec) -> dict[str, Any]:
 
 
 def _holds(root: Path, spec: SyntheticSpec) -> bool:
-    """Whether the folder holds this very set, whole."""
+    """Return whether the folder holds this very set, complete."""
     stamp = root / "spec.json"
     return stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")) == _stamp(spec)

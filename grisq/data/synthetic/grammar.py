@@ -1,9 +1,9 @@
 """A grammar of referring expressions whose meaning over annotated instances is computed exactly.
 
-An expression is a small tree: `Extreme(With(Kind("cup"), "red"), "left")` is "leftmost red cup". The same tree is
-rendered to English and evaluated against the annotated instances of a picture, so that single-target, multi-target
-and no-target are computed, not guessed. `grisq.data.synthetic.noun_phrases` defines the three outcomes of a meaning; an
-expression becomes ground truth only where it is clear, and positions and sizes are compared with margins to that end.
+An expression is a small tree: `Extreme(With(Noun("cup"), "red"), "left")` is "leftmost red cup". The same tree is
+rendered to English and evaluated on the annotated instances of a picture, so its targets are computed, not guessed.
+`grisq.data.synthetic.noun_phrases` defines the three outcomes of a meaning. An expression becomes ground truth only
+where its meaning is clear; positions and sizes are therefore compared with margins.
 """
 
 from abc import abstractmethod
@@ -12,38 +12,44 @@ from typing import Any
 
 import numpy as np
 
-from grisq.data.synthetic import spatial_relations, vocabulary
-from grisq.data.synthetic.noun_phrases import NOTHING, Kind, Meaning, Node, Selector, Side, With
+from grisq.data.synthetic import spatial_relations
+from grisq.data.synthetic.noun_phrases import NOTHING, Meaning, Node, Noun, Selector, Side, With, tag_of
 from grisq.data.synthetic.scene import Scene
+from grisq.data.synthetic.vocabulary import LEXICON, Lexicon
+from grisq.data.synthetic.wording import Wording
 from grisq.runtime.errors import InputError
-from grisq.runtime.seed import chance, pick
+from grisq.runtime.seed import chance
 
 
 class Expression(Node):
     """A whole expression."""
 
+    def render(self, rng: np.random.Generator, lexicon: Lexicon = LEXICON) -> str:
+        """Word the expression in one of several ways, chosen by the generator alone."""
+        return self.sentence(Wording(rng, lexicon))
+
     @abstractmethod
-    def render(self, rng: np.random.Generator) -> str:
-        """One wording out of several; which one depends on the generator alone."""
+    def sentence(self, wording: Wording) -> str:
+        """Word the expression with these choices."""
 
 
 @dataclass(frozen=True)
 class One(Expression):
     """A singular noun phrase: "red cup". Unclear where several fit.
 
-    Unclear, too, is "cup on the left" of two cups on the right: some would take the one farther left.
+    "Cup on the left" is also unclear where there are two cups on the right: some would take the one farther left.
     """
 
     noun: Selector
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if isinstance(self.noun, Side) and not ids and len(self.noun.base.denotes(scene)) > 1:
             return None
         return ids if ids is None or len(ids) <= 1 else None
 
-    def render(self, rng: np.random.Generator, word: str | None = None) -> str:
-        return vocabulary.article(rng) + self.noun.phrase(rng, False, word)
+    def sentence(self, wording: Wording, head: str | None = None) -> str:
+        return wording.article() + self.noun.phrase(wording, False, head)
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Extreme(Expression):
     noun: Selector
     which: str
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if not ids:
             return ids
@@ -73,19 +79,19 @@ class Extreme(Expression):
         )
         return None if before is None or upto is None else upto - before
 
-    def render(self, rng: np.random.Generator, word: str | None = None) -> str:
-        return vocabulary.article(rng) + vocabulary.extreme(self.noun.phrase(rng, False, word), self.which, rng)
+    def sentence(self, wording: Wording, head: str | None = None) -> str:
+        return wording.article() + wording.extreme(self.noun.phrase(wording, False, head), self.which)
 
 
 @dataclass(frozen=True)
 class Ordinal(Expression):
-    """Counted from a side: "second cup from the left". Nothing where the row is shorter."""
+    """One counted from a side: "second cup from the left". Nothing where the row is shorter."""
 
     noun: Selector
     rank: int
     side: str
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if ids is None or len(ids) < self.rank:
             return ids if ids is None else NOTHING
@@ -94,9 +100,9 @@ class Ordinal(Expression):
         upto = spatial_relations.row(members, scene, self.side, self.rank)
         return None if before is None or upto is None else upto - before
 
-    def render(self, rng: np.random.Generator) -> str:
-        phrase = self.noun.phrase(rng, plural=False)
-        return vocabulary.article(rng) + vocabulary.ordinal(phrase, self.rank, self.side, rng)
+    def sentence(self, wording: Wording) -> str:
+        phrase = self.noun.phrase(wording, plural=False)
+        return wording.article() + wording.ordinal(phrase, self.rank, self.side)
 
 
 @dataclass(frozen=True)
@@ -107,15 +113,15 @@ class Group(Expression):
     count: int
     side: str
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if not ids:
             return ids
         members = scene.pick(ids)
         return None if len(members) <= self.count else spatial_relations.row(members, scene, self.side, self.count)
 
-    def render(self, rng: np.random.Generator) -> str:
-        return vocabulary.group(self.noun.phrase(rng, plural=True), self.count, self.side, rng)
+    def sentence(self, wording: Wording) -> str:
+        return wording.group(self.noun.phrase(wording, plural=True), self.count, self.side)
 
 
 @dataclass(frozen=True)
@@ -124,41 +130,41 @@ class Every(Expression):
 
     noun: Selector
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         return None if ids is not None and len(ids) == 1 else ids
 
-    def render(self, rng: np.random.Generator) -> str:
-        singular, plural = self.noun.phrase(rng, plural=False), self.noun.phrase(rng, plural=True)
-        return vocabulary.every(self.noun.kind, isinstance(self.noun, Kind), singular, plural, rng)
+    def sentence(self, wording: Wording) -> str:
+        singular, plural = self.noun.phrase(wording, plural=False), self.noun.phrase(wording, plural=True)
+        return wording.every(self.noun.name, isinstance(self.noun, Noun), singular, plural)
 
 
 @dataclass(frozen=True)
 class Count(Expression):
-    """So many, and there are exactly so many: "two dogs". Nothing where there are fewer, unclear where more."""
+    """A count of all there are: "two dogs". Nothing where there are fewer, unclear where there are more."""
 
     noun: Selector
     count: int
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if ids is None or len(ids) > self.count:
             return None
         return ids if len(ids) == self.count else NOTHING
 
-    def render(self, rng: np.random.Generator) -> str:
-        return vocabulary.counted(self.noun.phrase(rng, plural=True), self.count, rng)
+    def sentence(self, wording: Wording) -> str:
+        return wording.counted(self.noun.phrase(wording, plural=True), self.count)
 
 
 @dataclass(frozen=True)
 class Related(Expression):
-    """One that stands in a spatial relation to one landmark: "dog left of the red car"."""
+    """One in a spatial relation to one landmark: "dog left of the red car"."""
 
     noun: Selector
     relation: str
     landmark: One
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids, landmarks = self.noun.meaning(scene), self.landmark.meaning(scene)
         if ids is None or landmarks is None:
             return None
@@ -174,18 +180,18 @@ class Related(Expression):
         found = frozenset(ann_id for ann_id, held in holds.items() if held)
         return found if len(found) <= 1 else None
 
-    def render(self, rng: np.random.Generator) -> str:
-        phrase = self.noun.phrase(rng, plural=False)
-        return vocabulary.article(rng) + vocabulary.related(phrase, self.relation, self.landmark.render(rng), rng)
+    def sentence(self, wording: Wording) -> str:
+        phrase = self.noun.phrase(wording, plural=False)
+        return wording.article() + wording.related(phrase, self.relation, self.landmark.sentence(wording))
 
 
 @dataclass(frozen=True)
 class And(Expression):
-    """Several different targets, each described: "red cup and blue car". Nothing only where all parts fail."""
+    """Several different targets, each described: "red cup and blue car". Nothing only where no part fits."""
 
     parts: tuple[Expression, ...]
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         meanings = [part.meaning(scene) for part in self.parts]
         if any(ids is None for ids in meanings):
             return None
@@ -195,19 +201,18 @@ class And(Expression):
         disjoint = len(union) == sum(map(len, meanings))
         return union if all(meanings) and disjoint else None
 
-    def render(self, rng: np.random.Generator) -> str:
-        *first, last = [part.render(rng) for part in self.parts]
-        return f"{', '.join(first)} {pick(rng, ('and', 'and', 'and', '&'))} {last}"
+    def sentence(self, wording: Wording) -> str:
+        return wording.listed([part.sentence(wording) for part in self.parts])
 
 
 @dataclass(frozen=True)
 class Except(Expression):
-    """All but one: "everyone except the boy". Unclear where there is nothing to leave out, or nothing else."""
+    """All but one: "everyone except the boy". Unclear where there is nothing to leave out, or nothing left."""
 
     noun: Selector
     left_out: One | Extreme
 
-    def meaning(self, scene: Scene) -> Meaning:
+    def evaluate(self, scene: Scene) -> Meaning:
         ids, out = self.noun.meaning(scene), self.left_out.meaning(scene)
         if ids is None or out is None:
             return None
@@ -215,21 +220,21 @@ class Except(Expression):
             return NOTHING
         return ids - out if out and out < ids else None
 
-    def render(self, rng: np.random.Generator) -> str:
-        singular, plural = self.noun.phrase(rng, plural=False), self.noun.phrase(rng, plural=True)
-        all_of = vocabulary.every(self.noun.kind, isinstance(self.noun, Kind), singular, plural, rng)
-        bare = isinstance(self.left_out, One) and isinstance(self.left_out.noun, Kind)
-        same = self.left_out.noun.kind == self.noun.kind and not bare
-        out = self.left_out.render(rng, "one" if same and chance(rng, 0.7) else None)
-        return f"{all_of} {pick(rng, ('except', 'except', 'but', 'except for'))} {out}"
+    def sentence(self, wording: Wording) -> str:
+        singular, plural = self.noun.phrase(wording, plural=False), self.noun.phrase(wording, plural=True)
+        all_of = wording.every(self.noun.name, isinstance(self.noun, Noun), singular, plural)
+        bare = isinstance(self.left_out, One) and isinstance(self.left_out.noun, Noun)
+        same = self.left_out.noun.name == self.noun.name and not bare
+        exception = self.left_out.sentence(wording, "one" if same and chance(wording.rng, 0.7) else None)
+        return wording.excepted(all_of, exception)
 
 
 FORMS = (One, Extreme, Ordinal, Group, Every, Count, Related, And, Except)
-_CLASSES = {cls.__name__.lower(): cls for cls in (Kind, With, Side, *FORMS)}
+_CLASSES = {tag_of(cls): cls for cls in (Noun, With, Side, *FORMS)}
 
 
 def parse_tree(tree: list[Any]) -> Node:
-    """The node that `Node.to_json` wrote; InputError for anything else."""
+    """Read back the node that `Node.to_json` wrote. Raises InputError for anything else."""
     try:
         return _CLASSES[tree[0]](*(_parse_field(part) for part in tree[1:]))
     except (KeyError, IndexError, TypeError) as error:

@@ -1,4 +1,4 @@
-"""Writes a folder in gRefCOCO's own format: records of refs and instances."""
+"""Ref records in gRefCOCO's format, and the sentences of each ref."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,27 +6,44 @@ from typing import Any
 import numpy as np
 
 from grisq.data.layout import NOBODY
-from grisq.data.synthetic.expression_sampler import SINGLE, Description
+from grisq.data.scenarios import SINGLE_TARGET
+from grisq.data.synthetic.expression_sampler import Description
+from grisq.data.synthetic.vocabulary import LEXICON, Lexicon
 
-WORDINGS = 3  # at most so many sentences for one single-target ref, as in RefCOCO
+MAX_SENTENCES = 3  # for one single-target ref, as in RefCOCO
 
 
-def group_sentences(pluralities: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int]]:
-    """Which refs to make: (plurality, number of sentences); single-target refs share out theirs, others have one."""
-    refs = [(plurality, 1) for plurality in pluralities if plurality != SINGLE]
-    left = sum(plurality == SINGLE for plurality in pluralities)
+def group_sentences(scenarios: Sequence[str], rng: np.random.Generator) -> list[tuple[str, int]]:
+    """Group the sentences of a picture into refs.
+
+    Args:
+        scenarios: The scenario of each sentence.
+        rng: Source of the sizes of the groups.
+
+    Returns:
+        (scenario, number of sentences) of each ref; only single-target refs have more than one sentence.
+    """
+    refs = [(scenario, 1) for scenario in scenarios if scenario != SINGLE_TARGET]
+    left = sum(scenario == SINGLE_TARGET for scenario in scenarios)
     while left:
-        size = int(rng.integers(1, min(WORDINGS, left) + 1))
-        refs.append((SINGLE, size))
+        size = int(rng.integers(1, min(MAX_SENTENCES, left) + 1))
+        refs.append((SINGLE_TARGET, size))
         left -= size
     return refs
 
 
-def wordings(description: Description, count: int, rng: np.random.Generator) -> list[str]:
-    """So many sentences that mean the same, all different where the grammar has so many."""
+def wordings(description: Description, count: int, rng: np.random.Generator, lexicon: Lexicon = LEXICON) -> list[str]:
+    """Word an expression `count` times, in different ways where the grammar has enough of them.
+
+    Args:
+        description: The expression.
+        count: Number of sentences.
+        rng: Source of the choice among wordings.
+        lexicon: The words for its nouns.
+    """
     found: list[str] = []
     for _ in range(20 * count):
-        sentence = description.tree.render(rng)
+        sentence = description.tree.render(rng, lexicon)
         if sentence not in found:
             found.append(sentence)
         if len(found) == count:
@@ -41,9 +58,17 @@ def ref_record(
     sentences: Sequence[str],
     category_of: dict[int, int],
 ) -> dict[str, Any]:
-    """A ref without its running numbers; `tree` and `kind` are ours, the rest is gRefCOCO's.
+    """Make a ref record without its running numbers.
 
-    `kind` is the form of the expression ("ordinal", "and", ...) or, of a no-target one, "near" or "far".
+    `tree` and `kind` are additions to gRefCOCO's fields; `kind` holds the expression's form ("ordinal", "and", ...) or,
+    for a no-target expression, "near" or "far".
+
+    Args:
+        image: The COCO record of the picture.
+        split: Name of the split.
+        description: The expression with its targets.
+        sentences: Its wordings.
+        category_of: Category id by annotation id.
     """
     targets = list(description.targets)
     return {

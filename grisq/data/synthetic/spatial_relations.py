@@ -1,6 +1,6 @@
-"""Order, size and relations of annotated instances, with the margins within which people agree.
+"""Order, size and relations of annotated instances, with margins beyond which people agree.
 
-Every function answers None where it is unclear: nearly the same height, nearly the same size, diagonal positions.
+Every function returns None where the answer is unclear: nearly equal heights, nearly equal sizes, diagonal positions.
 """
 
 import numpy as np
@@ -8,13 +8,13 @@ import numpy as np
 from grisq.data.synthetic.noun_phrases import Meaning
 from grisq.data.synthetic.scene import Instance, Scene
 
-POSITION_MARGIN = 0.07  # of the picture's side: centers nearer than this have no clear order
-SIZE_RATIO = 1.4  # a superlative of size needs the next in size to be this much smaller
-REACH = 0.2  # of the picture's side: what is "next to" something is no farther away, box to box
+POSITION_MARGIN = 0.07  # share of the picture's side: centers closer than this have no clear order
+SIZE_RATIO = 1.4  # the biggest must be this many times as large as the second biggest
+REACH = 0.2  # share of the picture's side: largest distance between two boxes that are "next to" each other
 
 
 def extreme_in_size(members: list[Instance], largest: bool) -> Meaning:
-    """The instance that is largest (or smallest) both by visible area and by box, with a margin; else unclear."""
+    """Find the instance that is largest (or smallest) by a margin, both by visible area and by box; else None."""
     winners = set()
     for size in (lambda m: m.area, lambda m: m.box[2] * m.box[3]):
         first, second = sorted(members, key=size, reverse=largest)[:2]
@@ -24,7 +24,17 @@ def extreme_in_size(members: list[Instance], largest: bool) -> Meaning:
 
 
 def row(members: list[Instance], scene: Scene, side: str, count: int) -> Meaning:
-    """The first `count` counted from a side; None where the next one follows without a margin."""
+    """Find the first `count` members from a side.
+
+    Args:
+        members: The instances to order by their centers.
+        scene: The scene that holds them.
+        side: left, right, top or bottom.
+        count: How many to take.
+
+    Returns:
+        Their annotation ids, or None where the next member follows without a margin.
+    """
     axis, extent = (0, scene.width) if side in ("left", "right") else (1, scene.height)
     ordered = sorted(members, key=lambda m: m.center[axis], reverse=side in ("right", "bottom"))
     places = [member.center[axis] for member in ordered]
@@ -34,15 +44,24 @@ def row(members: list[Instance], scene: Scene, side: str, count: int) -> Meaning
 
 
 def lies_across(members: list[Instance]) -> bool:
-    """Whether the centers form a row rather than a column or a heap, so that one can be in the middle."""
+    """Return whether the centers form a row, not a column or a heap, so that one can be in the middle."""
     xs, ys = zip(*(member.center for member in members))
     return max(xs) - min(xs) >= 1.5 * (max(ys) - min(ys))
 
 
 def holds(relation: str, member: Instance, landmark: Instance, scene: Scene) -> bool | None:
-    """Whether the relation holds between the centers; None where it is neither clearly so nor clearly not.
+    """Return whether a relation holds between two centers.
 
-    It is unclear, too, between a thing and what contains most of it: an apple is not "left of" its bowl.
+    It is also unclear between an object and what contains most of it: an apple is not "left of" its bowl.
+
+    Args:
+        relation: left of, right of, above or below.
+        member: The instance that stands in the relation.
+        landmark: The instance that it is related to.
+        scene: The scene that holds both.
+
+    Returns:
+        None where the relation neither clearly holds nor clearly fails.
     """
     if _overlap(member, landmark) > 0.5:
         return None
@@ -58,21 +77,21 @@ def holds(relation: str, member: Instance, landmark: Instance, scene: Scene) -> 
 
 
 def _overlap(first: Instance, second: Instance) -> float:
-    """Share of the smaller box that lies in the other one."""
+    """Return the share of the smaller box that lies inside the other one."""
     (x1, y1, w1, h1), (x2, y2, w2, h2) = first.box, second.box
     width, height = min(x1 + w1, x2 + w2) - max(x1, x2), min(y1 + h1, y2 + h2) - max(y1, y2)
     return max(width, 0) * max(height, 0) / max(min(w1 * h1, w2 * h2), 1e-9)
 
 
 def _gap(first: Instance, second: Instance) -> float:
-    """Distance between two boxes in pixels; 0 where they touch or overlap."""
+    """Return the distance between two boxes in pixels; 0 where they touch or overlap."""
     (x1, y1, w1, h1), (x2, y2, w2, h2) = first.box, second.box
     dx, dy = max(x1 - x2 - w2, x2 - x1 - w1, 0), max(y1 - y2 - h2, y2 - y1 - h1, 0)
     return float(np.hypot(dx, dy))
 
 
 def nearest(members: list[Instance], landmark: Instance, scene: Scene) -> Meaning:
-    """The one of several that is nearest to the landmark, within reach and with a margin; else unclear."""
+    """Find the one of several members that is nearest to the landmark, within reach and by a margin; else None."""
     if len(members) < 2:
         return None
     side = min(scene.width, scene.height)

@@ -1,11 +1,18 @@
-"""The words of referring expressions: nouns, synonyms, hypernyms, places; RefCOCO-like and terse.
+"""Nouns of referring expressions: words for people, hypernyms, synonyms, and their plurals."""
 
-Nothing here knows what an expression means; `grisq.data.synthetic.grammar` joins these words to a meaning.
-"""
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-import numpy as np
+from grisq.data.synthetic.plurals import forms, head_of
 
-from grisq.runtime.seed import chance, pick
+Forms = tuple[tuple[str, str], ...]
+"""Words for one noun as (singular, plural), the most common one first."""
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split(","))
+
 
 PEOPLE = {
     "man": frozenset({"man"}),
@@ -14,7 +21,16 @@ PEOPLE = {
     "girl": frozenset({"girl"}),
     "kid": frozenset({"boy", "girl"}),
 }
-"""Kinds of person, each with the variants of an instance that it covers."""
+"""Words for people, each with the variants of a person that it covers."""
+
+HUMANS = _names("adult,baby,boy,child,girl,guy,human,kid,lady,man,pedestrian,person,toddler,woman,worker")
+"""Words for people, alone or as the head of a name: "construction worker"."""
+
+OCCUPATIONS = _names(
+    "biker,bride,customer,cyclist,doctor,driver,fireman,goalkeeper,groom,guard,infant,motorcyclist,nurse,passenger,"
+    "player,policeman,policewoman,referee,rider,runner,skier,soldier,student,surfer,swimmer,teacher,teenager"
+)
+"""More words for people, as a whole name only: a record player is no person."""
 
 HYPERNYMS = {
     "animal": frozenset(
@@ -27,12 +43,20 @@ HYPERNYMS = {
 }
 """Words for several COCO categories at once."""
 
-LOOKALIKES = {"animal": frozenset({"teddy bear"})}
-"""Categories beside which a hypernym is unclear: some people would count a teddy bear as an animal."""
+LOOKALIKES = {"animal": frozenset({"teddy bear"}), "bear": frozenset({"teddy bear"})}
+"""Categories whose presence makes a noun unclear: some people would count a teddy bear as an animal."""
 
-COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "white", "black")
+COCO_NAMES = _names(
+    "person,bicycle,car,motorcycle,airplane,bus,train,truck,boat,traffic light,fire hydrant,stop sign,parking meter,"
+    "bench,bird,cat,dog,horse,sheep,cow,elephant,bear,zebra,giraffe,backpack,umbrella,handbag,tie,suitcase,frisbee,skis,"
+    "snowboard,sports ball,kite,baseball bat,baseball glove,skateboard,surfboard,tennis racket,bottle,wine glass,cup,"
+    "fork,knife,spoon,bowl,banana,apple,sandwich,orange,broccoli,carrot,hot dog,pizza,donut,cake,chair,couch,"
+    "potted plant,bed,dining table,toilet,tv,laptop,mouse,remote,keyboard,cell phone,microwave,oven,toaster,sink,"
+    "refrigerator,book,clock,vase,scissors,teddy bear,hair drier,toothbrush"
+)
+"""The 80 categories of COCO, for which HYPERNYMS is complete."""
 
-_NOUNS = {  # singular and plural, the commonest first
+SYNONYMS: Mapping[str, Forms] = {
     "person": (("person", "people"),),
     "man": (("man", "men"), ("guy", "guys"), ("dude", "dudes")),
     "woman": (("woman", "women"), ("lady", "ladies")),
@@ -70,106 +94,33 @@ _NOUNS = {  # singular and plural, the commonest first
     "dining table": (("table", "tables"), ("dining table", "dining tables")),
 }
 
-_PLACES = {
-    "left": ("on the left", "on left", "on the left side", "at left", "left"),
-    "right": ("on the right", "on right", "on the right side", "at right", "right"),
-    "top": ("at the top", "at top", "on top", "in the upper half", "up high"),
-    "bottom": ("at the bottom", "at bottom", "on bottom", "in the lower half", "down low"),
-}
 
-_EXTREMES = {  # {} is the noun phrase
-    "left": ("leftmost {}", "left {}", "far left {}", "{} on the far left", "{} furthest left"),
-    "right": ("rightmost {}", "right {}", "far right {}", "{} on the far right", "{} furthest right"),
-    "top": ("top {}", "highest {}", "uppermost {}", "{} at the very top", "topmost {}"),
-    "bottom": ("bottom {}", "lowest {}", "bottommost {}", "{} at the very bottom"),
-    "middle": ("middle {}", "center {}", "{} in the middle", "{} in center"),
-    "biggest": ("biggest {}", "largest {}", "big {}"),
-    "smallest": ("smallest {}", "littlest {}", "tiniest {}", "small {}"),
-}
+@dataclass(frozen=True)
+class Lexicon:
+    """The words that a set of expressions uses."""
 
-_RELATIONS = {
-    "left of": ("left of", "to the left of", "on the left of"),
-    "right of": ("right of", "to the right of", "on the right of"),
-    "above": ("above", "over", "higher than"),
-    "below": ("below", "under", "lower than"),
-    "next to": ("next to", "closest to", "nearest", "nearest to", "beside"),
-}
+    forms: Mapping[str, Forms] = field(default_factory=lambda: SYNONYMS)  # by noun; others follow the rules of English
+    everyone: bool = True  # whether "everyone" means exactly what the noun "person" means
 
-_ORDINALS = {2: ("second", "2nd"), 3: ("third", "3rd"), 4: ("fourth", "4th")}
-_NUMBERS = {2: ("two", "2"), 3: ("three", "3"), 4: ("four", "4"), 5: ("five", "5"), 6: ("six", "6")}
-
-PLACES, EXTREMES, RELATIONS = tuple(_PLACES), tuple(_EXTREMES), tuple(_RELATIONS)
-MAX_ORDINAL, MAX_COUNT = max(_ORDINALS), max(_NUMBERS)
+    def forms_of(self, noun: str) -> Forms:
+        """Return the words for a noun."""
+        return self.forms.get(noun) or (forms(noun),)
 
 
-def is_human(kind: str) -> bool:
-    """Whether the kind is a word for people."""
-    return kind == "person" or kind in PEOPLE
+LEXICON = Lexicon()
+"""The words for COCO's categories."""
 
 
-def noun(kind: str, plural: bool, rng: np.random.Generator) -> str:
-    """A word for the kind; the commonest in most cases, else any synonym."""
-    words = _NOUNS.get(kind) or ((kind, kind + "s"),)
-    chosen = words[0] if chance(rng, 0.7) else pick(rng, words)
-    return chosen[plural]
+@dataclass(frozen=True)
+class Vocabulary:
+    """What a set of expressions is about."""
+
+    nouns: tuple[str, ...]  # nouns whose presence the annotations decide
+    colors: tuple[str, ...] = ()  # none where colors are not annotated, as in COCO
+    lexicon: Lexicon = LEXICON  # the words for the nouns
 
 
-def colored(kind: str, noun: str, color: str, rng: np.random.Generator) -> str:
-    """The noun with its color; of people it is the color of what they wear."""
-    if not is_human(kind):
-        return f"{color} {noun}"
-    templates = ("{n} in {c}", "{n} in {c}", "{n} wearing {c}", "{n} in {c} shirt", "{n} with {c} shirt")
-    return pick(rng, templates).format(n=noun, c=color)
-
-
-def placed(phrase: str, place: str, rng: np.random.Generator) -> str:
-    """The phrase at a side of the picture."""
-    return f"{phrase} {pick(rng, _PLACES[place])}"
-
-
-def extreme(phrase: str, which: str, rng: np.random.Generator) -> str:
-    """The phrase as a superlative."""
-    return pick(rng, _EXTREMES[which]).format(phrase)
-
-
-def ordinal(phrase: str, rank: int, side: str, rng: np.random.Generator) -> str:
-    """The phrase counted from a side."""
-    word = pick(rng, _ORDINALS[rank])
-    templates = ("{o} {p} from the {s}", "{o} {p} from {s}", "{p} {o} from {s}", "{o} from {s} {p}")
-    return pick(rng, templates).format(o=word, p=phrase, s=side)
-
-
-def related(phrase: str, relation: str, landmark: str, rng: np.random.Generator) -> str:
-    """The phrase in a spatial relation to a landmark."""
-    return f"{phrase} {pick(rng, _RELATIONS[relation])} {landmark}"
-
-
-def number(count: int, rng: np.random.Generator) -> str:
-    """The number as a word or as a digit."""
-    return pick(rng, _NUMBERS[count])
-
-
-def group(phrase: str, count: int, side: str, rng: np.random.Generator) -> str:
-    """So many of the (plural) phrase at the end of a row."""
-    templates = ("{c} {p} on the {s}", "{c} {s} {p}", "{c} {s}most {p}", "{c} {p} on {s}", "{c} {p} furthest {s}")
-    return pick(rng, templates).format(c=number(count, rng), p=phrase, s=side)
-
-
-def counted(phrase: str, count: int, rng: np.random.Generator) -> str:
-    """So many of the (plural) phrase, no more and no fewer."""
-    plain = number(count, rng)
-    words = (plain, plain, f"the {plain}", f"all {plain}") if count != 2 else (plain, "both", "the two")
-    return f"{pick(rng, words)} {phrase}"
-
-
-def every(kind: str, bare: bool, singular: str, plural: str, rng: np.random.Generator) -> str:
-    """All of them; `bare` says that nothing but the kind restricts them, so "everyone" may stand for people."""
-    if bare and kind == "person" and chance(rng, 0.6):
-        return pick(rng, ("everyone", "everybody"))
-    options = (f"all {plural}", f"all the {plural}", f"all of the {plural}", f"every {singular}", plural)
-    return pick(rng, options)
-
-
-def article(rng: np.random.Generator) -> str:
-    """Mostly none, as in RefCOCO."""
-    return "the " if chance(rng, 0.3) else ""
+@lru_cache(maxsize=4096)
+def is_human(noun: str) -> bool:
+    """Return whether the noun is a word for people."""
+    return noun in OCCUPATIONS or head_of(noun) in HUMANS

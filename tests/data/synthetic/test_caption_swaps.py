@@ -7,11 +7,11 @@ from grisq.data import grefcoco
 from grisq.data.synthetic import caption_swaps
 from grisq.data.synthetic.from_coco import expressions_from_coco
 from grisq.data.synthetic.grammar import Extreme, One, Ordinal, Related, parse_tree
-from grisq.data.synthetic.noun_phrases import Kind, Side, With
+from grisq.data.synthetic.noun_phrases import Noun, Side, With
 from grisq.data.synthetic.scene import read_scenes
 from grisq.runtime.errors import InputError
 
-DOG, RED_CAR = Kind("dog"), With(Kind("car"), "red")
+DOG, RED_CAR = Noun("dog"), With(Noun("car"), "red")
 
 
 @pytest.mark.parametrize(

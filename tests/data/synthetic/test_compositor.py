@@ -87,7 +87,7 @@ def test_every_sprite_goes_by_its_color(color):
     palette = np.array([sprites.PALETTE[name] for name in names])
     for category in sprites.OBJECTS:
         for sprite in category.sprites:
-            rgba = np.asarray(sprites.thing(sprite, color))
+            rgba = np.asarray(sprites.draw_object(sprite, color))
             pixels = rgba[rgba[..., 3] > 200][:, :3].astype(int)
             distance = np.abs(pixels[:, None] - palette).sum(-1)
             near = distance.argmin(1)[distance.min(1) < 110]
@@ -104,7 +104,7 @@ def test_sprites_as_drawn_go_by_a_color_near_theirs_or_by_none():
         order = sorted(sprites.PALETTE, key=lambda name: np.linalg.norm(np.subtract(sprites.PALETTE[name], fill)))
         assert sprite.color is None or sprite.color in order[:3], sprite.code
     assert {sprite.color for sprite in things} >= {None, "red", "blue", "green", "white", "brown"}
-    drawn, painted = (np.asarray(sprites.thing(things[0], color)) for color in (None, "blue"))
+    drawn, painted = (np.asarray(sprites.draw_object(things[0], color)) for color in (None, "blue"))
     assert drawn.shape == painted.shape
     assert not np.array_equal(drawn, painted)
 
@@ -117,7 +117,7 @@ def test_about_half_of_the_things_are_as_drawn():
 
 @pytest.mark.parametrize("variant", sprites.HEADS)
 def test_people_wear_the_color(variant):
-    rgba = np.asarray(sprites.person(sprites.HEADS[variant][0], "1f3fd", variant in sprites.CHILDREN, "blue"))
+    rgba = np.asarray(sprites.draw_person(sprites.HEADS[variant][0], "1f3fd", variant in sprites.CHILDREN, "blue"))
     exact = (rgba[..., :3] == sprites.PALETTE["blue"]).all(-1) & (rgba[..., 3] == 255)
     assert exact.sum() > 0.12 * (rgba[..., 3] == 255).sum()
     rows = np.nonzero(exact.any(1))[0]
@@ -134,4 +134,4 @@ def test_backgrounds_are_muted_and_varied():
 
 def test_a_missing_package_is_named():
     with pytest.raises(InputError, match="no_such_package"):
-        sprites.pictures_of("no_such_package")
+        sprites.find_pictures("no_such_package")

@@ -1,4 +1,4 @@
-"""Drawn expressions keep what their plurality promises, in scenes that hypothesis makes up."""
+"""Drawn expressions keep what their scenario promises, in scenes that hypothesis makes up."""
 
 import re
 
@@ -7,19 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grisq.data.scenarios import MULTI_TARGET, NO_TARGET, SINGLE_TARGET
 from grisq.data.synthetic import vocabulary
-from grisq.data.synthetic.expression_sampler import (
-    MULTI,
-    NO_TARGET,
-    SINGLE,
-    Vocabulary,
-    change_one_word,
-    describe,
-    heads,
-)
+from grisq.data.synthetic.expression_sampler import describe
+from grisq.data.synthetic.expression_trees import change_one_word, heads
 from grisq.data.synthetic.grammar import And, Every, Except, One, Related
-from grisq.data.synthetic.noun_phrases import Kind, With
+from grisq.data.synthetic.noun_phrases import Noun, With
 from grisq.data.synthetic.scene import Instance, Scene
+from grisq.data.synthetic.vocabulary import Vocabulary
 
 CATEGORIES = ("cup", "dog", "cat", "car", "person")
 COLORS = ("red", "blue", "green", "pink")
@@ -41,16 +36,16 @@ def scenes(draw):
 
 
 @settings(max_examples=40, deadline=None)
-@given(scenes(), st.sampled_from([SINGLE, MULTI, NO_TARGET]), st.integers(0, 10**6))
-def test_the_meaning_is_the_targets_and_has_the_plurality_asked_for(scene, plurality, seed):
-    found = describe(scene, plurality, VOCABULARY, np.random.default_rng(seed))
+@given(scenes(), st.sampled_from([SINGLE_TARGET, MULTI_TARGET, NO_TARGET]), st.integers(0, 10**6))
+def test_the_meaning_is_the_targets_and_fits_the_scenario(scene, scenario, seed):
+    found = describe(scene, scenario, VOCABULARY, np.random.default_rng(seed))
     if found is None:
         return
     assert found.tree.meaning(scene) == set(found.targets)
-    low, high = {SINGLE: (1, 1), MULTI: (2, len(scene.instances)), NO_TARGET: (0, 0)}[plurality]
+    low, high = {SINGLE_TARGET: (1, 1), MULTI_TARGET: (2, len(scene.instances)), NO_TARGET: (0, 0)}[scenario]
     assert low <= len(found.targets) <= high
     assert list(found.targets) == sorted(set(found.targets))
-    assert (found.form in ("near", "far")) == (plurality == NO_TARGET)
+    assert (found.form in ("near", "far")) == (scenario == NO_TARGET)
 
 
 @settings(max_examples=40, deadline=None)
@@ -87,7 +82,7 @@ def test_most_no_targets_are_near():
 
 def test_the_generator_alone_decides():
     scene = Scene(100, 80, tuple(Instance(i, "dog", (25 * i, 10, 20, 20), 400, c) for i, c in enumerate(COLORS)))
-    drawn = [describe(scene, SINGLE, VOCABULARY, np.random.default_rng(seed)) for seed in (1, 1, *range(20))]
+    drawn = [describe(scene, SINGLE_TARGET, VOCABULARY, np.random.default_rng(seed)) for seed in (1, 1, *range(20))]
     assert drawn[0] == drawn[1]
     assert len(set(drawn)) > 5
 
@@ -98,7 +93,7 @@ def test_about_people_and_unknown_only():
     known = []
     for seed in range(40):
         rng = np.random.default_rng(seed)
-        found = describe(scene, SINGLE, VOCABULARY, rng, about=vocabulary.is_human, known=known)
+        found = describe(scene, SINGLE_TARGET, VOCABULARY, rng, about=vocabulary.is_human, known=known)
         if found is not None:
             assert found.targets == (1,)
             assert found.tree not in known
@@ -106,10 +101,10 @@ def test_about_people_and_unknown_only():
     assert len(known) > 3
 
 
-@pytest.mark.parametrize(("plurality", "count"), [(SINGLE, 0), (MULTI, 1)])
-def test_a_scene_with_too_little_in_it_gives_none(plurality, count):
+@pytest.mark.parametrize(("scenario", "count"), [(SINGLE_TARGET, 0), (MULTI_TARGET, 1)])
+def test_a_scene_with_too_little_in_it_gives_none(scenario, count):
     scene = Scene(100, 80, (Instance(1, "dog", (10, 10, 20, 20), 400, "red"),)[:count])
-    assert describe(scene, plurality, VOCABULARY, np.random.default_rng(0)) is None
+    assert describe(scene, scenario, VOCABULARY, np.random.default_rng(0)) is None
 
 
 def test_an_empty_scene_still_has_far_expressions():
@@ -118,16 +113,16 @@ def test_an_empty_scene_still_has_far_expressions():
 
 
 def test_heads_leave_out_landmarks_and_exceptions():
-    dog, car = Kind("dog"), Kind("car")
+    dog, car = Noun("dog"), Noun("car")
     assert heads(Related(dog, "left of", One(car))) == {"dog"}
     assert heads(Except(With(dog, "red"), One(car))) == {"dog"}
     assert heads(And((One(dog), Every(car)))) == {"dog", "car"}
 
 
 def test_a_changed_word_changes_wherever_it_stands():
-    tree = Except(Kind("dog"), One(With(Kind("dog"), "red")))
+    tree = Except(Noun("dog"), One(With(Noun("dog"), "red")))
     changed = {change_one_word(tree, VOCABULARY, np.random.default_rng(seed)) for seed in range(60)}
     assert tree not in changed
     for other in changed:
-        assert other.noun.kind == other.left_out.noun.kind
-        assert (other.noun.kind == "dog") != (other.left_out.noun.color == "red")
+        assert other.noun.name == other.left_out.noun.name
+        assert (other.noun.name == "dog") != (other.left_out.noun.color == "red")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from grisq.data.synthetic.expression_sampler import heads
-from grisq.data.synthetic.from_coco import assign_splits, expressions_from_coco, vocabulary_of
+from grisq.data.synthetic.expression_trees import heads
+from grisq.data.synthetic.from_coco import expressions_from_coco
 from grisq.data.synthetic.grammar import parse_tree
-from grisq.data.synthetic.scene import Instance, Scene, scenes_of
+from grisq.data.synthetic.scene import scenes_of
 from grisq.runtime.errors import InputError
 
 COCO_OPEN = Path(__file__).parents[3] / "shared" / "coco-open"
@@ -111,22 +111,6 @@ def test_the_seed_decides(toy):
     first, again, other = (read(make(toy, str(i), seed=s))[0] for i, s in enumerate((0, 0, 1)))
     assert first == again
     assert first != other
-
-
-def test_splits_are_by_picture():
-    person = Instance(1, "person", (0, 0, 10, 10), 100)
-    cat = Instance(1, "cat", (0, 0, 10, 10), 100)
-    scenes = {i: Scene(50, 50, (person if i % 2 else cat,)) for i in range(100)}
-    splits = assign_splits(scenes, 0.2, np.random.default_rng(0))
-    assert Counter(splits.values()) == {"train": 60, "val": 20, "testA": 10, "testB": 10}
-    assert all(scenes[i].instances == (person,) for i, split in splits.items() if split == "testA")
-    assert all(scenes[i].instances == (cat,) for i, split in splits.items() if split == "testB")
-
-
-def test_hypernyms_need_all_their_members():
-    assert "animal" not in vocabulary_of(["dog", "cat"]).kinds
-    assert "bag" in vocabulary_of(["backpack", "handbag", "suitcase"]).kinds
-    assert vocabulary_of(["dog"]).colors == ()
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from pycocotools import mask as coco_mask
 
+from grisq.data.scenarios import MULTI_TARGET, NO_TARGET, SINGLE_TARGET
 from grisq.data.synthetic import generate as module
-from grisq.data.synthetic.expression_sampler import MULTI, NO_TARGET, SINGLE, heads
+from grisq.data.synthetic.expression_trees import heads
 from grisq.data.synthetic.generate import generate, plan
 from grisq.data.synthetic.grammar import parse_tree
 from grisq.data.synthetic.scene import read_scenes
@@ -101,24 +102,24 @@ def test_the_picture_shows_the_colors_that_are_annotated(mini, instances):
 @pytest.mark.parametrize("name", SPECS)
 def test_shares_of_the_splits_are_the_papers_within_half_a_point(name):
     papers = {"train": (9.14, 25.53), "val": (41, 30), "testA": (23.2, 46), "testB": (29.1, 35.8)}
-    labels = Counter((task.split.name, label) for task in plan(SPECS[name]) for label in task.pluralities)
+    labels = Counter((task.split.name, label) for task in plan(SPECS[name]) for label in task.scenarios)
     for split in SPECS[name].splits:
-        none, multi, single = (labels[split.name, label] for label in (NO_TARGET, MULTI, SINGLE))
+        none, multi, single = (labels[split.name, label] for label in (NO_TARGET, MULTI_TARGET, SINGLE_TARGET))
         assert none + multi + single == split.expressions
         tolerance = max(0.5, 50 / split.expressions)  # one expression cannot be halved
         assert 100 * none / split.expressions == pytest.approx(papers[split.name][0], abs=tolerance)
         assert 100 * multi / split.expressions == pytest.approx(papers[split.name][1], abs=tolerance)
     tasks = plan(SPECS[name])
     assert [task.image_id for task in tasks] == list(range(1, len(tasks) + 1))
-    assert max(len(task.pluralities) for task in tasks) <= 5
+    assert max(len(task.scenarios) for task in tasks) <= 5
 
 
 def test_what_is_written_has_the_planned_shares(refs):
     written = Counter()
     for ref in refs:
-        label = NO_TARGET if ref["no_target"] else SINGLE if len(ref["ann_id"]) == 1 else MULTI
+        label = NO_TARGET if ref["no_target"] else SINGLE_TARGET if len(ref["ann_id"]) == 1 else MULTI_TARGET
         written[ref["split"], label] += len(ref["sentences"])
-    assert written == Counter((task.split.name, label) for task in plan(SPECS["mini"]) for label in task.pluralities)
+    assert written == Counter((task.split.name, label) for task in plan(SPECS["mini"]) for label in task.scenarios)
 
 
 def test_test_a_is_about_people_and_test_b_about_everything_else(refs, instances):
@@ -148,7 +149,7 @@ def test_annotations_are_the_same_bytes_on_every_machine(mini):
 
 
 def test_several_workers_write_the_same_set(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "FEW", 0)
+    monkeypatch.setattr(module, "MIN_PICTURES_FOR_WORKERS", 0)
     roots = [generate(SMALL_SPEC, tmp_path / str(n), workers=n, progress=False) for n in (1, 2)]
     files = [sorted(p.relative_to(root) for p in root.rglob("*") if p.is_file()) for root in roots]
     assert files[0] == files[1]
