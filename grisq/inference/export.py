@@ -13,8 +13,8 @@ from grisq.data.sample import IMAGENET_MEAN, IMAGENET_STD
 from grisq.evaluation.protocols import PROTOCOLS
 from grisq.models.base import System
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import refuse_if_taken, replaced_folder, write_json
-from grisq.runtime.paths import SHIPPED
+from grisq.runtime.files import atomic_folder, refuse_if_taken, write_json
+from grisq.runtime.paths import BUNDLED_MODEL
 from grisq.runtime.provenance import provenance
 
 ABOUT = "model.json"
@@ -62,7 +62,7 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
     out = Path(out)
     if not (out / ABOUT).is_file():  # an older export may be replaced
         refuse_if_taken(out)
-    loaded = checkpoint.load(SHIPPED if model is None else model)
+    loaded = checkpoint.load(BUNDLED_MODEL if model is None else model)
     exported = Exported(loaded.model.eval()).eval()
     example = _example(loaded.model.config.image_size)
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=512)
@@ -70,7 +70,7 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
     with torch.no_grad():
         outputs = list(exported(*example))
         program = torch.export.export(exported, example, dynamic_shapes=shapes)
-        with replaced_folder(out) as partial:
+        with atomic_folder(out, replace=True) as partial:
             if form == "onnx":
                 _write_onnx(program, example, outputs, partial / "model.onnx")
             else:

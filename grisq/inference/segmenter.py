@@ -18,7 +18,7 @@ from grisq.inference.prediction import Prediction
 from grisq.models.base import Decision, System
 from grisq.runtime.device import autocast, resolve_device
 from grisq.runtime.errors import InputError
-from grisq.runtime.paths import SHIPPED
+from grisq.runtime.paths import BUNDLED_MODEL
 
 PRECISIONS = ("auto", "fp32", "bf16")
 Picture = str | Path | Image.Image | np.ndarray
@@ -53,7 +53,7 @@ class Segmenter:
         Options: device; precision: "fp32", "bf16" (half precision, also on CPUs) or "auto" (bf16 on GPUs); threshold:
         least probability of presence; mask_threshold: least probability of a pixel. Errors: InputError.
         """
-        loaded = checkpoint.load(SHIPPED if folder is None else folder)
+        loaded = checkpoint.load(BUNDLED_MODEL if folder is None else folder)
         return cls(loaded.model, loaded.tokenizer, **options)
 
     def __call__(self, picture: Picture, text: str | Sequence[str]) -> Prediction | list[Prediction]:

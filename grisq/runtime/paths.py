@@ -21,4 +21,4 @@ RESULTS = DATA / "results"  # of runs that are committed
 COST = ROOT / "benchmarks" / "systems.json"  # of a training step of each system
 EXPERIMENTS = RUNS / "experiments"  # training runs of experiments on this machine
 OWN_RESULTS = EXPERIMENTS / "results"
-SHIPPED = DATA / "models" / "tiny"  # the trained model that comes with the project
+BUNDLED_MODEL = DATA / "models" / "tiny"  # the trained model that comes with the project

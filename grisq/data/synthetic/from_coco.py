@@ -23,7 +23,7 @@ from grisq.data.synthetic.refs import ref_record, wordings
 from grisq.data.synthetic.scene import Scene, scenes_of
 from grisq.data.synthetic.vocabulary import HYPERNYMS, is_human
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import appears_whole, refuse_if_taken
+from grisq.runtime.files import atomic_folder, refuse_if_taken
 
 EXPRESSIONS_PER_PICTURE = 4
 SHARES = {  # no-target and multi-target share of a split's expressions, as in the synthetic set
@@ -129,7 +129,7 @@ def _write(out: Path, document: dict[str, Any], refs: list[dict[str, Any]], imag
     used = {ref["image_id"] for ref in refs}
     images = [image for image in document["images"] if image["id"] in used]
     annotations = [record for record in document["annotations"] if record["image_id"] in used]
-    with appears_whole(out) as folder:
+    with atomic_folder(out, replace=False) as folder:
         for image in images:
             _link(images_folder / image["file_name"], folder / IMAGES / image["file_name"])
         layout.write(folder, refs, {**document, "images": images, "annotations": annotations})
