@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from grisq.data import masks
-from grisq.inference.overlay import overlay
+from grisq.inference.overlay import overlay_picture
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import clear_disk_errors, write_text
 
@@ -59,7 +59,7 @@ class Prediction:
 
     def overlay(self, *, raw: bool = False) -> Image.Image:
         """The picture with what is meant outlined and the rest faded; `raw`: whatever the presence head says."""
-        return Image.fromarray(overlay(np.asarray(self.picture), self.raw_mask if raw else self.mask, MASK_COLOR))
+        return overlay_picture(self.picture, self.raw_mask if raw else self.mask, MASK_COLOR)
 
     def to_coco(self, image_id: int | str | None = None) -> dict:
         """As one entry of COCO's results format: segmentation (compressed RLE), bbox (x, y, width, height), area, score
