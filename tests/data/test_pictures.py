@@ -71,13 +71,13 @@ def test_transparency_is_laid_over_white(mode):
     if mode == "P":
         palette = Image.fromarray(COLOR).quantize(16)
         indices = np.where(alpha > 0, np.asarray(palette), 16).astype(np.uint8)
-        given = Image.fromarray(indices, "P")
-        given.putpalette([*palette.getpalette()[:48], 0, 0, 0])
-        given, solid = reread(given, "PNG", transparency=16), np.asarray(palette.convert("RGB"))
+        paletted = Image.fromarray(indices, "P")
+        paletted.putpalette([*palette.getpalette()[:48], 0, 0, 0])
+        source, solid = reread(paletted, "PNG", transparency=16), np.asarray(palette.convert("RGB"))
     else:
-        given, solid = hidden.convert(mode), np.asarray(hidden.convert("RGB").convert("L" if mode == "LA" else "RGB"))
+        source, solid = hidden.convert(mode), np.asarray(hidden.convert("RGB").convert("L" if mode == "LA" else "RGB"))
         solid = solid if solid.ndim == 3 else np.dstack([solid] * 3)
-    found = np.asarray(to_rgb(given))
+    found = np.asarray(to_rgb(source))
     assert (found[:, :20] == 255).all()
     assert np.array_equal(found[:, 20:], solid[:, 20:])
 
@@ -120,8 +120,8 @@ def test_broken_exif_is_no_orientation():
 
 
 def test_arrays_of_every_form_are_the_same_scene():
-    for given in (COLOR, np.dstack([COLOR, np.full((30, 40), 255, np.uint8)]), COLOR.astype(np.uint16) * 257):
-        assert np.array_equal(np.asarray(from_array(given)), COLOR)
+    for array in (COLOR, np.dstack([COLOR, np.full((30, 40), 255, np.uint8)]), COLOR.astype(np.uint16) * 257):
+        assert np.array_equal(np.asarray(from_array(array)), COLOR)
     assert np.array_equal(np.asarray(from_array(COLOR / 255)), COLOR)
     assert np.array_equal(np.asarray(from_array(COLOR.astype(np.float32))), COLOR)
     assert from_array(COLOR[..., 0]).mode == "RGB"

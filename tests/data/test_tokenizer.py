@@ -68,7 +68,9 @@ def test_a_text_without_a_word_is_refused(tokenizer, text):
         tokenizer.check(text)
 
 
-@pytest.mark.parametrize("text", ["dog?", "...dog", "the 🐶", "23", "café", "l'été", "(cup)", "zebra-crossing", "狗 dog"])
+@pytest.mark.parametrize(
+    "text", ["dog?", "...dog", "the 🐶", "23", "café", "l'été", "(cup)", "zebra-crossing", "狗 dog"]
+)
 def test_words_with_punctuation_and_numbers_are_expressions(tokenizer, text):
     """Numbers are what people call players by."""
     tokenizer.check(text)

@@ -122,8 +122,9 @@ def test_a_folder_that_cannot_take_its_place_leaves_the_older_one(tmp_path, monk
         return rename(source, target)
 
     monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(InputError, match="close programs that have it open"), atomic_folder(
-        tmp_path / "last", replace=True
+    with (
+        pytest.raises(InputError, match="close programs that have it open"),
+        atomic_folder(tmp_path / "last", replace=True),
     ):
         pass
     assert (tmp_path / "last" / "a").read_text(encoding="utf-8") == "1"
