@@ -1,4 +1,4 @@
-"""A trained model for programs without grisq: ONNX or torch.export, its tokenizer, and how to use them."""
+"""Export of a trained model for programs without grisq: ONNX or torch.export, its tokenizer, and how to use them."""
 
 import importlib.util
 import logging
@@ -25,11 +25,11 @@ _OPSET = 20  # the first whose GridSample has the modes that torch exports
 
 
 class Exported(nn.Module):
-    """What stands in an exported file: pixels and token ids in, probabilities out.
+    """The network of an exported file: pixels and token ids in, probabilities out.
 
-    Shapes: images (B, 3, S, S) uint8 RGB; valid (B, S, S) bool, False in the letterbox's padding; tokens (B, T) long;
-    token_mask (B, T) bool -> difference (B, S, S), the logit of a pixel being meant; presence (B,) and plurality (B,),
-    probabilities, left out where the system has no such head.
+    Shapes: images (B, 3, S, S) uint8 RGB, valid (B, S, S) bool, False in the letterbox's padding, tokens (B, T) long,
+    token_mask (B, T) bool -> difference (B, S, S), the logit that a pixel belongs to the target; presence (B,) and
+    plurality (B,), probabilities, left out where the system has no such head.
     """
 
     def __init__(self, model: System):
@@ -49,11 +49,20 @@ class Exported(nn.Module):
 
 
 def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
-    """Write `model.onnx` or `model.pt2`, `tokenizer.json` and `model.json` into the folder `out` and return it.
+    """Write `model.onnx` or `model.pt2`, `tokenizer.json` and `model.json` into a folder.
 
     Batch size and number of tokens stay free; the side of the canvas is the model's.
-    model: a run or checkpoint, by default the one that comes along.
-    Errors: InputError for an unknown form, a folder that is taken, or if the packages that write ONNX are missing.
+
+    Args:
+        model: a run or a checkpoint; None for the bundled model.
+        out: the folder; an older export in it is replaced.
+        form: "onnx" or "pt2".
+
+    Returns:
+        out.
+
+    Raises:
+        InputError: for an unknown form, a folder that is taken, or if the packages that write ONNX are missing.
     """
     if form not in FORMS:
         raise InputError(f"--format cannot be {form!r}: choose onnx or pt2.")
@@ -81,7 +90,7 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
 
 
 def _example(side: int) -> tuple[Tensor, ...]:
-    """Two samples, since torch.export takes a batch of one for a constant."""
+    """Return inputs of two samples: torch.export takes a batch of one for a constant."""
     valid = torch.ones(2, side, side, dtype=torch.bool)
     valid[0, side // 2 :] = False
     tokens = torch.ones(2, 7, dtype=torch.long)
@@ -90,7 +99,7 @@ def _example(side: int) -> tuple[Tensor, ...]:
 
 def _write_onnx(program, example: tuple[Tensor, ...], outputs: list[str], path: Path) -> None:
     for name in ("torch.onnx", "onnxscript", "onnx_ir"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # remarks about their own conversions
+        logging.getLogger(name).setLevel(logging.ERROR)  # they report their own conversions
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(

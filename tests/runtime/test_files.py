@@ -150,9 +150,10 @@ def test_json_is_read_in_every_unicode_encoding(tmp_path, content):
     ("content", "sentence"),
     [
         ('{"a": "ü"}'.encode("cp1252"), "save it as UTF-8"),
-        (gzip.compress(b"{}"), "is a gzip file: unpack it"),
+        (gzip.compress(b"{}"), "compressed by gzip: unpack it"),
         (b"PK\x03\x04\x14\x00\x00\x00\x08\x00\xff\xfe", "is a ZIP archive: unpack it"),
-        (b"", "is not valid JSON"),
+        (b"", "is empty"),
+        (b"{,}", "is not valid JSON"),
     ],
 )
 def test_what_is_not_json_is_named(tmp_path, content, sentence):
