@@ -17,11 +17,10 @@ from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.evaluation.protocols import PROTOCOLS
 from grisq.inference.prediction import Prediction
 from grisq.models.base import Decision, System
-from grisq.runtime.device import autocast, resolve_device
+from grisq.runtime.device import autocast, resolve_device, resolve_precision
 from grisq.runtime.errors import InputError
 from grisq.runtime.paths import BUNDLED_MODEL
 
-PRECISIONS = ("auto", "fp32", "bf16")
 Picture = str | Path | Image.Image | np.ndarray
 
 
@@ -40,9 +39,8 @@ class Segmenter:
     ):
         if not 0 < mask_threshold < 1:
             raise InputError(f"mask_threshold must lie between 0 and 1, not at {mask_threshold}: it is a probability.")
-        if precision not in PRECISIONS:  # float16 is left out: a hundred times slower than float32 on CPUs
-            raise InputError(f"The precision cannot be {precision!r}: choose fp32, bf16 or auto.")
-        self.device, self.precision, self.threshold = resolve_device(device), precision, threshold
+        self.device, self.threshold = resolve_device(device), threshold
+        self.precision = resolve_precision(precision, self.device)
         self.least_difference = math.log(mask_threshold / (1 - mask_threshold))
         self.model, self.tokenizer = model.to(self.device).eval(), tokenizer
 

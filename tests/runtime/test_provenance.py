@@ -9,7 +9,7 @@ from grisq.runtime import provenance
 def checkout(tmp_path, monkeypatch):
     """A checkout of its own with one file of code and one figure, both committed."""
     for name in ("grisq/training/trainer.py", "figures/curve.svg"):
-        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text("as committed", encoding="utf-8")
     author = ("-c", "user.name=a", "-c", "user.email=a@example.org")
     for arguments in (("init", "-q"), ("add", "."), (*author, "commit", "-q", "-m", "first")):
