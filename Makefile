@@ -42,7 +42,7 @@ lint: $(SETUP)  ## ruff: format and rules
 	$(BIN)/ruff check .
 
 unit: $(SETUP)  ## unit tests, a process with one thread for each core
-	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest tests -n auto --dist loadfile --durations=10
+	PYTHONWARNDEFAULTENCODING=1 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest tests -n auto --dist loadfile --durations=10
 
 notebooks: $(SETUP)  ## nbval: every notebook runs, and its outputs are those committed
 	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 $(NOTEBOOKS)

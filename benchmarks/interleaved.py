@@ -21,7 +21,7 @@ def medians(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[s
 
 def in_own_process(arguments: list[str]) -> list[float]:
     """The numbers that a Python process prints; each measurement of memory gets a process of its own."""
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, encoding="utf-8", check=True)
     return [float(value) for value in done.stdout.split()]
 
 

@@ -25,7 +25,7 @@ METRICS = ("gIoU", "cIoU", "N-acc", "T-acc", "IoU single", "IoU multi")
 WAYS = {  # preset, checkpoint to start from
     "tiny, random weights": ("tiny", None),
     "pretrained-tiny: words of MiniLM": ("pretrained-tiny", None),
-    "tiny, from the model of the drawings": ("tiny", paths.SHIPPED),
+    "tiny, from the model of the drawings": ("tiny", paths.BUNDLED_MODEL),
 }
 
 

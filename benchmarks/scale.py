@@ -43,7 +43,7 @@ from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import evaluate
 data = grefcoco.load(sys.argv[1])
 rows = [row for split in ("val", "testA", "testB") for row in data.rows(split)][:int(sys.argv[2])]
-loaded = checkpoint.load(paths.SHIPPED)
+loaded = checkpoint.load(paths.BUNDLED_MODEL)
 config = loaded.model.config
 reader = SampleReader(data, loaded.tokenizer, config.image_size, config.text.max_tokens)
 resident, done, process = [], threading.Event(), psutil.Process()

@@ -12,7 +12,7 @@ from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.models.base import System
 from grisq.models.registry import build_model
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import finished_folder, read_json, replaced_folder, write_json
+from grisq.runtime.files import atomic_folder, finished_folder, read_json, write_json
 
 WEIGHTS, CONFIG, STATE = "model.safetensors", "config.json", "training.pt"
 
@@ -28,7 +28,7 @@ class Checkpoint:
 
 def save(folder: Path, model: System, tokenizer: ExpressionTokenizer, about: dict, state: dict | None = None) -> None:
     """Write a checkpoint, replacing an older one only when it is complete. `state`: what resuming needs."""
-    with replaced_folder(folder) as partial:
+    with atomic_folder(folder, replace=True) as partial:
         write(partial, model, tokenizer, about)
         if state is not None:
             torch.save(state, partial / STATE)

@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach the network
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.pop("PYTHONWARNDEFAULTENCODING", None)  # in force here; other packages would warn in programs under test
 
 import pytest
 import torch

@@ -37,7 +37,7 @@ class RecipeDataset(Dataset):
             sample,
             mask=np.zeros_like(sample.mask),
             text=text,
-            tokens=self.reader.tokenizer.encode(text, self.reader.max_tokens),
+            tokens=self.reader.tokenizer.encode(text, self.reader.max_tokens, annotated=True),
             target_count=0,
             row=-1,
         )
@@ -59,5 +59,5 @@ class RecipeDataset(Dataset):
             texts.append(expression.text)
         valid[:] = True
         text = " and ".join(texts)
-        tokens = self.reader.tokenizer.encode(text, self.max_tokens_mosaic)
+        tokens = self.reader.tokenizer.encode(text, self.max_tokens_mosaic, annotated=True)
         return Sample(image, valid, mask, tokens, text, target_count=len(cells))

@@ -12,7 +12,7 @@ from grisq.cli.options import DeviceOption
 app = typer.Typer()
 
 ModelOption = Annotated[
-    Path | None, typer.Option("--model", "-m", help="Run or checkpoint; default: the one that comes along.")
+    Path | None, typer.Option("--model", "-m", help="Run or checkpoint; default: the bundled model.")
 ]
 ThresholdOption = Annotated[float, typer.Option(min=0, max=1, help="Least probability of presence.")]
 MaskThresholdOption = Annotated[float, typer.Option(help="Least probability of a pixel of the mask.")]
@@ -44,7 +44,7 @@ def predict(
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Segment what each expression means in a picture, and say whether it is there and whether it is several."""
+    """Segment what each expression means in a picture, and predict whether it is present and whether it is several."""
     options = {"threshold": threshold, "mask_threshold": mask_threshold, "precision": precision, "device": device}
     segmenter = _segmenter(model, threads, **options)
     for number, prediction in enumerate(segmenter(picture, text)):
@@ -56,30 +56,38 @@ def predict(
 
 @app.command()
 def predict_many(
-    jobs: Annotated[Path, typer.Argument(help="CSV file with the columns picture and text, and image_id if you like.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of answers; the same command goes on with it.")],
+    jobs: Annotated[
+        Path, typer.Argument(help="CSV or JSON Lines file with the columns picture and text, and image_id if you like.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of answers; the same command resumes it.")],
     model: ModelOption = None,
     overlays: Annotated[bool, typer.Option("--overlays", help="Also draw every answer.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="Of the table, e.g. cp1251; default: UTF-8, UTF-16 and Windows-1252 are recognized."),
+    ] = None,
     threshold: ThresholdOption = 0.5,
     mask_threshold: MaskThresholdOption = 0.5,
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Answer a table of pictures and expressions; writes predictions.json, a list in COCO's results format.
+    """Answer a table of pictures and expressions into predictions.json, a list in COCO's results format.
 
-    Exit status 1 if a line could not be answered; the others are.
+    Fields are separated by commas, semicolons or tabs, and pictures are relative to the table's folder. Masks have the
+    size of the upright picture: a photograph with an EXIF orientation is turned before it is segmented. The exit status
+    is 1 if a line could not be answered; the other lines are answered all the same.
     """
     from grisq.inference.bulk import predict_many as answer
     from grisq.inference.bulk import read_jobs
 
-    lines = read_jobs(jobs)
+    lines = read_jobs(jobs, encoding)
     options = {"threshold": threshold, "mask_threshold": mask_threshold, "precision": precision, "device": device}
     summary = answer(_segmenter(model, threads, **options), lines, out, batch=batch, overlays=overlays)
     print(f"{summary.answered} of {len(lines)} answers are in {out}")
-    for number, reason in summary.failed.items():
-        print(f"  not answered: line {number}: {reason}")
+    for line, reason in summary.failed.items():
+        print(f"  not answered: line {line}: {reason}")
     if summary.failed:
         raise typer.Exit(1)
 
@@ -90,7 +98,7 @@ def export(
     model: ModelOption = None,
     form: Annotated[str, typer.Option("--format", help="onnx or pt2 (torch.export).")] = "onnx",
 ) -> None:
-    """Write a model that runs without grisq: the network, its tokenizer, and a JSON file that says how to use them."""
+    """Write a model that runs without grisq: the network, its tokenizer, and a JSON file that explains their use."""
     from grisq.inference.export import export as export_model
 
     print(f"The exported model is in {export_model(model, out, form=form)}")

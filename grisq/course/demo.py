@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from IPython.display import display
 from PIL import Image
 
-from grisq.data.sample import open_picture
+from grisq.data.pictures import open_picture
 from grisq.inference.prediction import Prediction
 from grisq.inference.segmenter import Picture, Segmenter, read_picture
 from grisq.runtime.errors import InputError

@@ -222,7 +222,7 @@ def _key(path: Path, parameters: dict) -> str:
     files += sorted((paths.RESULTS / parameters["preset"]).glob("*.json")) + sorted(PAPER.glob("*.json")) + [paths.COST]
     if "model" in parameters:
         files += sorted(
-            file for file in checkpoint.find(parameters["model"] or paths.SHIPPED).iterdir() if file.is_file()
+            file for file in checkpoint.find(parameters["model"] or paths.BUNDLED_MODEL).iterdir() if file.is_file()
         )
     for file in files:
         digest.update(file.read_bytes())

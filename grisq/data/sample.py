@@ -174,7 +174,7 @@ class SampleReader:
             image=image,
             valid=valid,
             mask=self.target_mask(expression.ann_ids, box, self.side),
-            tokens=self.tokenizer.encode(expression.text, self.max_tokens),
+            tokens=self.tokenizer.encode(expression.text, self.max_tokens, annotated=True),
             text=expression.text,
             target_count=expression.target_count,
             letterbox=box,

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from tokenizers import Encoding, Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from grisq.runtime.errors import InputError
 
@@ -80,15 +80,38 @@ class ExpressionTokenizer:
         """Write tokenizer.json into the folder."""
         self._tokenizer.save(str(folder / "tokenizer.json"))
 
-    def encode(self, text: str, max_tokens: int) -> list[int]:
-        """Token ids of one expression, [CLS] ... [SEP], at most `max_tokens`.
+    def encode(self, text: str, max_tokens: int, *, annotated: bool = False) -> list[int]:
+        """Tokenize one expression: [CLS] ... [SEP], the words cut so that [SEP] remains.
 
-        Errors: InputError for a text without any word.
+        Args:
+            text: the expression.
+            max_tokens: the largest number of ids.
+            annotated: True for an expression of a data set, which may hold anything but nothing at all. What a user
+                asks must hold a word, since a model answers punctuation as readily as words.
+
+        Raises:
+            InputError: for a text without a word that this vocabulary knows.
         """
+        encoding = self._encoded(text)
+        if not annotated and not any(map(_is_word, encoding.tokens)):
+            raise InputError(
+                f"The expression {text!r} has no word that the model knows: say what to look for in words, "
+                "for example 'the dog on the left'."
+            )
+        ids = encoding.ids
+        return ids if len(ids) <= max_tokens else [*ids[: max_tokens - 1], self._separator]
+
+    def check(self, text: str) -> None:
+        """Raise InputError for a text that `encode` would refuse."""
+        self.encode(text, max_tokens=2)
+
+    def _encoded(self, text: str) -> Encoding:
         if not text.strip():
             raise InputError("The expression is empty: say what to look for, for example 'the dog on the left'.")
-        ids = self._tokenizer.encode(text).ids
-        return ids if len(ids) <= max_tokens else [*ids[: max_tokens - 1], self._separator]
+        try:
+            return self._tokenizer.encode(text)
+        except (TypeError, UnicodeError):  # half of a surrogate pair, as broken JSON has it
+            raise InputError(f"The expression {text!r} is not valid Unicode text: type it again.") from None
 
     def tokens(self, text: str) -> list[str]:
         """The pieces of an expression, for showing attention over words."""
@@ -96,3 +119,8 @@ class ExpressionTokenizer:
 
     def __len__(self) -> int:
         return self._tokenizer.get_vocab_size()
+
+
+def _is_word(piece: str) -> bool:
+    """Whether a piece is a word, a number or a part of one: neither punctuation nor [UNK]."""
+    return piece not in SPECIAL and any(letter.isalnum() for letter in piece)

@@ -1,1 +1,1 @@
-"""A trained model at work: a picture and an expression in, a mask out."""
+"""Prediction with a trained model, its release and its export."""

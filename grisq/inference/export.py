@@ -1,4 +1,4 @@
-"""A trained model for programs without grisq: ONNX or torch.export, its tokenizer, and how to use them."""
+"""Export of a trained model for programs without grisq: ONNX or torch.export, its tokenizer, and how to use them."""
 
 import importlib.util
 import logging
@@ -13,8 +13,8 @@ from grisq.data.sample import IMAGENET_MEAN, IMAGENET_STD
 from grisq.evaluation.protocols import PROTOCOLS
 from grisq.models.base import System
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import refuse_if_taken, replaced_folder, write_json
-from grisq.runtime.paths import SHIPPED
+from grisq.runtime.files import atomic_folder, refuse_if_taken, write_json
+from grisq.runtime.paths import BUNDLED_MODEL
 from grisq.runtime.provenance import provenance
 
 ABOUT = "model.json"
@@ -25,11 +25,11 @@ _OPSET = 20  # the first whose GridSample has the modes that torch exports
 
 
 class Exported(nn.Module):
-    """What stands in an exported file: pixels and token ids in, probabilities out.
+    """The network of an exported file: pixels and token ids in, probabilities out.
 
-    Shapes: images (B, 3, S, S) uint8 RGB; valid (B, S, S) bool, False in the letterbox's padding; tokens (B, T) long;
-    token_mask (B, T) bool -> difference (B, S, S), the logit of a pixel being meant; presence (B,) and plurality (B,),
-    probabilities, left out where the system has no such head.
+    Shapes: images (B, 3, S, S) uint8 RGB, valid (B, S, S) bool, False in the letterbox's padding, tokens (B, T) long,
+    token_mask (B, T) bool -> difference (B, S, S), the logit that a pixel belongs to the target; presence (B,) and
+    plurality (B,), probabilities, left out where the system has no such head.
     """
 
     def __init__(self, model: System):
@@ -49,11 +49,20 @@ class Exported(nn.Module):
 
 
 def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
-    """Write `model.onnx` or `model.pt2`, `tokenizer.json` and `model.json` into the folder `out` and return it.
+    """Write `model.onnx` or `model.pt2`, `tokenizer.json` and `model.json` into a folder.
 
     Batch size and number of tokens stay free; the side of the canvas is the model's.
-    model: a run or checkpoint, by default the one that comes along.
-    Errors: InputError for an unknown form, a folder that is taken, or if the packages that write ONNX are missing.
+
+    Args:
+        model: a run or a checkpoint; None for the bundled model.
+        out: the folder; an older export in it is replaced.
+        form: "onnx" or "pt2".
+
+    Returns:
+        out.
+
+    Raises:
+        InputError: for an unknown form, a folder that is taken, or if the packages that write ONNX are missing.
     """
     if form not in FORMS:
         raise InputError(f"--format cannot be {form!r}: choose onnx or pt2.")
@@ -62,7 +71,7 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
     out = Path(out)
     if not (out / ABOUT).is_file():  # an older export may be replaced
         refuse_if_taken(out)
-    loaded = checkpoint.load(SHIPPED if model is None else model)
+    loaded = checkpoint.load(BUNDLED_MODEL if model is None else model)
     exported = Exported(loaded.model.eval()).eval()
     example = _example(loaded.model.config.image_size)
     batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=512)
@@ -70,7 +79,7 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
     with torch.no_grad():
         outputs = list(exported(*example))
         program = torch.export.export(exported, example, dynamic_shapes=shapes)
-        with replaced_folder(out) as partial:
+        with atomic_folder(out, replace=True) as partial:
             if form == "onnx":
                 _write_onnx(program, example, outputs, partial / "model.onnx")
             else:
@@ -81,7 +90,7 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
 
 
 def _example(side: int) -> tuple[Tensor, ...]:
-    """Two samples, since torch.export takes a batch of one for a constant."""
+    """Return inputs of two samples: torch.export takes a batch of one for a constant."""
     valid = torch.ones(2, side, side, dtype=torch.bool)
     valid[0, side // 2 :] = False
     tokens = torch.ones(2, 7, dtype=torch.long)
@@ -90,7 +99,7 @@ def _example(side: int) -> tuple[Tensor, ...]:
 
 def _write_onnx(program, example: tuple[Tensor, ...], outputs: list[str], path: Path) -> None:
     for name in ("torch.onnx", "onnxscript", "onnx_ir"):
-        logging.getLogger(name).setLevel(logging.ERROR)  # remarks about their own conversions
+        logging.getLogger(name).setLevel(logging.ERROR)  # they report their own conversions
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(

@@ -1,4 +1,4 @@
-"""What a model says of an expression and a picture, ready to be read, looked at, or written to a file."""
+"""A prediction for one expression and one picture: to read, to look at, or to write to a file."""
 
 import json
 from dataclasses import dataclass
@@ -8,28 +8,23 @@ import numpy as np
 from PIL import Image
 
 from grisq.data import masks
-from grisq.inference.overlay import overlay
+from grisq.inference.overlay import overlay_picture
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import clear_disk_errors, write_text
+from grisq.runtime.files import atomic_file, write_text
 
 MASK_COLOR = (213, 94, 0)  # Okabe-Ito's vermillion
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What an expression means in a picture.
+    """What an expression means in a picture, in the frame of the upright picture."""
 
-    mask (H, W) bool at the picture's own size, empty if nothing is meant; presence: probability that anything
-    is; plurality: probability that it is several, None if the model has no such head; raw_mask: the mask before
-    the presence decision emptied it.
-    """
-
-    picture: Image.Image
-    text: str
-    mask: np.ndarray
-    raw_mask: np.ndarray
-    presence: float
-    plurality: float | None
+    picture: Image.Image  # upright, RGB
+    text: str  # the expression
+    mask: np.ndarray  # (H, W) bool, of the picture's size; empty if no target is present
+    raw_mask: np.ndarray  # (H, W) bool, the mask before the presence decision
+    presence: float  # probability that there is a target
+    plurality: float | None  # probability that there are several; None without a plurality head
     threshold: float = 0.5
 
     @property
@@ -49,7 +44,7 @@ class Prediction:
         return (self.number or "present") if self.present else "nothing"
 
     def describe(self) -> str:
-        """One sentence: `'two dogs': present (0.98), several (0.97), 12.3 % of the picture`."""
+        """Return one sentence: `'two dogs': present (0.98), several (0.97), 12.3 % of the picture`."""
         if not self.present:
             return f"{self.text!r}: nothing meant is in the picture (presence {self.presence:.2f})"
         number = ""
@@ -58,12 +53,16 @@ class Prediction:
         return f"{self.text!r}: present ({self.presence:.2f}){number}, {100 * self.mask.mean():.1f} % of the picture"
 
     def overlay(self, *, raw: bool = False) -> Image.Image:
-        """The picture with what is meant outlined and the rest faded; `raw`: whatever the presence head says."""
-        return Image.fromarray(overlay(np.asarray(self.picture), self.raw_mask if raw else self.mask, MASK_COLOR))
+        """Draw the target's outline and fade the rest; `raw` ignores the presence decision."""
+        return overlay_picture(self.picture, self.raw_mask if raw else self.mask, MASK_COLOR)
 
     def to_coco(self, image_id: int | str | None = None) -> dict:
-        """As one entry of COCO's results format: segmentation (compressed RLE), bbox (x, y, width, height), area, score
-        (presence), and beside them caption, presence and plurality. image_id: of the picture in your instances file."""
+        """Return an entry of COCO's results format.
+
+        It has segmentation (compressed RLE, of the upright picture), bbox (x, y, width, height), area and score (the
+        probability of presence), and in addition caption, present and plurality. `image_id` is the picture's id in your
+        instances file.
+        """
         rle = masks.encode(self.mask)
         entry = {
             "caption": self.text,
@@ -78,9 +77,9 @@ class Prediction:
         return entry if image_id is None else {"image_id": image_id} | entry
 
     def save(self, path: str | Path) -> Path:
-        """Write the overlay as a picture (.png, .jpg), the bare mask, 0 and 255 (.mask.png), or `to_coco` (.json).
+        """Write the overlay as a picture (.png, .jpg), the bare mask as 0 and 255 (.mask.png), or `to_coco` (.json).
 
-        Errors: InputError if the ending is unknown or the file cannot be written.
+        Raises InputError if the ending is unknown or the file cannot be written.
         """
         path = Path(path)
         if path.suffix.lower() == ".json":
@@ -88,13 +87,13 @@ class Prediction:
             return path
         if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
             raise InputError(f"{path} must end in .png, .jpg, .mask.png or .json.")
-        is_mask = path.name.endswith(".mask.png")
-        with clear_disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            (Image.fromarray(self.mask.astype(np.uint8) * 255) if is_mask else self.overlay()).save(path)
+        is_mask = path.name.lower().endswith(".mask.png")
+        drawn = Image.fromarray(self.mask.astype(np.uint8) * 255) if is_mask else self.overlay()
+        with atomic_file(path) as partial:
+            drawn.save(partial, format="PNG" if path.suffix.lower() == ".png" else "JPEG")
         return path
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
-        """In a notebook: the overlay, with the sentence as text and as alternative text."""
+        """Show the overlay in a notebook, with the sentence as text and as alternative text."""
         data, metadata = self.overlay()._repr_png_(), {"image/png": {"alt": self.describe()}}
         return {"image/png": data, "text/plain": self.describe()}, metadata

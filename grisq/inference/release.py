@@ -13,7 +13,7 @@ from grisq.evaluation.protocols import protocol
 from grisq.evaluation.report import evaluate_checkpoint, markdown, table
 from grisq.models.base import count_parameters
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import refuse_if_taken, replaced_folder, write_json
+from grisq.runtime.files import atomic_folder, refuse_if_taken, write_json
 
 CARD, MEASURED = "README.md", "measured.json"
 PROTOCOL = "rela"
@@ -67,7 +67,7 @@ def pack(
     preset = from_dict(Preset, loaded.about["preset"])
     training_data = _training_data(loaded, preset, trained_on, progress)
     about = loaded.about | {"init": loaded.about.get("init") and Path(loaded.about["init"]).name}
-    with replaced_folder(out) as partial:
+    with atomic_folder(out, replace=True) as partial:
         checkpoint.write(partial, loaded.model, loaded.tokenizer, about, dtype=torch.float16)
         report = evaluate_checkpoint(
             partial, data or training_data.root, protocols=[PROTOCOL], precision="fp32", progress=progress

@@ -1,4 +1,4 @@
-"""For engineers: a picture and an expression in, a mask and two answers out."""
+"""A trained model at work: a picture and an expression in; a mask, presence and plurality out."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,25 +7,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 
 from grisq import checkpoint
 from grisq.data.letterbox import Letterbox
-from grisq.data.sample import Batch, Sample, collate, empty_canvas, open_picture, place
+from grisq.data.pictures import open_picture, readable, upright_rgb
+from grisq.data.sample import Batch, Sample, collate, empty_canvas, place
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.evaluation.protocols import PROTOCOLS
 from grisq.inference.prediction import Prediction
 from grisq.models.base import Decision, System
-from grisq.runtime.device import autocast, resolve_device
+from grisq.runtime.device import autocast, resolve_device, resolve_precision
 from grisq.runtime.errors import InputError
-from grisq.runtime.paths import SHIPPED
+from grisq.runtime.paths import BUNDLED_MODEL
 
-PRECISIONS = ("auto", "fp32", "bf16")
 Picture = str | Path | Image.Image | np.ndarray
 
 
 class Segmenter:
-    """A trained model ready for pictures: `Segmenter.from_pretrained(folder)(picture, "two dogs")`."""
+    """A trained model ready to predict: `Segmenter.from_pretrained(folder)(picture, "two dogs")`."""
 
     def __init__(
         self,
@@ -39,30 +39,40 @@ class Segmenter:
     ):
         if not 0 < mask_threshold < 1:
             raise InputError(f"mask_threshold must lie between 0 and 1, not at {mask_threshold}: it is a probability.")
-        if precision not in PRECISIONS:  # float16 is left out: a hundred times slower than float32 on CPUs
-            raise InputError(f"The precision cannot be {precision!r}: choose fp32, bf16 or auto.")
-        self.device, self.precision, self.threshold = resolve_device(device), precision, threshold
+        self.device, self.threshold = resolve_device(device), threshold
+        self.precision = resolve_precision(precision, self.device)
         self.least_difference = math.log(mask_threshold / (1 - mask_threshold))
         self.model, self.tokenizer = model.to(self.device).eval(), tokenizer
 
     @classmethod
     def from_pretrained(cls, folder: str | Path | None = None, **options) -> "Segmenter":
-        """From a checkpoint, or from the folder of a training run (its best checkpoint).
+        """Load a model.
 
-        Without a folder: the trained `tiny` model that comes with the project (see the card in data/models/tiny).
-        Options: device; precision: "fp32", "bf16" (half precision, also on CPUs) or "auto" (bf16 on GPUs); threshold:
-        least probability of presence; mask_threshold: least probability of a pixel. Errors: InputError.
+        Args:
+            folder: a checkpoint or a training run; by default the bundled model (see the card in data/models/tiny).
+            **options: `device`, as auto, cpu or cuda:1; `precision`, as fp32, bf16 (half precision, also on CPUs) or
+                auto (bf16 on GPUs); `threshold`, the least probability of presence; `mask_threshold`, the least
+                probability of a pixel of the mask.
+
+        Raises:
+            InputError: for a missing or broken checkpoint, or a wrong option.
         """
-        loaded = checkpoint.load(SHIPPED if folder is None else folder)
+        loaded = checkpoint.load(BUNDLED_MODEL if folder is None else folder)
         return cls(loaded.model, loaded.tokenizer, **options)
 
     def __call__(self, picture: Picture, text: str | Sequence[str]) -> Prediction | list[Prediction]:
         """Segment what an expression means; a list of expressions gives a list.
 
-        picture: a path, a PIL image, or an array (H, W, 3) uint8 RGB or (H, W) gray. Several expressions on one
-        picture go through the model as one batch and share the patch embedding and the first Swin stage; from
-        there on the words are part of the picture's features, so nothing more can be shared.
-        Errors: InputError for what is not a picture or has no words.
+        Several expressions about one picture go through the model as one batch. They share the patch embedding and the
+        first Swin stage; from there on the words are part of the picture's features, so nothing more can be shared.
+
+        Args:
+            picture: a path, a PIL image, or an array: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16, or
+                floats of 0 to 1 or 0 to 255.
+            text: one expression, or several.
+
+        Raises:
+            InputError: for what is not a picture, and for a text without words.
         """
         picture = read_picture(picture)
         texts = [text] if isinstance(text, str) else list(text)
@@ -76,9 +86,9 @@ class Segmenter:
         return predictions[0] if isinstance(text, str) else predictions
 
     def many(self, jobs: Iterable[tuple[Picture, str]], *, batch: int = 8) -> Iterator[Prediction]:
-        """Segment many (picture, expression) pairs, `batch` at a time, in order; no more than a batch is in memory.
+        """Segment many (picture, expression) pairs in order, `batch` at a time; no more than a batch is in memory.
 
-        Errors: InputError for what is not a picture or has no words, once its batch is asked for.
+        Raises InputError for what is not a picture or has no words, once its batch is asked for.
         """
         jobs = iter(jobs)
         while some := [(read_picture(picture), text) for picture, text in islice(jobs, batch)]:
@@ -107,17 +117,35 @@ class Segmenter:
 
 
 def read_picture(picture: Picture) -> Image.Image:
-    """An upright RGB image from a path, a PIL image or an array. Errors: InputError."""
-    if isinstance(picture, str | Path):
-        if str(picture).startswith(("http://", "https://")):
-            raise InputError(f"{picture} is an address: download the picture and give the file.")
-        return ImageOps.exif_transpose(open_picture(Path(picture)))
+    """Convert a path, a PIL image or an array to an upright RGB picture, as training does.
+
+    Raises InputError for what is not a picture.
+    """
     if isinstance(picture, np.ndarray):
-        if picture.dtype != np.uint8 or picture.ndim not in (2, 3) or picture.shape[2:] not in ((), (3,)):
-            raise InputError(
-                f"An array of shape {picture.shape} and type {picture.dtype} is no picture: give (H, W, 3) uint8 RGB."
-            )
-        picture = Image.fromarray(picture)
-    if not isinstance(picture, Image.Image):
+        picture = _from_array(picture)
+    if isinstance(picture, Image.Image):
+        with readable("The image"):
+            return upright_rgb(picture)
+    if not isinstance(picture, str | Path):
         raise InputError(f"A {type(picture).__name__} is no picture: give a path, a PIL image or a uint8 array.")
-    return ImageOps.exif_transpose(picture).convert("RGB")
+    if str(picture).startswith(("http://", "https://")):
+        raise InputError(f"{picture} is an address: download the picture and give the file.")
+    return open_picture(Path(picture))
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    """Convert an array to a PIL image; 16 bits and floats are scaled to 8 bits by the rules for files.
+
+    Raises InputError for a shape or type that is no picture, and for negative or missing values.
+    """
+    shape, form = array.shape, array.dtype
+    flat_or_color = array.ndim == 2 or (array.ndim == 3 and shape[2] in (3, 4))
+    if not flat_or_color or 0 in shape or not (form in (np.uint8, np.uint16) or form.kind == "f"):
+        raise InputError(f"An array of shape {shape} and type {form} is no picture: give (H, W, 3) uint8 RGB.")
+    if form == np.uint8:
+        return Image.fromarray(array)
+    if not array.min() >= 0:  # nan fails too
+        raise InputError(f"An array of type {form} with negative or missing values is no picture: give uint8 RGB.")
+    side_by_side = array.reshape(len(array), -1)  # all channels are scaled alike
+    gray = Image.fromarray(side_by_side if form == np.uint16 else side_by_side.astype(np.float32))
+    return Image.fromarray(np.asarray(upright_rgb(gray))[..., 0].reshape(shape))

@@ -1,20 +1,24 @@
-"""Device, precision and memory habits of a run, decided in one place."""
+"""Device, precision and memory of a run, decided in one place."""
 
 import ctypes
-import resource
+import platform
+import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Literal
 
+import psutil
 import torch
 
 from grisq.runtime.errors import InputError
 
+PRECISIONS = ("auto", "fp32", "bf16")  # float16 is left out: a hundred times slower than float32 on CPUs
+
 
 def resolve_device(name: str = "auto") -> torch.device:
-    """The device of that name: cpu, cuda, cuda:1, mps; "auto" is the first GPU if there is one, else the CPU.
+    """Find the device of that name: cpu, cuda, cuda:1, mps. "auto" is the first GPU if there is one, else the CPU.
 
-    Errors: InputError if the device does not exist on this machine.
+    Raises InputError if the device does not exist on this machine.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -35,38 +39,49 @@ def resolve_device(name: str = "auto") -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> Literal["fp32", "bf16"]:
-    """ "auto" becomes bf16 on GPUs and fp32 elsewhere."""
-    if precision == "auto":
-        return "bf16" if device.type == "cuda" else "fp32"
-    return precision
+    """Choose what to compute in: "auto" is bf16 on GPUs that have it in hardware, fp32 elsewhere.
+
+    GPUs before NVIDIA's Ampere (V100, T4) emulate bf16, which is slower than fp32. Raises InputError for another name.
+    """
+    if precision not in PRECISIONS:
+        raise InputError(f"The precision cannot be {precision!r}: choose fp32, bf16 or auto.")
+    if precision != "auto":
+        return precision
+    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if native else "fp32"
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:
-    """bfloat16 autocast if the resolved precision asks for it. Deformable attention and losses stay float32."""
+    """Return a context of bfloat16 if the precision asks for it. Deformable attention and losses stay float32."""
     enabled = resolve_precision(precision, device) == "bf16"
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
 def peak_memory_mb() -> float:
-    """Highest memory so far in MB: of torch on the first GPU if there is one, else of this whole process."""
+    """Measure the highest memory so far in MB: of torch on the first GPU if there is one, else of this process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
-    try:  # the kernel's getrusage counts what a parent process had before it started this one
+    try:  # Linux; its getrusage counts what a parent process had before it started this one
         status = Path("/proc/self/status").read_text(encoding="utf-8")
         return float(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1e3
     except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux counts in kB
+        pass
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset / 1e6
+    import resource  # Windows has none
+
+    unit = 1e6 if sys.platform == "darwin" else 1e3  # macOS counts bytes, other systems kB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def keep_freed_memory() -> bool:
-    """Tell glibc to keep freed memory for the next large tensor instead of returning it to the system.
+    """Make glibc keep freed memory for the next large tensor instead of returning it to the system.
 
     Fresh pages are several times slower to write than used ones, so training on a CPU gains; the process never
-    shrinks again, so this is for a training process alone. Returns whether the C library took the settings.
+    shrinks again, so this is for a training process alone. Returns False where there is another C library.
     """
-    try:
-        mallopt = ctypes.CDLL("libc.so.6").mallopt
-    except (OSError, AttributeError):
-        return False  # another C library: nothing to tell
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    mallopt = ctypes.CDLL(None).mallopt
     m_trim_threshold, m_mmap_max = -1, -4  # constants of malloc.h
     return bool(mallopt(m_mmap_max, 0) and mallopt(m_trim_threshold, 2**31 - 1))

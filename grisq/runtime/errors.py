@@ -1,8 +1,8 @@
-"""One exception for everything that a user can mend."""
+"""One exception for everything that a user can correct."""
 
 
 class InputError(ValueError):
-    """Something given from outside is wrong. The message is one sentence: which file or field, and the fix.
+    """An input is wrong. The message is one sentence: which file or field, and the fix.
 
-    The command line prints the sentence alone and exits with status 2; in Python it is an ordinary exception.
+    The command line prints the sentence and exits with status 2; in Python this is an ordinary exception.
     """

@@ -1,11 +1,11 @@
-"""Where things are: every path of the project starts here, so notebooks and commands run from anywhere."""
+"""Paths: everything of the project starts from ROOT, so notebooks and commands run from any folder."""
 
 import os
 from pathlib import Path
 
 
 def _root() -> Path:
-    """The checkout that holds this package, or `GRISQ_HOME`, or the current folder for an installed wheel."""
+    """Find `GRISQ_HOME` if it is set, else the checkout that holds this package, else the current folder."""
     if home := os.environ.get("GRISQ_HOME"):
         return Path(home).expanduser().resolve()
     checkout = Path(__file__).resolve().parents[2]
@@ -17,8 +17,8 @@ DATA = ROOT / "data"
 FIGURES = ROOT / "figures"
 NOTEBOOKS = ROOT / "notebooks"
 RUNS = ROOT / "runs"
-RESULTS = DATA / "results"  # of runs that are committed
-COST = ROOT / "benchmarks" / "systems.json"  # of a training step of each system
-EXPERIMENTS = RUNS / "experiments"  # training runs of experiments on this machine
+RESULTS = DATA / "results"  # of committed runs
+COST = ROOT / "benchmarks" / "systems.json"  # time and memory of a training step of each system
+EXPERIMENTS = RUNS / "experiments"  # training runs on this machine
 OWN_RESULTS = EXPERIMENTS / "results"
-SHIPPED = DATA / "models" / "tiny"  # the trained model that comes with the project
+BUNDLED_MODEL = DATA / "models" / "tiny"  # trained by `make model`

@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, commit, machine. One small JSON object beside every number."""
+"""Provenance of a result: versions, commit, machine. One small JSON object next to every number."""
 
 import os
 import platform
@@ -9,12 +9,12 @@ import torch
 
 from grisq.runtime.paths import ROOT
 
-_CODE = ("grisq", "pyproject.toml", "constraints.txt")  # tracked files that numbers depend on; running changes others
+_CODE = ("grisq", "pyproject.toml", "constraints.txt")  # the tracked files that numbers depend on
 _PACKAGES = ("torch", "timm", "transformers", "tokenizers", "accelerate", "numpy", "numba", "pycocotools")
 
 
 def provenance() -> dict:
-    """Package versions, commit of the checkout (with "+changes" if its code has any), Python, device and its cores."""
+    """Collect package versions, the checkout's commit ("+changes" if its code was edited), Python, device and cores."""
     return {
         "grisq": _version("grisq"),
         "commit": commit(),
@@ -27,7 +27,7 @@ def provenance() -> dict:
 
 
 def device_name() -> str:
-    """The first GPU's name, or the processor's model name as the system tells it."""
+    """Return the first GPU's name, or the processor's model name as the system reports it."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     try:
@@ -38,7 +38,7 @@ def device_name() -> str:
 
 
 def commit() -> str | None:
-    """Short hash of the checkout's HEAD, or None outside a checkout."""
+    """Return the short hash of the checkout's HEAD, or None outside a checkout or without git."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
         return head + ("+changes" if _git("status", "--porcelain", "--untracked-files=no", "--", *_CODE) else "")
@@ -47,7 +47,8 @@ def commit() -> str | None:
 
 
 def _git(*arguments: str) -> str:
-    return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=True).stdout.strip()
+    command = ["git", "-C", str(ROOT), *arguments]
+    return subprocess.run(command, capture_output=True, encoding="utf-8", errors="replace", check=True).stdout.strip()
 
 
 def _version(name: str) -> str | None:

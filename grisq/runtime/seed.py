@@ -1,4 +1,4 @@
-"""Determinism, set in one place, and draws from an explicit generator."""
+"""Seeds: determinism in one place, and draws from an explicit generator."""
 
 import random
 from typing import TypeVar
@@ -9,11 +9,11 @@ T = TypeVar("T")
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy's legacy generator and torch (all devices) for model initialization and dropout.
+    """Seed Python, NumPy's global generator and torch (all devices) for model initialization and dropout.
 
     Data order and augmentation do not depend on this: they draw from `generator(seed, ...)` by step.
     """
-    import torch  # here, since the processes that draw pictures need only the generators below
+    import torch  # processes that draw pictures need only the generators below
 
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - libraries that draw from the global state
@@ -21,15 +21,15 @@ def seed_everything(seed: int) -> None:
 
 
 def generator(*key: int) -> np.random.Generator:
-    """An independent stream for a key such as (seed, step): the same draws whoever asks, in any order."""
+    """Return an independent stream for a key such as (seed, step): the same draws, whatever was drawn before."""
     return np.random.default_rng(key)
 
 
 def pick(rng: np.random.Generator, options: tuple[T, ...]) -> T:
-    """One of the options, all equally likely."""
+    """Draw one of the options, all equally likely."""
     return options[int(rng.integers(len(options)))]
 
 
 def chance(rng: np.random.Generator, probability: float) -> bool:
-    """True with this probability."""
+    """Draw True with this probability."""
     return bool(rng.random() < probability)

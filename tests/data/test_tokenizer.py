@@ -60,6 +60,33 @@ def test_an_empty_expression_is_refused(tokenizer, text):
         tokenizer.encode(text, 20)
 
 
+@pytest.mark.parametrize("text", ["...", "?!", "🐶", "狗", "\u200b", "\x00", "ЖЖ", "- _ -", "¿", "…"])
+def test_a_text_without_a_word_is_refused(tokenizer, text):
+    with pytest.raises(InputError, match="has no word that the model knows"):
+        tokenizer.encode(text, 20)
+    with pytest.raises(InputError, match="has no word"):
+        tokenizer.check(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["dog?", "...dog", "the 🐶", "23", "café", "l'été", "(cup)", "zebra-crossing", "狗 dog"]
+)
+def test_words_with_punctuation_and_numbers_are_expressions(tokenizer, text):
+    """Numbers are what people call players by."""
+    tokenizer.check(text)
+    assert len(tokenizer.encode(text, 20)) >= 3
+
+
+def test_a_data_set_may_hold_a_text_without_words(tokenizer):
+    """Training must not end at an annotator's "?", however late it meets it."""
+    assert len(tokenizer.encode("?", 20, annotated=True)) == 3
+
+
+def test_half_a_surrogate_pair_is_refused(tokenizer):
+    with pytest.raises(InputError, match="not valid Unicode"):
+        tokenizer.encode("dog \ud800", 20)
+
+
 def test_a_missing_or_broken_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"tokenizer\.json is missing"):
         ExpressionTokenizer.load(tmp_path)

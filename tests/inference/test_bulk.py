@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from grisq.data.tokenizer import ExpressionTokenizer
-from grisq.inference.bulk import LINES, RESULTS, predict_many, read_jobs
+from grisq.inference.bulk import LINES, RESULTS, Job, predict_many, read_jobs
 from grisq.inference.segmenter import Segmenter
 from grisq.models.grisq import GRISQ
 from grisq.runtime.errors import InputError
@@ -47,14 +48,14 @@ def test_answers_are_those_of_the_segmenter_and_pycocotools_reads_them(segmenter
     found = truth.loadRes(str(tmp_path / "out" / RESULTS))
     for number, job in enumerate(jobs):
         (annotation,) = found.loadAnns(found.getAnnIds(imgIds=[10 + number]))
-        expected = segmenter(job["picture"], job["text"])
+        expected = segmenter(job.picture, job.text)
         assert (found.annToMask(annotation).astype(bool) == expected.mask).mean() > 0.99
-        assert annotation["caption"] == job["text"]
+        assert annotation["caption"] == job.text
         assert Image.open(tmp_path / "out" / f"{number + 1}.png").size == job_size(job)
 
 
 def job_size(job):
-    return Image.open(job["picture"]).size
+    return Image.open(job.picture).size
 
 
 def test_a_stopped_run_goes_on_and_a_cut_line_is_answered_again(segmenter, jobs, tmp_path, monkeypatch):
@@ -62,7 +63,7 @@ def test_a_stopped_run_goes_on_and_a_cut_line_is_answered_again(segmenter, jobs,
     predict_many(segmenter, jobs, out, batch=1, progress=False)  # others in a batch change the last digits
     whole = (out / RESULTS).read_text(encoding="utf-8")
     lines = (out / LINES).read_text(encoding="utf-8").splitlines()
-    (out / LINES).write_text(lines[0] + "\n" + lines[1][:40], encoding="utf-8")
+    (out / LINES).write_bytes(f"{lines[0]}\n{lines[1][:40]}".encode() + b"\xc3")  # in the middle of a character
     asked = []
     original = Segmenter.many
     monkeypatch.setattr(
@@ -75,27 +76,69 @@ def test_a_stopped_run_goes_on_and_a_cut_line_is_answered_again(segmenter, jobs,
 
 
 def test_a_line_that_fails_is_counted_and_the_others_are_answered(segmenter, jobs, tmp_path):
-    jobs[0]["picture"].write_text("no picture", encoding="utf-8")
-    jobs[2]["text"] = " "
+    jobs[0].picture.write_text("no picture", encoding="utf-8")
+    jobs[2] = replace(jobs[2], text=" ")
     summary = predict_many(segmenter, jobs, tmp_path / "out", progress=False)
     assert summary.answered == 1
-    assert "cannot be read as a picture" in summary.failed[1]
-    assert "expression is empty" in summary.failed[3]
+    assert "cannot be read as a picture" in summary.failed[2]
+    assert "expression is empty" in summary.failed[4]
     assert [entry["id"] for entry in json.loads((tmp_path / "out" / RESULTS).read_text(encoding="utf-8"))] == [2]
 
 
 def test_a_folder_with_answers_to_other_jobs_is_left_alone(segmenter, jobs, tmp_path):
     predict_many(segmenter, jobs, tmp_path / "out", progress=False)
     before = (tmp_path / "out" / LINES).read_text(encoding="utf-8")
-    jobs[0]["text"] = "the blue dog"
+    jobs[0] = replace(jobs[0], text="the blue dog")
     with pytest.raises(InputError, match="answers to other jobs"):
         predict_many(segmenter, jobs, tmp_path / "out", progress=False)
     assert (tmp_path / "out" / LINES).read_text(encoding="utf-8") == before
 
 
-def test_what_is_no_table_of_jobs_is_said(tmp_path):
-    with pytest.raises(InputError, match="is missing"):
-        read_jobs(tmp_path / "none.csv")
-    (tmp_path / "jobs.csv").write_text("image,text\na.png,dog\n", encoding="utf-8")
-    with pytest.raises(InputError, match="no column 'picture'"):
-        read_jobs(tmp_path / "jobs.csv")
+def test_a_fault_of_the_table_is_reported_with_its_line_and_the_others_are_answered(segmenter, jobs, tmp_path):
+    table = "picture,text\n0.png,the red dog, the one on the left\n1.png,two cups\n\n2.png\n0.png,...\n1.png,all cars\n"
+    (tmp_path / "commas.csv").write_text(table, encoding="utf-8")
+    summary = predict_many(segmenter, read_jobs(tmp_path / "commas.csv"), tmp_path / "out", progress=False)
+    assert summary.answered == 2
+    assert list(summary.failed) == [2, 5, 6]
+    assert "3 fields and the first line has 2: put a text that holds a comma" in summary.failed[2]
+    assert "1 field and" in summary.failed[5]
+    assert "no word" in summary.failed[6]
+
+
+def test_lines_that_were_mended_are_answered_by_the_same_command(segmenter, jobs, tmp_path):
+    table = tmp_path / "table.csv"
+    for text, answered in (("two cups, left", 1), ('"two cups, left"', 2)):
+        table.write_text(f"picture,text\n0.png,{text}\n1.png,all cars\n", encoding="utf-8")
+        assert predict_many(segmenter, read_jobs(table), tmp_path / "out", progress=False).answered == answered
+    captions = [entry["caption"] for entry in json.loads((tmp_path / "out" / RESULTS).read_text(encoding="utf-8"))]
+    assert captions == ["two cups, left", "all cars"]
+
+
+def test_answers_before_a_full_disk_or_a_kill_are_kept(segmenter, jobs, tmp_path, monkeypatch):
+    """Also while the answers of an earlier call are read and a cut line is taken out of them."""
+    out = tmp_path / "out"
+    predict_many(segmenter, jobs[:2], out, batch=1, progress=False)
+    with (out / LINES).open("a", encoding="utf-8") as lines:
+        lines.write('{"id": 3, "cap')
+    before = (out / LINES).read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            predict_many(segmenter, jobs, out, batch=1, progress=False)
+    assert (out / LINES).read_bytes() == before
+    monkeypatch.setattr(
+        "grisq.inference.prediction.Prediction.save", lambda *_: (_ for _ in ()).throw(InputError("full"))
+    )
+    with pytest.raises(InputError, match="full"):
+        predict_many(segmenter, jobs, out, batch=1, overlays=True, progress=False)
+    assert [json.loads(line)["id"] for line in (out / LINES).read_text(encoding="utf-8").splitlines()] == [1, 2, 3]
+
+
+def test_masks_are_those_of_the_upright_picture(segmenter, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (40, 20)).save(tmp_path / "turned.jpg", exif=exif)
+    predict_many(segmenter, [Job(2, tmp_path / "turned.jpg", "two cups")], tmp_path / "out", progress=False)
+    (entry,) = json.loads((tmp_path / "out" / RESULTS).read_text(encoding="utf-8"))
+    assert entry["segmentation"]["size"] == [40, 20]  # height, width
+    assert entry["image_id"] == "turned.jpg"

@@ -13,20 +13,20 @@ from grisq.data.synthetic.specs import SPECS, find_spec
 from grisq.evaluation.evaluator import evaluate
 from grisq.inference.segmenter import Segmenter
 from grisq.runtime.files import read_json
-from grisq.runtime.paths import SHIPPED
+from grisq.runtime.paths import BUNDLED_MODEL
 
 
 def test_it_is_small_and_has_a_card():
-    sizes = [path.stat().st_size for path in SHIPPED.iterdir()]
+    sizes = [path.stat().st_size for path in BUNDLED_MODEL.iterdir()]
     assert sum(sizes) <= 8_000_000
-    card = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    card = (BUNDLED_MODEL / "README.md").read_text(encoding="utf-8")
     for part in ("trained on", "What it reaches", "What it is not for", "make model"):
         assert part in card
 
 
 def test_it_is_what_its_card_says():
-    loaded = checkpoint.load(SHIPPED)
-    measured = read_json(SHIPPED / "measured.json")
+    loaded = checkpoint.load(BUNDLED_MODEL)
+    measured = read_json(BUNDLED_MODEL / "measured.json")
     assert measured["step"] == loaded.about["step"]
     assert measured["data"] != loaded.about["data"]  # measured on pictures that it was not trained on
     stored = from_dict(Preset, loaded.about["preset"])
@@ -34,11 +34,11 @@ def test_it_is_what_its_card_says():
     for config in (stored.model, loaded.model.config):  # the notebooks' numbers are about tiny
         assert replace(config, lavt=tiny.lavt, rela=tiny.rela) == tiny  # sizes of the other systems do not matter to it
     giou = measured["results"]["val"]["protocols"]["rela"]["gIoU"]
-    assert f"| val | rela | {giou:.2f}".rstrip("0") in (SHIPPED / "README.md").read_text(encoding="utf-8")
+    assert f"| val | rela | {giou:.2f}".rstrip("0") in (BUNDLED_MODEL / "README.md").read_text(encoding="utf-8")
 
 
 def test_its_training_pictures_are_of_another_seed():
-    trained = from_dict(Preset, checkpoint.load(SHIPPED).about["preset"])
+    trained = from_dict(Preset, checkpoint.load(BUNDLED_MODEL).about["preset"])
     assert find_spec(trained.data).seed != SPECS["tiny"].seed
 
 

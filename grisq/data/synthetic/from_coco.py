@@ -17,7 +17,7 @@ from grisq.data.synthetic import dataset_card
 from grisq.data.synthetic.category_nouns import Words
 from grisq.data.synthetic.coco_expressions import describe_document
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import appears_whole, refuse_if_taken
+from grisq.runtime.files import atomic_folder, refuse_if_taken
 
 
 def expressions_from_coco(
@@ -59,7 +59,7 @@ def _write(out: Path, document: dict[str, Any], refs: list[dict[str, Any]], imag
     used = {ref["image_id"] for ref in refs}
     images = [image for image in document["images"] if image["id"] in used]
     annotations = [record for record in document["annotations"] if record["image_id"] in used]
-    with appears_whole(out) as folder:
+    with atomic_folder(out, replace=False) as folder:
         for image in images:
             _link(images_folder / image["file_name"], folder / IMAGES / image["file_name"])
         layout.write(folder, refs, {**document, "images": images, "annotations": annotations})

@@ -32,7 +32,7 @@ from grisq.data.synthetic.scene import Scene, scene_of
 from grisq.data.synthetic.specs import SplitSpec, SyntheticSpec
 from grisq.data.synthetic.vocabulary import HYPERNYMS, PEOPLE, Vocabulary, is_human
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import appears_whole
+from grisq.runtime.files import atomic_folder
 from grisq.runtime.seed import chance
 
 FORMAT = 2  # increased whenever the same spec would give other annotations
@@ -81,7 +81,7 @@ def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = Non
     if _holds(root, spec):
         return root
     tasks = plan(spec)
-    with appears_whole(root) as folder:
+    with atomic_folder(root, replace=False) as folder:
         (folder / IMAGES).mkdir(parents=True)
         bar = tqdm(total=len(tasks), desc=f"synthetic set '{spec.name}'", unit="picture", disable=not progress)
         with bar:
