@@ -40,7 +40,7 @@ from grisq import checkpoint
 from grisq.runtime import paths
 from grisq.data import grefcoco
 from grisq.data.sample import SampleReader
-from grisq.evaluation.evaluator import evaluate
+from grisq.evaluation.evaluator import Evaluator
 data = grefcoco.load(sys.argv[1])
 rows = [row for split in ("val", "testA", "testB") for row in data.rows(split)][:int(sys.argv[2])]
 loaded = checkpoint.load(paths.BUNDLED_MODEL)
@@ -53,7 +53,7 @@ def watch():
 begin = time.perf_counter()
 watcher = threading.Thread(target=watch)
 watcher.start()
-evaluate(loaded.model, reader, rows, progress=False)
+Evaluator(loaded.model, reader, progress=False).run(rows)
 done.set(), watcher.join()
 print(time.perf_counter() - begin, *(resident[int(len(resident) * part)] for part in (0.1, 0.5, 0.99)))
 """

@@ -7,13 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grisq.analysis.significance import bootstrap_difference, metrics_of, sign_test
+from grisq.analysis.significance import bootstrap_difference, sign_test
 from grisq.analysis.thresholds import giou_at, giou_at_own_threshold, presence_area
 from grisq.course.curves import example_tile
 from grisq.course.figures import Tile, expression_tile, wall
 from grisq.course.style import SCENARIO_COLORS, SCENARIO_MARKERS
 from grisq.course.tables import MISSING, spread
 from grisq.data.grefcoco import GRefCOCO
+from grisq.evaluation.metrics import metrics_of
 from grisq.experiments import paper
 from grisq.experiments.claims import Verdict
 from grisq.experiments.registry import EXPERIMENTS

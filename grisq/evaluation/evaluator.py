@@ -1,147 +1,208 @@
 """Evaluation of a model on rows of a data set under one or more named protocols (Sec. 4.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import distributed
 from tqdm import tqdm
 
 from grisq.data import masks
 from grisq.data.loader import batches
-from grisq.data.sample import Sample, SampleReader
+from grisq.data.sample import Batch, Sample, SampleReader
 from grisq.data.scenarios import scenario_index
 from grisq.evaluation.metrics import AccuracyByScenario, GRISMetrics
-from grisq.evaluation.protocols import PixelCounts, Protocol, SampleScore, count_pixels, protocol, score_counts
+from grisq.evaluation.outcomes import Outcomes
+from grisq.evaluation.protocols import THRESHOLD, PixelCounts, Protocol, Scores, count_pixels, protocol
 from grisq.models.base import Decision, System
-from grisq.runtime.device import autocast
+from grisq.runtime.device import autocast, resolve_precision
+from grisq.runtime.errors import InputError
+
+PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass
 class Evaluation:
-    """metrics: {protocol: {name: value}}; accuracy: as AccuracyByScenario; samples: one dict per sample if kept: its
-    row, target_count, presence and plurality as in Decision, the pixels of the predicted mask, of the target and of
-    both, and its score under every protocol (pixels are counted under the first one's resolution)."""
+    """What an evaluation found."""
 
-    metrics: dict[str, dict[str, float]]
-    accuracy: dict[str, float]
-    samples: list[dict]
+    metrics: dict[str, dict[str, float]]  # protocol -> metric -> percent, and numbers of samples
+    accuracy: dict[str, float]  # of the presence and plurality heads by scenario, see AccuracyByScenario
+    samples: list[dict]  # if kept: one for each row, in the order of the rows; see `Evaluator.run`
 
 
-def evaluate(
-    model: System,
-    reader: SampleReader,
-    rows: Sequence[int],
-    *,
-    protocols: Sequence[str | Protocol] = ("rela",),
-    device: torch.device | str = "cpu",
-    precision: str = "auto",
-    batch: int = 32,
-    workers: int = 0,
-    rank: int = 0,
-    world: int = 1,
-    keep_samples: bool = False,
-    progress: bool = True,
-) -> Evaluation:
-    """Run the model over rows and score every sample under every protocol, given by name or as one's own rules.
+@dataclass
+class _Found:
+    """What was found out about one sample."""
 
-    With several processes each takes every `world`-th row; counters are summed over all of them when torch's
-    process group is up, and every sample counts exactly once. A model without presence head is scored with the
-    50-pixel rule. Errors: InputError for an unknown protocol, a missing or broken picture.
-    """
-    device, model = torch.device(device), model.eval()
-    chosen = [each if isinstance(each, Protocol) else protocol(each) for each in protocols]
-    if model.presence_head is None:
-        chosen = [each.without_head() for each in chosen]
-    meters = [GRISMetrics(each) for each in chosen]
-    accuracy, kept = AccuracyByScenario(), []
-    mine = list(rows)[rank::world]
-    bar = tqdm(total=len(mine), unit="sample", desc="evaluate", disable=not progress or rank > 0, leave=False)
-    for each in batches(reader, mine, batch=batch, workers=workers):
-        with torch.inference_mode(), autocast(device, precision):
-            output = model(*each.to(device).inputs())
-        for sample, decision in zip(each.samples, output.decide()):
-            counts = _pixels(sample, decision, reader, chosen)
-            scores = _score(sample, decision, counts, chosen)
-            for meter, one in zip(meters, scores):
-                meter.update(one)
-            _count(accuracy, sample.target_count, decision)
-            if keep_samples:
-                kept.append(_record(sample, decision, counts, scores, chosen))
-        bar.update(len(each))
-    bar.close()
-    # On the device, where the processes of a GPU training can add them up.
-    metrics = {each.name: _plain(meter.to(device).compute()) for each, meter in zip(chosen, meters)}
-    return Evaluation(metrics, accuracy.to(device).compute(), kept)
+    row: int
+    target_count: int
+    presence: float | None
+    plurality: float | None
+    counts: dict[int | None, PixelCounts]  # by resolution, see _resolution
 
 
-Counts = dict[tuple[int, int], PixelCounts]  # by the size (H, W) at which masks are compared
+class Evaluator:
+    """Measures a model on rows of a data set: `Evaluator(model, reader).run(rows).metrics["rela"]["gIoU"]`."""
 
+    def __init__(
+        self,
+        model: System,
+        reader: SampleReader,
+        *,
+        protocols: Sequence[str | Protocol] = ("rela",),
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
+        batch: int = 32,
+        workers: int = 0,
+        rank: int = 0,
+        world: int = 1,
+        progress: bool = True,
+    ):
+        """Set up an evaluation.
 
-def _size(protocol: Protocol, sample: Sample) -> tuple[int, int]:
-    square = (protocol.square, protocol.square)
-    return square if protocol.resolution == "square" else (sample.letterbox.height, sample.letterbox.width)
+        Args:
+            model: on the device. Without a presence head it is scored with the 50-pixel rule.
+            reader: reads the data set at the model's size.
+            protocols: names, or rules of one's own.
+            device: where the model computes.
+            precision: "fp32", "bf16", or "auto": bf16 on GPUs and fp32 elsewhere.
+            batch: samples at once.
+            workers: data workers, 0 to read in this process.
+            rank: number of this process.
+            world: number of processes; each takes every `world`-th row.
+            progress: whether to show a progress bar.
 
+        Raises:
+            InputError: for an unknown protocol or precision.
+        """
+        if precision not in PRECISIONS:
+            raise InputError(f"The precision cannot be {precision!r}: choose fp32, bf16 or auto.")
+        self.model, self.reader, self.device = model, reader, torch.device(device)
+        self.protocols = [each if isinstance(each, Protocol) else protocol(each) for each in protocols]
+        self.precision = resolve_precision(precision, self.device)
+        self.batch, self.workers, self.rank, self.world, self.progress = batch, workers, rank, world, progress
 
-def _pixels(sample: Sample, decision: Decision, reader: SampleReader, chosen: list[Protocol]) -> Counts:
-    """The predicted and the annotated mask, made and counted once at every size that a protocol compares them at."""
-    box, expression = sample.letterbox, reader.data.expression(sample.row)
-    return {
-        size: count_pixels(
-            (box.to_picture(decision.difference, size) > 0).numpy(),
-            target_at(reader, expression.ann_ids, (box.height, box.width), size),
+    def run(self, rows: Sequence[int], *, keep_samples: bool = False) -> Evaluation:
+        """Evaluate rows of the table of expressions; every one counts exactly once, however many processes share them.
+
+        Kept samples are dicts: row, target_count, presence and plurality (probabilities, None without the head),
+        predicted, annotated and intersection (pixels at the first protocol's resolution, before the presence decision),
+        and scores, the fields of `Scores` by protocol. Every process gets those of all rows.
+
+        Raises:
+            InputError: for a missing or broken picture, or if the other processes cannot be reached.
+        """
+        if self.world > 1 and not distributed.is_initialized():
+            raise InputError(f"The {self.world} processes are not connected: start them with --processes or torchrun.")
+        found = self._look_at(list(rows)[self.rank :: self.world])
+        scores = {each.name: self._outcomes(found, each).scores(each) for each in self.protocols}
+        metrics = {each.name: self._metrics(each, scores[each.name]) for each in self.protocols}
+        samples = self._gathered(self._records(found, scores)) if keep_samples else []
+        return Evaluation(metrics, self._accuracy(found), samples)
+
+    def _look_at(self, rows: list[int]) -> list[_Found]:
+        bar = tqdm(
+            total=len(rows), unit="sample", desc="evaluate", disable=not self.progress or self.rank > 0, leave=False
         )
-        for size in {_size(each, sample) for each in chosen}
-    }
+        found, training = [], self.model.training
+        self.model.eval()
+        try:
+            for each in batches(self.reader, rows, batch=self.batch, workers=self.workers):
+                found += self._compare(each)
+                bar.update(len(each))
+        finally:
+            self.model.train(training)
+            bar.close()
+        return found
+
+    def _compare(self, batch: Batch) -> Iterator[_Found]:
+        """Predict a batch and count the pixels of its masks at every resolution that a protocol compares them at."""
+        with torch.inference_mode(), autocast(self.device, self.precision):
+            output = self.model(*batch.to(self.device).inputs())
+        for sample, decision in zip(batch.samples, output.decide()):
+            counts = {each: self._count(sample, decision, each) for each in {*map(_resolution, self.protocols)}}
+            yield _Found(sample.row, sample.target_count, decision.presence, decision.plurality, counts)
+
+    def _count(self, sample: Sample, decision: Decision, square: int | None) -> PixelCounts:
+        box = sample.letterbox
+        size = (box.height, box.width) if square is None else (square, square)
+        predicted = (box.to_picture(decision.difference, size) > 0).numpy()  # threshold 0.5 on the mask (Sec. 3.4)
+        return count_pixels(predicted, self._target(sample, size))
+
+    def _target(self, sample: Sample, size: tuple[int, int]) -> np.ndarray:
+        """Draw the union of the targets at a size (H, W) that need not keep the aspect ratio. -> (H, W) bool"""
+        ann_ids, box = self.reader.data.expression(sample.row).ann_ids, sample.letterbox
+        if not ann_ids:
+            return np.zeros(size, dtype=bool)
+        height, width = size
+        return masks.rasterize(
+            self.reader.data.segmentations(ann_ids),
+            box.height,
+            box.width,
+            scale=(width / box.width, height / box.height),
+            out_height=height,
+            out_width=width,
+        )
+
+    def _outcomes(self, found: list[_Found], rules: Protocol) -> Outcomes:
+        counts = np.array([each.counts[_resolution(rules)] for each in found], dtype=np.int64).reshape(-1, 4)  # (N, 4)
+        has_head = self.model.presence_head is not None
+        presence = np.array([each.presence for each in found], dtype=float) if has_head else None
+        return Outcomes(_target_counts(found), PixelCounts(*counts.T), presence)
+
+    def _metrics(self, rules: Protocol, scores: Scores) -> dict[str, float]:
+        meter = GRISMetrics(rules, sync_on_compute=self.world > 1)
+        meter.update(scores)
+        return self._summed(meter).compute()
+
+    def _accuracy(self, found: list[_Found]) -> dict[str, float]:
+        meter, count = AccuracyByScenario(sync_on_compute=self.world > 1), _target_counts(found)
+        heads = (("presence", count > 0, count >= 0), ("plurality", count > 1, count > 0))  # name, truth, has a truth
+        for head, (name, truth, judged) in enumerate(heads):
+            values = np.array([getattr(each, name) for each in found], dtype=float)  # nan without the head
+            judged = judged & ~np.isnan(values)
+            meter.update(head, scenario_index(count)[judged], ((values >= THRESHOLD) == truth)[judged])
+        return self._summed(meter).compute()
+
+    def _summed(self, meter):
+        """Move a meter to where the processes of a GPU training can add theirs up."""
+        return meter.to(self.device) if self.world > 1 else meter
+
+    def _records(self, found: list[_Found], scores: dict[str, Scores]) -> list[dict]:
+        columns = {name: [column.tolist() for column in each] for name, each in scores.items()}
+        first = _resolution(self.protocols[0])
+        return [
+            {
+                "row": each.row,
+                "target_count": each.target_count,
+                "presence": each.presence,
+                "plurality": each.plurality,
+                "predicted": each.counts[first].predicted,
+                "annotated": each.counts[first].annotated,
+                "intersection": each.counts[first].both,
+                "scores": {
+                    name: {field: column[i] for field, column in zip(Scores._fields, fields)}
+                    for name, fields in columns.items()
+                },
+            }
+            for i, each in enumerate(found)
+        ]
+
+    def _gathered(self, records: list[dict]) -> list[dict]:
+        """The records of all processes in the order of the rows."""
+        if self.world == 1:
+            return records
+        parts: list = [None] * self.world
+        distributed.all_gather_object(parts, records)
+        return [each for each in chain(*zip_longest(*parts)) if each is not None]
 
 
-def _score(sample: Sample, decision: Decision, counts: Counts, chosen: list[Protocol]) -> list[SampleScore]:
-    """The accounting of one sample under each protocol."""
-    present = None if decision.presence is None else decision.presence >= 0.5
-    facts = {"target_count": sample.target_count, "predicted_present": present}
-    return [score_counts(counts[_size(each, sample)], **facts, protocol=each) for each in chosen]
+def _resolution(rules: Protocol) -> int | None:
+    """Side of the square at which masks are compared; None for the picture's own size."""
+    return rules.square if rules.resolution == "square" else None
 
 
-def target_at(reader: SampleReader, ann_ids: tuple[int, ...], picture: tuple[int, int], size: tuple[int, int]):
-    """Union of the targets rasterized at a size (H, W) that need not keep the aspect ratio. -> bool array."""
-    if not ann_ids:
-        return np.zeros(size, dtype=bool)
-    (height, width), (out_height, out_width) = picture, size
-    return masks.rasterize(
-        reader.data.segmentations(ann_ids),
-        height,
-        width,
-        scale=(out_width / width, out_height / height),
-        offset=(0, 0),
-        out_height=out_height,
-        out_width=out_width,
-    )
-
-
-def _count(accuracy: AccuracyByScenario, target_count: int, decision: Decision) -> None:
-    kind = scenario_index(target_count)
-    if decision.presence is not None:
-        accuracy.update(0, kind, (decision.presence >= 0.5) == (target_count > 0))
-    if decision.plurality is not None and target_count > 0:
-        accuracy.update(1, kind, (decision.plurality >= 0.5) == (target_count > 1))
-
-
-def _record(
-    sample: Sample, decision: Decision, counts: Counts, scores: list[SampleScore], chosen: list[Protocol]
-) -> dict:
-    pixels = counts[_size(chosen[0], sample)]
-    return {
-        "row": sample.row,
-        "target_count": sample.target_count,
-        "presence": decision.presence,
-        "plurality": decision.plurality,
-        "predicted": pixels.predicted,
-        "annotated": pixels.annotated,
-        "intersection": pixels.both,
-        "scores": {each.name: one._asdict() for each, one in zip(chosen, scores)},
-    }
-
-
-def _plain(values: dict) -> dict[str, float]:
-    return {name: value.item() if isinstance(value, Tensor) else value for name, value in values.items()}
+def _target_counts(found: list[_Found]) -> np.ndarray:
+    return np.array([each.target_count for each in found], dtype=np.int64)  # (N,)

@@ -1,100 +1,121 @@
-"""gIoU, cIoU, N-acc, T-acc and Pr@X as a torchmetrics metric, so that counters add up across processes (Sec. 4.1)."""
+"""gIoU, cIoU, N-acc, T-acc and Pr@X as ratios of sums, which add up over batches, pictures and processes (Sec. 4.1)."""
 
-import math
-from collections.abc import Iterable
+from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from grisq.data.scenarios import SCENARIOS
-from grisq.evaluation.protocols import Protocol, SampleScore
+from grisq.evaluation.outcomes import COLUMNS, add_up
+from grisq.evaluation.protocols import Protocol, Scores
 from grisq.runtime.torchvision_guard import ensure_torchvision_imports
 
 ensure_torchvision_imports()  # torchmetrics imports torchvision
 
 from torchmetrics import Metric  # noqa: E402
 
-PRECISION_AT = (0.7, 0.8, 0.9)
+NO_TARGET, SINGLE, MULTI = range(len(SCENARIOS))
+
+
+class Ratio(NamedTuple):
+    """A metric: the sum of one column over the sum of another, over the samples of some scenarios."""
+
+    numerator: str  # of COLUMNS
+    denominator: str  # of COLUMNS
+    scenarios: tuple[int, ...] = (NO_TARGET, SINGLE, MULTI)
+
+
+# gIoU: mean IoU over all samples, where a no-target sample classified as such counts 1. cIoU: sum of intersections over
+# sum of unions. N-acc and T-acc: share of samples without and with a target whose presence decision is right. Pr@X:
+# share of samples with a target whose IoU is at least X; one that is classified as no-target does not count.
+METRICS = {
+    "gIoU": Ratio("iou", "samples"),
+    "cIoU": Ratio("intersection", "union"),
+    "N-acc": Ratio("right", "samples", (NO_TARGET,)),
+    "T-acc": Ratio("right", "samples", (SINGLE, MULTI)),
+    "Pr@0.7": Ratio("iou>=0.7", "samples", (SINGLE, MULTI)),
+    "Pr@0.8": Ratio("iou>=0.8", "samples", (SINGLE, MULTI)),
+    "Pr@0.9": Ratio("iou>=0.9", "samples", (SINGLE, MULTI)),
+    "IoU single": Ratio("iou", "samples", (SINGLE,)),
+    "IoU multi": Ratio("iou", "samples", (MULTI,)),
+}
+
+
+def metric_of(sums: np.ndarray, name: str, epsilon: float = 0.0) -> np.ndarray:
+    """Compute one metric in percent from sums (..., scenarios, columns). -> (...)
+
+    A share of nothing is nan, not 0 as in ReLA's evaluator: a split without no-target samples says nothing about N-acc.
+    `epsilon` is added to a denominator that counts pixels, as GSVA's evaluator does.
+    """
+    numerator, denominator, scenarios = METRICS[name]
+    above, below = (_column(sums, column, scenarios) for column in (numerator, denominator))
+    shifted = below + epsilon * (denominator == "union")
+    return np.divide(100 * above, shifted, out=np.full(np.shape(above), np.nan), where=below > 0)
+
+
+def metrics_of(sums: np.ndarray, epsilon: float = 0.0) -> dict[str, np.ndarray]:
+    """Compute every metric in percent from sums (..., scenarios, columns), by name; see `metric_of`."""
+    return {name: metric_of(sums, name, epsilon) for name in METRICS}
+
+
+def _column(sums: np.ndarray, column: str, scenarios: tuple[int, ...]) -> np.ndarray:
+    return sums[..., list(scenarios), list(COLUMNS).index(column)].sum(-1)
 
 
 class GRISMetrics(Metric):
-    """Accumulates `SampleScore`s of one protocol.
+    """Adds up the columns of samples scored under one protocol; processes add up theirs when it is computed."""
 
-    gIoU = mean IoU over all samples, where a no-target sample called so counts 1 (Sec. 4.1)
-    cIoU = sum of intersections / sum of unions
-    N-acc = TP_no / (TP_no + FN_no), T-acc = the same for samples with a target
-    Pr@X = share of samples with a target whose IoU is at least X; one that was called no-target has IoU 0
+    full_state_update = False
+
+    def __init__(self, protocol: Protocol, **options):
+        super().__init__(**options)
+        self.protocol = protocol
+        zeros = torch.zeros(len(SCENARIOS), len(COLUMNS), dtype=torch.float64)
+        self.add_state("sums", zeros, dist_reduce_fx="sum")
+
+    def update(self, scores: Scores) -> None:
+        """Add the scores of one sample or of several."""
+        self.sums += torch.from_numpy(add_up(scores)[0]).to(self.sums.device)
+
+    def compute(self) -> dict[str, float]:
+        """Return METRICS in percent, and the numbers of samples that they rest on (`n_no_target` and so on)."""
+        total = self.sums.cpu().numpy()
+        values = {name: float(value) for name, value in metrics_of(total, self.protocol.epsilon).items()}
+        samples = [int(_column(total, "samples", (scenario,))) for scenario in (NO_TARGET, SINGLE, MULTI)]
+        return values | {f"n_{name}": n for name, n in zip(("no_target", "single", "multi"), samples)}
+
+
+class AccuracyByScenario(Metric):
+    """Share of right decisions of the presence and plurality heads by scenario, in percent (Fig. 5b needs the latter).
+
+    Plurality is taken from its head alone, whatever the presence head predicts; no-target samples have none.
     """
 
     full_state_update = False
 
-    def __init__(self, protocol: Protocol):
-        super().__init__()
-        self.protocol = protocol
-        integers = torch.int64  # unions of a large split do not fit 32 bits
-        self.add_state("intersection", torch.zeros((), dtype=integers), dist_reduce_fx="sum")
-        self.add_state("union", torch.zeros((), dtype=integers), dist_reduce_fx="sum")
-        self.add_state("samples", torch.zeros(3, dtype=integers), dist_reduce_fx="sum")
-        self.add_state("right", torch.zeros(3, dtype=integers), dist_reduce_fx="sum")
-        self.add_state("precise", torch.zeros(len(PRECISION_AT), dtype=integers), dist_reduce_fx="sum")
-        self.add_state("iou", torch.zeros(3, dtype=torch.float64), dist_reduce_fx="sum")
+    def __init__(self, **options):
+        super().__init__(**options)
+        zeros = torch.zeros(2, len(SCENARIOS), dtype=torch.int64)  # presence, plurality
+        self.add_state("right", zeros, dist_reduce_fx="sum")
+        self.add_state("seen", zeros.clone(), dist_reduce_fx="sum")
 
-    def update(self, scores: SampleScore | Iterable[SampleScore]) -> None:
-        """Add one sample's score, or several."""
-        for one in [scores] if isinstance(scores, SampleScore) else scores:
-            kind = min(max(one.target_count, 1), 2) if one.target_present else 0
-            self.intersection += one.intersection
-            self.union += one.union
-            self.samples[kind] += 1
-            self.right[kind] += int(one.predicted_present == one.target_present)
-            self.iou[kind] += one.iou
-            if one.target_present:
-                found = one.iou if one.predicted_present else 0.0
-                self.precise += torch.tensor([found >= least for least in PRECISION_AT], device=self.precise.device)
+    def update(self, head: int, scenarios: np.ndarray, right: np.ndarray) -> None:
+        """Add decisions of one head.
 
-    def compute(self) -> dict[str, float]:
-        """Percentages by name, and the numbers of samples they rest on (`n_no_target`, `n_single`, `n_multi`).
-
-        A share of nothing is nan, not 0 as in ReLA's evaluator: a split without no-target samples says nothing
-        about N-acc.
+        Args:
+            head: 0 presence, 1 plurality.
+            scenarios: index into SCENARIOS of each sample, (N,).
+            right: whether the head's decision is right, (N,) bool.
         """
-        n, right, iou = self.samples.tolist(), self.right.tolist(), self.iou.tolist()
-        targeted = n[1] + n[2]
-        values = {
-            "gIoU": _percent(sum(iou), sum(n)),
-            "cIoU": _percent(int(self.intersection), int(self.union), self.protocol.epsilon),
-            "N-acc": _percent(right[0], n[0]),
-            "T-acc": _percent(right[1] + right[2], targeted),
-        }
-        values |= {f"Pr@{x}": _percent(int(p), targeted) for x, p in zip(PRECISION_AT, self.precise)}
-        values |= {"IoU single": _percent(iou[1], n[1]), "IoU multi": _percent(iou[2], n[2])}
-        return values | {f"n_{kind}": count for kind, count in zip(("no_target", "single", "multi"), n)}
-
-
-class AccuracyByScenario(Metric):
-    """Share of correct presence and plurality decisions by kind of sample, in percent (Fig. 5b needs the latter).
-
-    Plurality is taken from its head alone, whatever the presence head says; no-target samples have none.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.add_state("right", torch.zeros(2, 3, dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("seen", torch.zeros(2, 3, dtype=torch.int64), dist_reduce_fx="sum")
-
-    def update(self, head: int, kind: int, right: bool) -> None:
-        """head: 0 presence, 1 plurality; kind: index into SCENARIOS."""
-        self.right[head, kind] += int(right)
-        self.seen[head, kind] += 1
+        for state, weights in ((self.right, right), (self.seen, np.ones_like(right))):
+            counts = np.bincount(scenarios, weights, minlength=len(SCENARIOS)).astype(np.int64)
+            state[head] += torch.from_numpy(counts).to(state.device)
 
     def compute(self) -> dict[str, float]:
-        """{"presence no-target": ..., "plurality single-target": ...} for what was seen."""
+        """Return {"presence no-target": ..., "plurality single-target": ...} for the scenarios that occurred."""
         return {
-            f"{name} {kind}": 100 * float(self.right[h, k]) / int(self.seen[h, k])
+            f"{name} {scenario}": 100 * float(self.right[h, s]) / int(self.seen[h, s])
             for h, name in enumerate(("presence", "plurality"))
-            for k, kind in enumerate(SCENARIOS)
-            if self.seen[h, k] > 0
+            for s, scenario in enumerate(SCENARIOS)
+            if self.seen[h, s] > 0
         }
-
-
-def _percent(part: float, whole: float, epsilon: float = 0.0) -> float:
-    return 100 * part / (whole + epsilon) if whole else math.nan

@@ -1,7 +1,7 @@
-"""Evaluation protocols by name: the rules under which one prediction becomes numbers (Sec. 4.1).
+"""Evaluation protocols by name: the rules under which predictions become numbers (Sec. 4.1).
 
-Published tables of this task differ in resolution and in how a wrong presence decision counts. A number is
-never shown without its protocol.
+Published tables of this task differ in resolution and in how a wrong presence decision counts. A number is never shown
+without its protocol. The rules are written for arrays, so one call scores a sample or a whole split.
 """
 
 from dataclasses import dataclass, replace
@@ -9,40 +9,44 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from grisq.data.scenarios import scenario_index
 from grisq.runtime.errors import InputError
+
+THRESHOLD = 0.5  # least probability that counts as "present" and as "several" (Sec. 3.4)
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Rules of one evaluation.
+    """The rules of one evaluation."""
 
-    resolution: "square" compares at `square` x `square` pixels without keeping the aspect ratio, "original" at
-    the picture's own size. presence: who says that there is no target: the model's head, fewer than `min_pixels`
-    predicted pixels, an empty mask, or the annotation itself ("truth": what a perfect presence head would reach).
-    false_positive_iou: what a sample with a target that was called no-target earns: "zero", or the "real" IoU of
-    its mask. by_pixels: a sample counts as no-target if its mask is empty, not if its annotation says so. epsilon:
-    added to denominators.
-    """
-
-    name: str
-    resolution: Literal["square", "original"] = "square"
-    square: int = 480
+    name: str  # stands next to every number
+    resolution: Literal["square", "original"] = "square"  # compare masks at square x square pixels, or at the picture's
+    square: int = 480  # side in pixels; the aspect ratio is not kept
+    # What decides that there is no target: the presence head, fewer than `min_pixels` predicted pixels, an empty mask,
+    # or the annotation ("truth": what a perfect presence head would reach).
     presence: Literal["head", "pixels50", "mask_empty", "truth"] = "head"
-    min_pixels: int = 50  # at 480 x 480: 0.02 % of the picture
-    false_positive_iou: Literal["zero", "real"] = "zero"
-    by_pixels: bool = False
-    epsilon: float = 0.0
+    min_pixels: int = 50  # of a picture of square x square pixels; at 480 x 480 they are 0.02 % of it (Sec. 4.1)
+    false_positive_iou: Literal["zero", "real"] = "zero"  # of a sample with a target that is classified as no-target
+    by_pixels: bool = False  # a sample is no-target if its annotated mask is empty, not if it has no annotation
+    epsilon: float = 0.0  # added to denominators that count pixels
 
     def without_head(self) -> "Protocol":
-        """The same rules for a model without presence head: the 50-pixel rule takes the head's place (Sec. 4.1)."""
+        """Return the same rules for a model without presence head: the 50-pixel rule replaces the head (Sec. 4.1)."""
         return replace(self, presence="pixels50") if self.presence == "head" else self
 
+    def covers_enough(self, predicted: np.ndarray, area: np.ndarray) -> np.ndarray:
+        """Apply the 50-pixel rule to masks of `predicted` pixels in pictures of `area` pixels. -> bool, same shape.
+
+        The rule is about the share of the picture, so one mask gets one answer at every resolution.
+        """
+        return np.asarray(predicted) * self.square**2 >= self.min_pixels * np.asarray(area)
+
     def enough_pixels(self, mask: np.ndarray) -> bool:
-        """The 50-pixel rule for a mask (H, W) bool of any size: whether its share of the picture is enough."""
-        return bool(mask.mean() * self.square**2 >= self.min_pixels)
+        """Apply the 50-pixel rule to one mask (H, W) bool of any size."""
+        return bool(self.covers_enough(np.count_nonzero(mask), mask.size))
 
     def describe(self) -> str:
-        """One line for a table's caption."""
+        """Return one line for a table's caption."""
         size = f"{self.square}x{self.square} squashed" if self.resolution == "square" else "the picture's own size"
         who = {
             "head": "presence head",
@@ -69,35 +73,42 @@ DIAGNOSTICS = {
 
 
 def protocol(name: str) -> Protocol:
-    """Errors: InputError that lists the names there are."""
+    """Look up a protocol by name. Raises InputError listing the known names."""
     known = PROTOCOLS | DIAGNOSTICS
     if name not in known:
         raise InputError(f"There is no protocol {name!r}: choose one of {', '.join(known)}.")
     return known[name]
 
 
-class SampleScore(NamedTuple):
-    """What one sample adds: pixels to cIoU's sums, an IoU to gIoU's mean, and two decisions to compare."""
-
-    intersection: int
-    union: int
-    iou: float
-    target_present: bool
-    predicted_present: bool
-    target_count: int
-
-
 class PixelCounts(NamedTuple):
-    """All that scoring needs of two masks: pixels of the predicted one, of the annotated one, and of both."""
+    """All that scoring needs of the masks of N samples: four numbers, or four arrays (N,)."""
 
-    predicted: int
-    annotated: int
-    both: int
+    predicted: np.ndarray  # pixels of the predicted mask
+    annotated: np.ndarray  # pixels of the annotated mask
+    both: np.ndarray  # pixels in both masks
+    area: np.ndarray  # pixels of the picture at the size at which the masks were compared
+
+
+class Scores(NamedTuple):
+    """What N samples earn under a protocol: arrays (N,), or single numbers for one sample."""
+
+    intersection: np.ndarray  # pixels that the sample adds to cIoU's numerator
+    union: np.ndarray  # pixels that it adds to cIoU's denominator
+    iou: np.ndarray  # what it adds to gIoU's sum, 0 to 1
+    target_present: np.ndarray  # bool: the annotation
+    predicted_present: np.ndarray  # bool: the prediction
+    target_count: np.ndarray  # annotated objects
+
+    @property
+    def scenario(self) -> np.ndarray:
+        """Index into SCENARIOS; a sample whose targets have no pixel is no-target where pixels decide."""
+        return np.where(self.target_present, np.maximum(scenario_index(self.target_count), 1), 0)
 
 
 def count_pixels(prediction: np.ndarray, target: np.ndarray) -> PixelCounts:
-    """Masks (H, W) bool of the same size."""
-    return PixelCounts(*(int(np.count_nonzero(mask)) for mask in (prediction, target, prediction & target)))
+    """Count the pixels of two masks (H, W) bool of the same size."""
+    counts = (int(np.count_nonzero(mask)) for mask in (prediction, target, prediction & target))
+    return PixelCounts(*counts, area=prediction.size)
 
 
 def score(
@@ -107,41 +118,53 @@ def score(
     target_count: int,
     predicted_present: bool | None,
     protocol: Protocol,
-) -> SampleScore:
-    """Score one sample. Masks (H, W) bool at the protocol's resolution; predicted_present: the head's word."""
+) -> Scores:
+    """Score one sample by its masks.
+
+    Args:
+        prediction: predicted mask (H, W) bool at the protocol's resolution.
+        target: annotated mask (H, W) bool.
+        target_count: number of annotated objects.
+        predicted_present: decision of the presence head, None for a model without one.
+        protocol: the rules.
+    """
     counts = count_pixels(prediction, target)
     return score_counts(counts, target_count=target_count, predicted_present=predicted_present, protocol=protocol)
 
 
 def score_counts(
-    counts: PixelCounts, *, target_count: int, predicted_present: bool | None, protocol: Protocol
-) -> SampleScore:
-    """The same from pixels counted before.
+    counts: PixelCounts, *, target_count: np.ndarray, predicted_present: np.ndarray | None, protocol: Protocol
+) -> Scores:
+    """Score samples by their pixel counts: all arguments are single numbers or arrays (N,).
 
-    No target: called so, IoU 1 and nothing to the sums, whatever the mask holds; else IoU 0 and the whole mask
-    to the union. Target: called no-target, IoU 0 and the union of both masks to the union (the ignored mask
-    still inflates it); else the usual. The mask and the head are judged apart: an empty mask is no decision.
-    Where another rule than the head decides, a mask that it calls no-target is treated as empty.
+    No target: IoU 1 if it is classified as such, and nothing is added to the sums, whatever the mask holds; otherwise
+    IoU 0, and the whole mask is added to the union. Target: if it is classified as no-target, IoU 0 (or the real one)
+    and the union of both masks is added all the same, so an ignored mask still counts; otherwise the usual IoU.
+    The mask and the head are judged separately: an empty mask is no decision. Where another rule than the head
+    decides, a mask that the rule rejects counts as empty.
     """
-    predicted, annotated, intersection = counts
-    target_present = annotated > 0 if protocol.by_pixels else target_count > 0
-    present = _present(predicted, predicted_present, target_present, protocol)
-    if protocol.presence != "head" and not present:
-        predicted = intersection = 0
-    if not target_present:
-        return SampleScore(0, predicted if present else 0, float(not present), False, present, target_count)
-    union = predicted + annotated - intersection
-    if not present and protocol.false_positive_iou == "zero":
-        return SampleScore(0, union, 0.0, True, False, target_count)
-    iou = intersection / (union + protocol.epsilon) if union else 0.0
-    return SampleScore(intersection, union, iou, True, present, target_count)
+    predicted, annotated, both, _ = map(np.asarray, counts)
+    target = annotated > 0 if protocol.by_pixels else np.asarray(target_count) > 0
+    present = _present(counts, predicted_present, target, protocol)
+    if protocol.presence != "head":
+        predicted, both = predicted * present, both * present
+    union = np.where(target, predicted + annotated - both, predicted * present)
+    earned = target & (present | (protocol.false_positive_iou == "real"))
+    intersection = both * earned
+    overlap = np.divide(intersection, union + protocol.epsilon, out=np.zeros(union.shape), where=union > 0)
+    iou = np.where(target, overlap, ~present)
+    return Scores(intersection, union, iou, target, present, np.asarray(target_count))
 
 
-def _present(predicted: int, head: bool | None, target_present: bool, protocol: Protocol) -> bool:
+def _present(
+    counts: PixelCounts, head: np.ndarray | None, target: np.ndarray, protocol: Protocol
+) -> np.ndarray:  # bool
     if protocol.presence == "truth":
-        return target_present
-    if protocol.presence == "head":
-        if head is None:
-            raise InputError("This model has no presence head: use a protocol with presence 'pixels50'.")
-        return bool(head)
-    return predicted >= (protocol.min_pixels if protocol.presence == "pixels50" else 1)
+        return target
+    if protocol.presence == "pixels50":
+        return protocol.covers_enough(counts.predicted, counts.area)
+    if protocol.presence == "mask_empty":
+        return np.asarray(counts.predicted) > 0
+    if head is None:
+        raise InputError("This model has no presence head: use a protocol with presence 'pixels50'.")
+    return np.asarray(head, dtype=bool)

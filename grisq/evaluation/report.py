@@ -1,10 +1,9 @@
-"""A model measured on a data set's splits, as one JSON object that says everything a number needs beside it."""
+"""A model measured on a data set's splits: one JSON object with everything that a number needs next to it."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
-import torch
 
 from grisq import checkpoint
 from grisq.config import Preset, from_dict
@@ -12,7 +11,7 @@ from grisq.data import statistics
 from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import SampleReader
-from grisq.evaluation.evaluator import evaluate
+from grisq.evaluation.evaluator import Evaluator
 from grisq.runtime.distributed import join, rank, world_size
 from grisq.runtime.provenance import provenance
 
@@ -22,10 +21,22 @@ COLUMNS = ("gIoU", "cIoU", "N-acc", "T-acc", "Pr@0.7", "Pr@0.8", "Pr@0.9")
 def evaluate_checkpoint(
     model: Path, data: Path | None = None, *, device: str = "auto", progress: bool = True, **options
 ) -> dict:
-    """A checkpoint, or the best one of a run, on a data set in a folder, by default its preset's own.
+    """Evaluate a checkpoint, or the best one of a run.
 
     Several processes (see `grisq.runtime.distributed`) share the samples, and each gets the result of all.
-    Options and result: as `evaluate_loaded`. Errors: InputError for a missing checkpoint, data set, split or protocol.
+
+    Args:
+        model: folder of a checkpoint or of a run.
+        data: folder of a data set, by default that of the checkpoint's preset.
+        device: as `resolve_device` takes it.
+        progress: whether to show progress bars.
+        options: as `evaluate_loaded` takes them.
+
+    Returns:
+        The report of `evaluate_loaded`.
+
+    Raises:
+        InputError: for a missing checkpoint, data set, split or protocol.
     """
     place = join(device)
     loaded = checkpoint.load(model, place)
@@ -37,43 +48,34 @@ def evaluate_loaded(
     loaded: checkpoint.Checkpoint,
     dataset: GRefCOCO,
     *,
-    device: torch.device | str,
     splits: Sequence[str] | None = None,
-    protocols: Sequence[str] = ("rela",),
-    batch: int = 32,
-    workers: int = 0,
-    precision: str = "auto",
     keep_samples: Sequence[str] = (),
-    rank: int = 0,
-    world: int = 1,
-    progress: bool = True,
+    **options,
 ) -> dict:
-    """Evaluate on every split but train, or on `splits`, under each protocol.
+    """Evaluate a loaded checkpoint on splits of a data set.
 
-    Returns: {"preset", "seed", "step", "data" (SHA-256 of its annotations), "counts" by split, "results":
-    {split: {"protocols": {name: metrics in percent}, "accuracy": {...}}}, "trained" and "provenance": versions,
-    commit and machine of the training (None for an older checkpoint) and of this evaluation}; for the splits in
-    `keep_samples` also {"samples": {split: as Evaluation.samples}}.
-    Errors: InputError for a missing split or protocol.
+    Args:
+        loaded: the model with its tokenizer, on the device.
+        dataset: what to measure it on.
+        splits: names, by default all but train.
+        keep_samples: splits whose samples become part of the report.
+        options: of `Evaluator`: protocols, device, precision, batch, workers, rank, world, progress.
+
+    Returns:
+        {"preset", "seed", "step", "data" (SHA-256 of the annotations), "counts" by split, "results": {split:
+        {"protocols": {name: metrics in percent}, "accuracy": {...}}}, "precision" (the resolved one), "trained" and
+        "provenance": versions, commit and machine of the training (None for an older checkpoint) and of this
+        evaluation}; with `keep_samples` also {"samples": {split: as Evaluation.samples}}.
+
+    Raises:
+        InputError: for a missing split, or for an unknown protocol or precision.
     """
     config = loaded.model.config
     reader = SampleReader(dataset, loaded.tokenizer, config.image_size, config.text.max_tokens)
+    evaluator = Evaluator(loaded.model, reader, **options)
     results, samples = {}, {}
     for split in splits or [name for name in dataset.splits if name != "train"]:
-        outcome = evaluate(
-            loaded.model,
-            reader,
-            dataset.rows(split),
-            protocols=protocols,
-            device=device,
-            precision=precision,
-            batch=batch,
-            workers=workers,
-            keep_samples=split in keep_samples,
-            rank=rank,
-            world=world,
-            progress=progress,
-        )
+        outcome = evaluator.run(dataset.rows(split), keep_samples=split in keep_samples)
         if outcome.samples:
             samples[split] = outcome.samples
         results[split] = {"protocols": outcome.metrics, "accuracy": outcome.accuracy}
@@ -84,6 +86,7 @@ def evaluate_loaded(
         "data": dataset.content_hash,
         "counts": statistics.counts(dataset).to_dict(orient="index"),
         "results": results,
+        "precision": evaluator.precision,
         "trained": loaded.about.get("provenance"),
         "provenance": provenance(),
     }
@@ -91,7 +94,7 @@ def evaluate_loaded(
 
 
 def table(report: dict) -> pd.DataFrame:
-    """One line per split and protocol, metrics in percent with one decimal, sample counts beside them."""
+    """Make a table of a report: one line per split and protocol, metrics in percent, followed by the sample counts."""
     lines = []
     for split, outcome in report["results"].items():
         for name, metrics in outcome["protocols"].items():
@@ -102,6 +105,6 @@ def table(report: dict) -> pd.DataFrame:
 
 
 def markdown(frame: pd.DataFrame) -> str:
-    """A table in Markdown, without its index."""
+    """Write a table in Markdown, without its index."""
     lines = [frame.columns, ["---"] * len(frame.columns), *frame.itertuples(index=False)]
     return "\n".join("| " + " | ".join(str(value) for value in line) + " |" for line in lines)

@@ -75,6 +75,7 @@ class Result(msgspec.Struct, forbid_unknown_fields=True):
     cost: Cost
     trained: dict | None
     provenance: dict
+    precision: str | None = None  # of the evaluation; None: not recorded
 
     def metrics(self, split: str, protocol: str = "rela") -> dict[str, float]:
         """Percentages by name."""
@@ -156,7 +157,7 @@ def frame(results: Results, protocol: str = "rela") -> pd.DataFrame:
 
 
 def tallies(results: Results, run: str, split: str = "val") -> np.ndarray:
-    """Sums per picture of every seed of a run, (seeds, pictures, 8), for `grisq.analysis.significance`.
+    """Sums per picture of every seed of a run, (S, P, scenarios, columns), for `grisq.analysis.significance`.
 
     `run`: an experiment's name, with "@pixels" or "@truth" for another word on presence. Errors: InputError if it was
     not run, or if the rule is unknown.

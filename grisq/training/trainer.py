@@ -25,7 +25,7 @@ from grisq.data.grefcoco import GRefCOCO
 from grisq.data.loader import evenly
 from grisq.data.sample import Collate, SampleReader
 from grisq.data.tokenizer import ExpressionTokenizer
-from grisq.evaluation.evaluator import evaluate
+from grisq.evaluation.evaluator import Evaluator
 from grisq.models.packaged_weights import local_copy
 from grisq.models.pretrained import load_pretrained
 from grisq.models.registry import build_model
@@ -226,10 +226,9 @@ def _evaluate(state: RunState, preset: Preset, data: GRefCOCO, history: History 
     """Periodic evaluation on an evenly spaced part of val; returns its gIoU."""
     rows = evenly(data.rows("val"), preset.train.eval_samples)
     accelerator = state.accelerator
-    result = evaluate(
+    evaluator = Evaluator(
         accelerator.unwrap_model(state.model),
         state.reader,
-        rows,
         device=accelerator.device,
         precision=preset.train.precision,
         batch=max(1, preset.train.batch // accelerator.num_processes),
@@ -238,6 +237,7 @@ def _evaluate(state: RunState, preset: Preset, data: GRefCOCO, history: History 
         world=accelerator.num_processes,
         progress=state.progress,
     )
+    result = evaluator.run(rows)
     state.model.train()
     if history:
         history.write("eval", state.step, **result.metrics["rela"], **result.accuracy)

@@ -3,34 +3,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grisq.analysis.significance import COLUMNS, METRICS, bootstrap_difference, interval, metrics_of, sign_test, tally
-from grisq.evaluation.metrics import GRISMetrics
-from grisq.evaluation.protocols import PROTOCOLS, SampleScore
+from grisq.analysis.significance import bootstrap_difference, interval, sign_test, tally, welch_difference
+from grisq.evaluation.metrics import METRICS, GRISMetrics, metrics_of
+from grisq.evaluation.outcomes import COLUMNS
+from grisq.evaluation.protocols import PROTOCOLS, Scores
 from grisq.runtime.errors import InputError
+
+AT = {name: place for place, name in enumerate(COLUMNS)}
+METHODS = (bootstrap_difference, welch_difference)
 
 
 def random_scores(rng, n):
-    scores = []
-    for _ in range(n):
-        count, present = int(rng.integers(0, 4)), bool(rng.random() < 0.6)
-        union = int(rng.integers(1, 100))
-        inside = int(rng.integers(0, union + 1)) if count and present else 0
-        iou = (inside / union if present else 0.0) if count else float(not present)
-        scores.append(SampleScore(inside, union if count or present else 0, iou, count > 0, present, count))
-    return scores
+    count, present = rng.integers(0, 4, n), rng.random(n) < 0.6
+    union = rng.integers(1, 100, n)
+    inside = np.where((count > 0) & present, rng.integers(0, union + 1), 0)
+    iou = np.where(count > 0, np.where(present, inside / union, 0.0), ~present)
+    return Scores(inside, np.where((count > 0) | present, union, 0), iou, count > 0, present, count)
 
 
-def random_tallies(rng, seeds=2, pictures=30, skill=0.5):
-    """Each picture with four expressions, two of them without target; right with that probability."""
-    found = np.zeros((seeds, pictures, len(COLUMNS)))
+def random_tallies(rng, seeds=2, pictures=30, skill=0.5, effect=0.0):
+    """Each picture with two no-target expressions and two with one target of 10 pixels; right with the probability
+    `skill` plus the effect of the picture (a number, or one for each of them)."""
+    found = np.zeros((seeds, pictures, 3, len(COLUMNS)))
     for s in range(seeds):
-        right = rng.random((pictures, 4)) < skill
-        found[s, :, 0] = right.sum(1)
-        found[s, :, 1] = 4
-        found[s, :, 2] = 10 * right[:, :2].sum(1)
-        found[s, :, 3] = 20
-        found[s, :, 4], found[s, :, 5] = right[:, 2:].sum(1), 2
-        found[s, :, 6], found[s, :, 7] = right[:, :2].sum(1), 2
+        right = rng.random((pictures, 2, 2)) < np.reshape(skill + effect, (-1, 1, 1))
+        for scenario in (0, 1):
+            hits = right[:, scenario].sum(1)
+            for name in ("right", "iou"):
+                found[s, :, scenario, AT[name]] = hits
+            found[s, :, scenario, AT["samples"]] = 2
+        found[s, :, 1, AT["intersection"]], found[s, :, 1, AT["union"]] = 10 * hits, 20
     return found
 
 
@@ -42,50 +44,130 @@ def test_metrics_from_sums_are_those_of_the_evaluation():
     expected = meter.compute()
     sums = tally(rng.integers(0, 40, 200), scores)
     for name, value in metrics_of(sums.sum(0)).items():
-        assert value == pytest.approx(float(expected[name]), rel=1e-12)
+        assert value == pytest.approx(expected[name], rel=1e-12)
 
 
 def test_pictures_come_in_ascending_order_and_keep_their_expressions():
-    scores = [SampleScore(1, 2, 0.5, True, True, 1), SampleScore(0, 0, 1.0, False, False, 0)]
-    sums = tally(np.array([9, 4]), scores)
-    assert sums.tolist() == [[1, 1, 0, 0, 1, 1, 0, 0], [0.5, 1, 1, 2, 0, 0, 1, 1]]
+    """A single target found by half for picture 9, a no-target rejected for picture 4."""
+    scores = Scores(*map(np.array, ([1, 0], [2, 0], [0.5, 1.0], [True, False], [True, False], [1, 0])))
+    four, nine = tally(np.array([9, 4]), scores)
+    assert {name: four[0, at] for name, at in AT.items() if four[0, at]} == {"iou": 1, "samples": 1, "right": 1}
+    expected = {"iou": 0.5, "samples": 1, "intersection": 1, "union": 2, "right": 1}
+    assert {name: nine[1, at] for name, at in AT.items() if nine[1, at]} == expected
+    assert not four[1:].any()
+    assert not nine[[0, 2]].any()
 
 
-def test_what_is_not_there_has_no_value():
-    sums = np.array([0.5, 1, 1, 2, 0, 0, 1, 1])
-    assert np.isnan(metrics_of(sums)["N-acc"])
-    assert metrics_of(sums)["T-acc"] == 100
-
-
-def test_interval_equals_a_naive_loop_over_drawn_pictures():
-    """One seed, so that pictures alone are drawn: the same multinomial counts, expanded into repeated pictures."""
-    rng = np.random.default_rng(1)
-    of, over = random_tallies(rng, 1, 12, 0.7), random_tallies(rng, 1, 12, 0.4)
-    found = bootstrap_difference(of, over, "cIoU", draws=50, seed=3)
-    counts = np.random.default_rng(3).multinomial(12, np.full(12, 1 / 12), size=50)
+def naive_interval(system, reference, metric, draws, seed):
+    """The same random numbers as the package, but every resample written out: seeds and pictures one by one."""
+    numerator, denominator, scenarios = METRICS[metric]
+    rng = np.random.default_rng(seed)
+    pictures = system.shape[1]
+    counts = rng.multinomial(pictures, np.full(pictures, 1 / pictures), size=draws)
+    seeds = [rng.integers(len(each), size=(len(each), draws)) for each in (system, reference)]
     gains = []
-    for count in counts:
-        pictures = [p for p in range(12) for _ in range(count[p])]
-        ratios = [sum(t[0, p, 2] for p in pictures) / sum(t[0, p, 3] for p in pictures) for t in (of, over)]
-        gains.append(100 * (ratios[0] - ratios[1]))
-    assert (found.low, found.high) == pytest.approx(tuple(np.percentile(gains, [2.5, 97.5])))
+    for draw in range(draws):
+        drawn = [p for p in range(pictures) for _ in range(counts[draw, p])]
+        means = []
+        for each, chosen in zip((system, reference), seeds):
+            values = []
+            for s in chosen[:, draw]:
+                above = sum(each[s, p, c, AT[numerator]] for p in drawn for c in scenarios)
+                values.append(100 * above / sum(each[s, p, c, AT[denominator]] for p in drawn for c in scenarios))
+            means.append(sum(values) / len(values))
+        gains.append(means[0] - means[1])
+    return tuple(np.percentile(gains, [2.5, 97.5]))
+
+
+@pytest.mark.parametrize("metric", ["gIoU", "cIoU", "N-acc", "Pr@0.7"])
+@pytest.mark.parametrize("seeds", [(1, 1), (3, 2)])
+def test_interval_equals_a_naive_loop_over_drawn_pictures_and_seeds(metric, seeds):
+    rng = np.random.default_rng(1)
+    system, reference = (random_tallies(rng, n, 12, skill) for n, skill in zip(seeds, (0.7, 0.4)))
+    found = bootstrap_difference(system, reference, metric, draws=50, seed=3)
+    assert (found.low, found.high) == pytest.approx(naive_interval(system, reference, metric, 50, 3))
 
 
 def test_interval_of_a_mean_has_the_width_of_its_standard_error():
     one = random_tallies(np.random.default_rng(2), 1, 400)
     found = interval(one, "gIoU", draws=4000)
-    per_picture = 100 * one[0, :, 0] / 4
+    per_picture = 100 * one[0, :, :, AT["iou"]].sum(1) / 4
     assert found.value == pytest.approx(per_picture.mean())
     assert (found.high - found.low) / 3.92 == pytest.approx(per_picture.std() / np.sqrt(400), rel=0.1)
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
-    rng, truth, hits = np.random.default_rng(3), 100 * (0.6 - 0.5), 0
-    for _ in range(200):
-        of, over = random_tallies(rng, 1, 100, 0.6), random_tallies(rng, 1, 100, 0.5)
-        found = bootstrap_difference(of, over, "gIoU", draws=300)
-        hits += found.low <= truth <= found.high
-    assert 0.88 <= hits / 200 <= 0.99
+def coverage(method, rounds, seeds, spread, pictures=60, **options):
+    """How often the interval holds the true difference of gIoU, 10 points: the share, and the mean width.
+
+    Trainings differ by `spread` (standard deviation of their skill), and pictures are easy or hard for everybody.
+    """
+    rng, hits, width = np.random.default_rng(3), 0, 0.0
+    for _ in range(rounds):
+        easy = rng.uniform(-0.15, 0.15, pictures)
+        systems = [
+            np.concatenate(
+                [random_tallies(rng, 1, pictures, skill + rng.normal(0, spread), easy) for _ in range(seeds)]
+            )
+            for skill in (0.55, 0.45)
+        ]
+        found = method(*systems, "gIoU", draws=200, **options)
+        hits += found.low <= 10 <= found.high
+        width += (found.high - found.low) / rounds
+    return hits / rounds, width
+
+
+def test_the_bootstrap_covers_the_truth_where_pictures_alone_vary():
+    share, width = coverage(bootstrap_difference, 200, seeds=1, spread=0.0)
+    assert 0.90 <= share <= 0.99
+    assert width == pytest.approx(3.92 * 100 * np.sqrt(2 * 0.25 / (4 * 60)), rel=0.2)  # of two binomial shares
+
+
+def test_the_bootstrap_is_too_narrow_for_three_seeds_that_differ():
+    """What its description says; an interval that did not resample the seeds would cover far less."""
+    share, _ = coverage(bootstrap_difference, 200, seeds=3, spread=0.06, pictures=300)
+    assert 0.78 <= share <= 0.89
+
+
+@pytest.mark.parametrize(("spread", "pictures"), [(0.0, 60), (0.03, 60), (0.06, 60), (0.06, 300)])
+def test_welchs_interval_covers_the_truth_with_three_seeds(spread, pictures):
+    """About 95 %, whatever the spread between trainings; the standard error of 400 rounds is 1.1 %."""
+    share, _ = coverage(welch_difference, 400, 3, spread, pictures)
+    assert 0.93 <= share <= 0.985
+
+
+def test_welchs_interval_is_welchs_where_pictures_do_not_vary():
+    """Every picture alike: only the trainings are left, and scipy knows their interval."""
+    from scipy.stats import ttest_ind
+
+    groups = [np.array([0.2, 0.3, 0.5, 0.4]), np.array([0.1, 0.15, 0.3])]
+    systems = []
+    for values in groups:
+        sums = np.zeros((len(values), 20, 3, len(COLUMNS)))
+        sums[:, :, 0, AT["samples"]] = 1
+        sums[:, :, 0, AT["iou"]] = values[:, None]
+        systems.append(sums)
+    found = welch_difference(*systems, "gIoU", level=0.9)
+    expected = ttest_ind(100 * groups[0], 100 * groups[1], equal_var=False).confidence_interval(0.9)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_welchs_interval_of_the_same_trainings_pairs_the_seeds():
+    """Seeds far apart, one rule better by the same amount for each: their spread cancels."""
+    apart = np.concatenate([random_tallies(np.random.default_rng(8), 1, 200, skill) for skill in (0.2, 0.5, 0.8)])
+    better = apart.copy()
+    better[:, :, 0, AT["iou"]] += 0.4  # of four expressions: ten points for every picture
+    together = welch_difference(better, apart, "gIoU", same_trainings=True)
+    assert (together.low, together.value, together.high) == pytest.approx((10, 10, 10))
+    assert welch_difference(better, apart, "gIoU").low < 0
+
+
+def test_welchs_interval_needs_a_spread():
+    one, two = random_tallies(np.random.default_rng(1), 1), random_tallies(np.random.default_rng(2), 2)
+    for pair in ((one, two), (two, one)):
+        with pytest.raises(InputError, match="single seed has no spread"):
+            welch_difference(*pair, "gIoU")
+    with pytest.raises(InputError, match="same number of seeds"):
+        welch_difference(random_tallies(np.random.default_rng(1), 3), two, "gIoU", same_trainings=True)
 
 
 def test_a_system_does_not_differ_from_itself():
@@ -93,66 +175,108 @@ def test_a_system_does_not_differ_from_itself():
     found = bootstrap_difference(one, one, "N-acc")
     assert (found.value, found.low, found.high) == (0, 0, 0)
     assert not found.excludes_zero
+    two = np.concatenate([one, one])
+    found = welch_difference(two, two, "N-acc")
+    assert (found.value, found.low, found.high) == pytest.approx((0, 0, 0), abs=1e-5)
     test = sign_test(one, one, "N-acc")
     assert (test.wins, test.losses, test.ties, test.p) == (0, 0, 30, 1.0)
 
 
-def test_seeds_that_differ_widen_the_interval():
+@pytest.mark.parametrize("place", [0, 1])
+@pytest.mark.parametrize("method", METHODS)
+def test_seeds_that_differ_widen_the_interval_whichever_system_has_them(method, place):
     rng = np.random.default_rng(5)
-    same = random_tallies(rng, 1, 200, 0.5)
+    same = random_tallies(rng, 3, 200, 0.5)
     apart = np.concatenate([random_tallies(rng, 1, 200, skill) for skill in (0.2, 0.5, 0.8)])
-    over = random_tallies(rng, 1, 200, 0.5)
-    narrow, wide = (bootstrap_difference(each, over, "gIoU") for each in (same, apart))
+    other = random_tallies(rng, 3, 200, 0.5)
+    narrow, wide = (method(*((each, other) if place == 0 else (other, each)), "gIoU") for each in (same, apart))
     assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_pictures_that_differ_widen_the_interval(method):
+    """The same means, once from pictures that are half right and once from pictures that are all right or all wrong."""
+    half = np.zeros((2, 100, 3, len(COLUMNS)))
+    half[:, :, 0, AT["samples"]], half[:, :, 0, AT["iou"]] = 2, 1
+    split = half.copy()
+    split[:, ::2, 0, AT["iou"]], split[:, 1::2, 0, AT["iou"]] = 0, 2
+    narrow, wide = (method(each, half, "gIoU") for each in (half, split))
+    assert narrow.high == pytest.approx(narrow.low)
+    assert wide.high - wide.low == pytest.approx(3.92 * 100 * 0.5 / np.sqrt(100), rel=0.15)
+
+
+def test_pictures_are_drawn_together_for_both_systems():
+    """Pictures far apart, one system better by the same amount on each: what the pictures do cancels."""
+    rng = np.random.default_rng(9)
+    one = random_tallies(rng, 1, 100, 0.5, np.linspace(-0.5, 0.5, 100))
+    better = one.copy()
+    better[:, :, 0, AT["iou"]] += 0.4
+    found = bootstrap_difference(better, one, "gIoU")
+    assert (found.low, found.high) == pytest.approx((10, 10))
 
 
 def test_the_same_trainings_under_two_rules_share_their_seeds():
     """Seeds far apart, one rule better by the same amount for each: only drawn together their spread cancels."""
     apart = np.concatenate([random_tallies(np.random.default_rng(8), 1, 200, skill) for skill in (0.2, 0.5, 0.8)])
     better = apart.copy()
-    better[..., 0] += 0.4  # of four expressions: ten points for every picture
+    better[:, :, 0, AT["iou"]] += 0.4
     together = bootstrap_difference(better, apart, "gIoU", same_trainings=True)
     assert (together.low, together.value, together.high) == pytest.approx((10, 10, 10))
     alone = bootstrap_difference(better, apart, "gIoU")
     assert alone.low < 0 < alone.high
 
 
+def test_resamples_without_any_sample_of_a_metric_are_left_out():
+    """One of three pictures has a no-target expression: 8 of 27 resamples have none."""
+    system = random_tallies(np.random.default_rng(6), 1, 3)
+    system[:, 1:, 0] = 0
+    found = bootstrap_difference(system, system, "N-acc", draws=200)
+    assert (found.low, found.high) == (0, 0)
+    assert np.isfinite(interval(system, "N-acc", draws=200).low)
+    system[:, :, 0] = 0
+    assert np.isnan(interval(system, "N-acc", draws=20).low)
+
+
 @given(st.integers(0, 10**6), st.sampled_from(list(METRICS)))
 @settings(max_examples=25, deadline=None)
-def test_swapping_the_systems_turns_the_sign(seed, metric):
+def test_exchanging_the_systems_turns_the_sign(seed, metric):
     rng = np.random.default_rng(seed)
-    of, over = random_tallies(rng, 1, 15, 0.6), random_tallies(rng, 1, 15, 0.5)
-    there, back = bootstrap_difference(of, over, metric, draws=40), bootstrap_difference(over, of, metric, draws=40)
-    assert (there.value, there.low, there.high) == pytest.approx((-back.value, -back.high, -back.low))
-    assert sign_test(of, over, metric).wins == sign_test(over, of, metric).losses
+    for seeds, method in zip((1, 2), METHODS):
+        one, other = random_tallies(rng, seeds, 15, 0.6), random_tallies(rng, seeds, 15, 0.5)
+        options = {"draws": 40, "same_trainings": method is bootstrap_difference}
+        there, back = method(one, other, metric, **options), method(other, one, metric, **options)
+        mirrored = (-back.value, -back.high, -back.low)
+        assert (there.value, there.low, there.high) == pytest.approx(mirrored, nan_ok=True)
+    assert sign_test(one, other, metric).wins == sign_test(other, one, metric).losses
 
 
 def test_sign_test_by_hand():
     """Six pictures better, one worse, two the same: p = 2 (C(7, 6) + C(7, 7)) / 2^7."""
-    of, over = np.zeros((1, 9, 8)), np.zeros((1, 9, 8))
-    of[..., 1] = over[..., 1] = 1
-    of[0, :6, 0], over[0, 6, 0] = 1, 1
-    found = sign_test(of, over, "gIoU")
+    system, reference = np.zeros((1, 9, 3, len(COLUMNS))), np.zeros((1, 9, 3, len(COLUMNS)))
+    system[:, :, 1, AT["samples"]] = reference[:, :, 1, AT["samples"]] = 1
+    system[0, :6, 1, AT["iou"]], reference[0, 6, 1, AT["iou"]] = 1, 1
+    found = sign_test(system, reference, "gIoU")
     assert (found.wins, found.losses, found.ties) == (6, 1, 2)
     assert found.p == pytest.approx(2 * (7 + 1) / 2**7)
 
 
 def test_pictures_without_a_value_are_left_out():
-    of, over = random_tallies(np.random.default_rng(6), 1, 5), random_tallies(np.random.default_rng(7), 1, 5)
-    of[:, 0, 4:6] = over[:, 0, 4:6] = 0
-    found = sign_test(of, over, "N-acc")
+    system, reference = random_tallies(np.random.default_rng(6), 1, 5), random_tallies(np.random.default_rng(7), 1, 5)
+    system[:, 0, 0] = reference[:, 0, 0] = 0
+    found = sign_test(system, reference, "N-acc")
     assert found.wins + found.losses + found.ties == 4
 
 
 @pytest.mark.parametrize(
-    ("of", "over", "metric", "said"),
+    ("seeds", "pictures", "metric", "sentence"),
     [
-        (np.ones((1, 3, 8)), np.ones((1, 4, 8)), "gIoU", "3 pictures, the other on 4"),
-        (np.ones((0, 3, 8)), np.ones((1, 3, 8)), "gIoU", "no trained seed"),
-        (np.ones((1, 3, 8)), np.ones((1, 3, 8)), "mIoU", "no interval for 'mIoU'"),
+        (2, 4, "gIoU", "3 pictures, the other on 4"),
+        (0, 3, "gIoU", "no trained seed"),
+        (2, 3, "mIoU", "no interval for 'mIoU'"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(of, over, metric, said):
-    for test in (bootstrap_difference, sign_test):
-        with pytest.raises(InputError, match=said):
-            test(of, over, metric)
+def test_what_cannot_be_compared_is_refused(seeds, pictures, metric, sentence):
+    system, reference = np.ones((2, 3, 3, len(COLUMNS))), np.ones((seeds, pictures, 3, len(COLUMNS)))
+    for test in (bootstrap_difference, welch_difference, sign_test):
+        with pytest.raises(InputError, match=sentence):
+            test(system, reference, metric)

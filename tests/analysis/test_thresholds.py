@@ -25,7 +25,7 @@ def made_up(presence, target_count, share=0.6):
 
 @pytest.fixture
 def late():
-    """Ranks well, but says 0.6 or more of everything: targets above 0.8, no-targets below."""
+    """Ranks well, but gives everything 0.6 or more: targets above 0.8, no-targets below."""
     rng = np.random.default_rng(0)
     count = rng.integers(0, 2, 400)
     return made_up(np.where(count, rng.uniform(0.8, 1, 400), rng.uniform(0.6, 0.8, 400)), count)
@@ -34,7 +34,26 @@ def late():
 def test_at_one_half_it_is_the_evaluations_giou(late):
     meter = GRISMetrics(PROTOCOLS["rela"])
     meter.update(late.scores())
-    assert giou_at(late, 0.5) == pytest.approx(float(meter.compute()["gIoU"]))
+    assert giou_at(late, 0.5) == pytest.approx(meter.compute()["gIoU"])
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.61, 1.0])
+def test_at_any_threshold_it_is_a_loop_over_expressions(threshold):
+    """Presence equal to the threshold counts as present."""
+    rng = np.random.default_rng(1)
+    samples = made_up(rng.integers(0, 101, 80) / 100, rng.integers(0, 3, 80))
+    samples.presence[:3] = [threshold] * 3
+    samples.target_count[:3], samples.annotated[0], samples.intersection[0] = [0, 1, 2], 0, 0
+    ious = []
+    for i in range(80):
+        present = samples.presence[i] >= threshold
+        union = samples.predicted[i] + samples.annotated[i] - samples.intersection[i]
+        iou = samples.intersection[i] / union if present else 0.0
+        ious.append(iou if samples.target_count[i] > 0 else float(not present))
+    assert giou_at(samples, threshold) == pytest.approx(100 * np.mean(ious))
+    keep = np.arange(80) < 7
+    assert giou_at(samples, threshold, keep) == pytest.approx(100 * np.mean(ious[:7]))
+    assert samples.scores("truth", threshold).predicted_present.tolist() == [n > 0 for n in samples.target_count]
 
 
 def test_its_own_threshold_finds_what_one_half_hides(late):
@@ -71,3 +90,8 @@ def test_without_a_head_there_is_no_threshold():
     with pytest.raises(InputError, match="no presence head"):
         giou_at(silent, 0.5)
     assert presence_area(silent) == 0.5
+
+
+def test_an_area_needs_both():
+    with pytest.raises(InputError, match="is empty"):
+        presence_area(made_up([0.2, 0.9], [1, 2]))

@@ -1,3 +1,5 @@
+"""The columns and their ratios: against a slow version with one list per number, and against what results store."""
+
 import math
 
 import numpy as np
@@ -6,98 +8,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grisq.evaluation.metrics import GRISMetrics
-from grisq.evaluation.protocols import PROTOCOLS, Protocol, protocol, score
-from grisq.runtime.errors import InputError
+from grisq.evaluation.metrics import METRICS, AccuracyByScenario, GRISMetrics, Ratio, metric_of, metrics_of
+from grisq.evaluation.outcomes import COLUMNS, RULES, add_up
+from grisq.evaluation.protocols import PROTOCOLS, PixelCounts, Scores, score_counts
+from grisq.experiments.results import collect
+from grisq.runtime.paths import RESULTS
 
 RELA, GSVA = PROTOCOLS["rela"], PROTOCOLS["gsva"]
-PIXELS = Protocol("rela", presence="pixels50")
-
-
-def mask(*cells, size=4):
-    out = np.zeros((size, size), dtype=bool)
-    for cell in cells:
-        out.flat[cell] = True
-    return out
-
-
-def one(prediction, target, count, present, rules=RELA):
-    return score(prediction, target, target_count=count, predicted_present=present, protocol=rules)
-
-
-# Every line of ReLA's rules, by hand. A 4 x 4 picture; the prediction has cells 0-3, the target cells 2-5.
-P, T, EMPTY = mask(0, 1, 2, 3), mask(2, 3, 4, 5), mask()
-
-
-@pytest.mark.parametrize(
-    ("prediction", "target", "count", "present", "expected"),
-    [
-        (P, EMPTY, 0, False, (0, 0, 1.0)),  # no target, called so: the mask does not matter
-        (EMPTY, EMPTY, 0, False, (0, 0, 1.0)),
-        (P, EMPTY, 0, True, (0, 4, 0.0)),  # no target, not noticed: the whole mask goes to the union
-        (EMPTY, EMPTY, 0, True, (0, 0, 0.0)),  # an empty mask is no decision
-        (P, T, 1, False, (0, 6, 0.0)),  # target called no-target: the ignored mask inflates the union
-        (EMPTY, T, 1, False, (0, 4, 0.0)),
-        (P, T, 1, True, (2, 6, 2 / 6)),
-        (T, T, 3, True, (4, 4, 1.0)),
-        (EMPTY, T, 2, True, (0, 4, 0.0)),
-        (EMPTY, EMPTY, 1, True, (0, 0, 0.0)),  # a target that vanished at this size: union 0 scores 0
-    ],
-)
-def test_relas_rules_line_by_line(prediction, target, count, present, expected):
-    assert one(prediction, target, count, present)[:3] == expected
-
-
-def test_gsva_gives_a_missed_target_its_real_iou():
-    assert one(P, T, 1, False, GSVA)[:3] == (2, 6, pytest.approx(2 / 6))
-    assert not one(P, T, 1, False, GSVA).predicted_present  # T-acc counts it as wrong all the same
-
-
-def test_gsva_tells_no_target_by_pixels_and_the_others_by_annotation():
-    assert not one(P, EMPTY, 1, True, GSVA).target_present
-    assert one(P, EMPTY, 1, True, RELA).target_present
-
-
-@pytest.mark.parametrize(("pixels", "present"), [(49, False), (50, True)])
-def test_fewer_than_50_pixels_mean_absent_and_an_empty_mask(pixels, present):
-    big = np.zeros((480, 480), dtype=bool)
-    big.flat[:pixels] = True
-    target = np.zeros_like(big)
-    target.flat[:100] = True
-    result = score(big, target, target_count=1, predicted_present=None, protocol=PIXELS)
-    assert result.predicted_present == present
-    assert result.union == 100
-    assert result.intersection == (pixels if present else 0)
-    assert pytest.approx(0.0002, abs=0.00002) == 50 / 480**2  # "about 0.02 %" of the paper
-
-
-def test_a_model_without_head_needs_a_pixel_rule():
-    with pytest.raises(InputError, match="pixels50"):
-        one(P, T, 1, None)
-    empty_rule = Protocol("x", presence="mask_empty")
-    assert not one(EMPTY, T, 1, None, empty_rule).predicted_present
-    assert one(mask(0), T, 1, None, empty_rule).predicted_present
-
-
-def test_unknown_protocol_lists_the_names():
-    with pytest.raises(InputError, match="rela, original, gsva"):
-        protocol("reala")
-
-
-samples = st.lists(
-    st.tuples(
-        st.integers(0, 3),
-        st.booleans(),
-        st.lists(st.booleans(), min_size=9, max_size=9),
-        st.lists(st.booleans(), min_size=9, max_size=9),
-    ),
-    min_size=1,
-    max_size=30,
-)
+masks = st.lists(st.booleans(), min_size=9, max_size=9)
+samples = st.lists(st.tuples(st.integers(0, 3), st.booleans(), masks, masks), min_size=1, max_size=30)
 
 
 def build(drawn):
-    """Samples with a mask that agrees with their number of targets."""
+    """(prediction, target, number of targets, presence decision); a sample with targets has a pixel of them."""
     out = []
     for count, present, prediction, target in drawn:
         target = np.array(target).reshape(3, 3) & (count > 0)
@@ -107,10 +30,31 @@ def build(drawn):
     return out
 
 
+def score_all(built, rules=RELA):
+    counts = [(p.sum(), t.sum(), (p & t).sum(), p.size) for p, t, *_ in built]
+    return score_counts(
+        PixelCounts(*np.array(counts, dtype=np.int64).reshape(-1, 4).T),
+        target_count=np.array([count for *_, count, _ in built], dtype=int),
+        predicted_present=np.array([present for *_, present in built], dtype=bool),
+        protocol=rules,
+    )
+
+
+def part(scores, chosen):
+    return Scores(*(column[chosen] for column in scores))
+
+
+def measured(scores, rules=RELA):
+    metric = GRISMetrics(rules)
+    metric.update(scores)
+    return metric.compute()
+
+
 def slow(built, real):
     """ReLA's evaluator (and GSVA's accounting if `real`) once more, from its description, one list per number."""
     ious, inter, union, no_right, no_all, yes_right, yes_all = [], 0, 0, 0, 0, 0, 0
     precise = {0.7: 0, 0.8: 0, 0.9: 0}
+    by_number = {"single": [], "multi": []}
     for prediction, target, count, present in built:
         i = sum(bool(a and b) for a, b in zip(prediction.flat, target.flat))
         u = sum(bool(a or b) for a, b in zip(prediction.flat, target.flat))
@@ -128,15 +72,24 @@ def slow(built, real):
         else:
             ious.append(0.0)
         union += u
+        by_number["single" if count == 1 else "multi"].append(ious[-1])
         for x in precise:
             precise[x] += present and i / (u + (1e-8 if real else 0)) >= x
-    share = lambda a, b: 100 * a / b if b else math.nan  # noqa: E731
-    return {
-        "gIoU": share(sum(ious), len(ious)),
-        "cIoU": share(inter, union),
-        "N-acc": share(no_right, no_all),
-        "T-acc": share(yes_right, yes_all),
-    } | {f"Pr@{x}": share(n, yes_all) for x, n in precise.items()}
+
+    def share(a, b):
+        return 100 * a / b if b else math.nan
+
+    return (
+        {
+            "gIoU": share(sum(ious), len(ious)),
+            "cIoU": share(inter, union),
+            "N-acc": share(no_right, no_all),
+            "T-acc": share(yes_right, yes_all),
+        }
+        | {f"Pr@{x}": share(n, yes_all) for x, n in precise.items()}
+        | {f"IoU {name}": share(sum(each), len(each)) for name, each in by_number.items()}
+        | {"n_no_target": no_all, "n_single": len(by_number["single"]), "n_multi": len(by_number["multi"])}
+    )
 
 
 @given(samples)
@@ -144,34 +97,92 @@ def slow(built, real):
 @pytest.mark.parametrize("rules", [RELA, GSVA])
 def test_equal_to_a_slow_independent_version(rules, drawn):
     built = build(drawn)
-    metric = GRISMetrics(rules)
-    metric.update([one(*sample, rules) for sample in built])
-    values = metric.compute()
-    for name, expected in slow(built, real=rules is GSVA).items():
-        assert values[name] == pytest.approx(expected, rel=1e-6, nan_ok=True), name
+    values, expected = measured(score_all(built, rules), rules), slow(built, real=rules is GSVA)
+    assert list(values) == list(expected)
+    for name in expected:
+        assert values[name] == pytest.approx(expected[name], rel=1e-6, nan_ok=True), name
+
+
+def test_stored_samples_give_the_stored_metrics_to_the_last_digit():
+    """Every committed result, under its own presence decision, the pixel rule, and the truth."""
+    found = collect(RESULTS, "tiny")
+    assert found
+    for result in found.values():
+        for split, stored in result.samples.items():
+            for rule, name in (("head", "rela"), ("pixels", "rela-pixels"), ("truth", "rela-truth")):
+                assert measured(stored.scores(rule), RULES[rule]) == result.metrics(split, name)
 
 
 @given(samples, st.integers(0, 30))
 @settings(max_examples=50, deadline=None)
 def test_two_processes_add_up_to_one(drawn, cut):
-    scores = [one(*sample) for sample in build(drawn)]
-    whole, first, second = (GRISMetrics(RELA) for _ in range(3))
-    whole.update(scores)
-    first.update(scores[:cut])
-    second.update(scores[cut:][::-1])
-    for name in whole._defaults:  # what torchmetrics' sum over processes does
+    scores = score_all(build(drawn))
+    first, second = GRISMetrics(RELA), GRISMetrics(RELA)
+    first.update(part(scores, slice(cut)))
+    second.update(part(scores, slice(cut, None)))
+    for name in first._defaults:  # what torchmetrics' sum over processes does
         setattr(first, name, getattr(first, name) + getattr(second, name))
-    first._update_count = 1
-    for name, value in whole.compute().items():
+    for name, value in measured(scores).items():
         assert first.compute()[name] == pytest.approx(value, rel=1e-12, nan_ok=True), name
 
 
-def test_always_saying_nothing_has_perfect_n_acc_and_no_t_acc():
-    """Why T-acc must stand beside N-acc."""
-    built = [(P, EMPTY, 0, False)] * 3 + [(P, T, 1, False)] * 7
-    metric = GRISMetrics(RELA)
-    metric.update([one(*sample) for sample in built])
-    values = metric.compute()
+@given(samples, st.data())
+@settings(max_examples=50, deadline=None)
+def test_groups_are_the_sums_of_their_samples(drawn, data):
+    """Counts and pixels are whole numbers, so they add up exactly; IoUs to rounding."""
+    scores = score_all(build(drawn))
+    groups = np.array(data.draw(st.lists(st.integers(0, 4), min_size=len(drawn), max_size=len(drawn))))
+    pooled = add_up(scores, groups)
+    assert pooled.shape == (groups.max() + 1, 3, len(COLUMNS))
+    for group in range(len(pooled)):
+        (alone,) = add_up(part(scores, groups == group))
+        np.testing.assert_allclose(pooled[group], alone, rtol=1e-12)
+    counts = [i for i, name in enumerate(COLUMNS) if name != "iou"]
+    assert (pooled.sum(0)[:, counts] == add_up(scores)[0][:, counts]).all()
+
+
+def test_the_columns_of_a_sample_by_hand():
+    """One sample each: no-target rejected, single target with IoU 0.8, multi-target missed."""
+    scores = Scores(
+        intersection=np.array([0, 8, 0]),
+        union=np.array([0, 10, 5]),
+        iou=np.array([1.0, 0.8, 0.0]),
+        target_present=np.array([False, True, True]),
+        predicted_present=np.array([False, True, False]),
+        target_count=np.array([0, 1, 4]),
+    )
+    (found,) = add_up(scores)
+    names = ("samples", "right", "iou", "intersection", "union", "iou>=0.7", "iou>=0.8", "iou>=0.9")
+    expected = [(1, 1, 1, 0, 0, 0, 0, 0), (1, 1, 0.8, 8, 10, 1, 1, 0), (1, 0, 0, 0, 5, 0, 0, 0)]
+    for name, column in zip(names, zip(*expected)):
+        assert found[:, list(COLUMNS).index(name)].tolist() == list(column), name
+    values = metrics_of(found)
+    assert {name: round(float(value), 3) for name, value in values.items()} == {
+        "gIoU": 60.0,
+        "cIoU": 53.333,
+        "N-acc": 100.0,
+        "T-acc": 50.0,
+        "Pr@0.7": 50.0,
+        "Pr@0.8": 50.0,
+        "Pr@0.9": 0.0,
+        "IoU single": 80.0,
+        "IoU multi": 0.0,
+    }
+
+
+def test_a_new_metric_is_one_line(monkeypatch):
+    monkeypatch.setitem(METRICS, "cIoU multi", Ratio("intersection", "union", (2,)))
+    built = [(np.ones((2, 2), bool), np.eye(2, dtype=bool), 2, True), (np.ones((2, 2), bool), np.eye(2) > 0, 1, True)]
+    built[1][1][0, 0] = False
+    values = measured(score_all(built))
+    assert (values["cIoU multi"], values["cIoU"]) == (50, 37.5)
+    assert metric_of(np.stack([add_up(score_all(built))[0]] * 3), "cIoU multi").tolist() == [50, 50, 50]
+
+
+def test_always_predicting_nothing_has_perfect_n_acc_and_no_t_acc():
+    """Why T-acc must stand next to N-acc."""
+    nothing, something = np.zeros((2, 2), bool), np.ones((2, 2), bool)
+    values = measured(score_all([(something, nothing, 0, False)] * 3 + [(something, something, 1, False)] * 7))
     assert (values["N-acc"], values["T-acc"], values["cIoU"]) == (100, 0, 0)
     assert values["gIoU"] == pytest.approx(30)  # the share of no-target samples, for free
     assert (values["n_no_target"], values["n_single"], values["n_multi"]) == (3, 7, 0)
@@ -181,26 +192,35 @@ def test_always_saying_nothing_has_perfect_n_acc_and_no_t_acc():
 @settings(max_examples=50, deadline=None)
 def test_true_presence_never_lowers_giou(drawn):
     built = build(drawn)
-    values = []
-    for oracle in (False, True):
-        metric = GRISMetrics(RELA)
-        metric.update([one(p, t, c, c > 0 if oracle else said) for p, t, c, said in built])
-        values.append(metric.compute()["gIoU"])
-    assert values[1] >= values[0] - 1e-9
+    own, truth = score_all(built), score_all([(p, t, count, count > 0) for p, t, count, _ in built])
+    assert measured(truth)["gIoU"] >= measured(own)["gIoU"] - 1e-9
 
 
 def test_sums_beyond_32_bits_and_changes_of_dtype():
     metric = GRISMetrics(RELA)
-    huge = one(T, T, 1, True)._replace(intersection=2**33, union=2**34)
+    huge = Scores(*map(np.asarray, (2**33 + 1, 2**34, 0.5, True, True, 1)))
     metric.update(huge)
     metric = metric.half().to("cpu")
     metric.update(huge)
-    assert metric.union.dtype == torch.int64
-    assert metric.compute()["cIoU"] == 50
+    assert metric.sums.dtype == torch.float64
+    assert metric.sums[1, list(COLUMNS).index("intersection")] == 2**34 + 2
 
 
 def test_a_share_of_nothing_is_nan():
-    metric = GRISMetrics(RELA)
-    metric.update(one(T, T, 1, True))
-    assert math.isnan(metric.compute()["N-acc"])
-    assert math.isnan(metric.compute()["IoU multi"])
+    values = measured(score_all([(np.ones((2, 2), bool), np.ones((2, 2), bool), 1, True)]))
+    assert math.isnan(values["N-acc"])
+    assert math.isnan(values["IoU multi"])
+    assert all(math.isnan(value) for name, value in measured(score_all([])).items() if not name.startswith("n_"))
+
+
+def test_accuracy_counts_each_head_by_scenario():
+    meter = AccuracyByScenario()
+    meter.update(0, np.array([0, 0, 2]), np.array([True, False, True]))
+    meter.update(0, np.array([0]), np.array([False]))
+    meter.update(1, np.array([1, 2, 2]), np.array([True, False, False]))
+    assert meter.compute() == {
+        "presence no-target": 100 / 3,
+        "presence multi-target": 100,
+        "plurality single-target": 100,
+        "plurality multi-target": 0,
+    }

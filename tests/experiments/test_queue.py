@@ -58,7 +58,7 @@ def test_every_result_says_what_it_is(places, small, mini):
 @pytest.mark.parametrize(("rule", "protocol"), [("head", "rela"), ("pixels", "rela-pixels"), ("truth", "rela-truth")])
 def test_stored_samples_give_the_stored_metrics(places, name, rule, protocol):
     """Scores recomputed from pixel counts and probabilities, added up per picture, against the evaluation's own."""
-    from grisq.analysis.significance import metrics_of
+    from grisq.evaluation.metrics import metrics_of
 
     found = collect(places["out"], "test")
     for split in ("val", "testA", "testB"):

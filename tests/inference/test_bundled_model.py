@@ -10,7 +10,7 @@ from grisq.config import Preset, from_dict, preset
 from grisq.data.sample import SampleReader
 from grisq.data.synthetic.generate import generate
 from grisq.data.synthetic.specs import SPECS, find_spec
-from grisq.evaluation.evaluator import evaluate
+from grisq.evaluation.evaluator import Evaluator
 from grisq.inference.segmenter import Segmenter
 from grisq.runtime.files import read_json
 from grisq.runtime.paths import BUNDLED_MODEL
@@ -57,7 +57,7 @@ def test_it_knows_what_the_notebooks_show(fresh):
     segmenter = Segmenter.from_pretrained(device="cpu")
     config = segmenter.model.config
     reader = SampleReader(fresh, segmenter.tokenizer, config.image_size, config.text.max_tokens)
-    found = evaluate(segmenter.model, reader, fresh.rows("val"), progress=False)
+    found = Evaluator(segmenter.model, reader, progress=False).run(fresh.rows("val"))
     metrics = found.metrics["rela"]
     assert metrics["gIoU"] > 38
     assert metrics["N-acc"] > 25
