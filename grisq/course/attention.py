@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from grisq.analysis.trace import Trace
-from grisq.course.figures import wrapped
-from grisq.course.style import HEAD_LOOKS, OKABE_ITO
+from grisq.course.style import HEAD_STYLES, OKABE_ITO
+from grisq.course.tiles import wrapped
 from grisq.data.sample import Sample
 from grisq.runtime.errors import InputError
 
@@ -104,7 +104,7 @@ def _spots_axis(axis: Axes, sample: Sample, spots: np.ndarray, shares: np.ndarra
     axis.vlines(np.arange(0, width, stride), 0, height, **lines)
     axis.hlines(np.arange(0, height, stride), 0, width, **lines)
     for head, (where, share) in enumerate(zip(spots, shares)):
-        color, marker = HEAD_LOOKS[head % len(HEAD_LOOKS)]
+        color, marker = HEAD_STYLES[head % len(HEAD_STYLES)]
         sizes = 15 + 1500 * share
         axis.scatter(*where.T, s=sizes, color=color, marker=marker, edgecolor="black", linewidth=0.5, alpha=0.85)
     margin = len(sample.image) / 2

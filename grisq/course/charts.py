@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from grisq.analysis.significance import Difference
-from grisq.course.style import HEAD_LOOKS, OKABE_ITO, SCENARIO_COLORS
+from grisq.course.style import HEAD_STYLES, OKABE_ITO, SCENARIO_COLORS
 from grisq.runtime.errors import InputError
 
 _HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "++")
@@ -73,7 +73,7 @@ def roc_bars(axis: Axes, areas: Mapping[str, tuple[float, float]]) -> None:
 def head_points(axis: Axes, offsets: Sequence) -> None:
     """Sampling offsets of every attention head, (heads, points, 2) in cells, a color and marker for each head."""
     for number, where in enumerate(offsets):
-        color, marker = HEAD_LOOKS[number % len(HEAD_LOOKS)]
+        color, marker = HEAD_STYLES[number % len(HEAD_STYLES)]
         axis.plot(*np.asarray(where).T, marker, color=color, label=f"head {number + 1}")
     axis.set(aspect="equal")
     axis.invert_yaxis()
