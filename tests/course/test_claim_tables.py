@@ -23,4 +23,6 @@ def test_every_claim_has_its_verdict_and_its_evidence(verdicts):
 
 
 def test_the_number_of_intervals_is_in_the_note(verdicts):
-    assert claim_tables.intervals_note(verdicts).startswith("45 intervals are drawn; if nothing differed, about 2 of")
+    assert claim_tables.intervals_note(verdicts).startswith(
+        "45 intervals are drawn; if nothing differed, about 2 would"
+    )
