@@ -1,4 +1,4 @@
-"""One look for every figure: Okabe-Ito colors, which survive color blindness, and byte-stable output."""
+"""One style for every figure: Okabe-Ito colors, which color-blind readers can distinguish, and byte-stable output."""
 
 import matplotlib as mpl
 from PIL import ImageColor

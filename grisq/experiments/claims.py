@@ -1,6 +1,6 @@
 """Verdicts on the paper's claims: every claim is judged by the evidence of our runs, under one rule.
 
-Evidence is of three kinds; differences are means over seeds with 95 % intervals (`grisq.analysis.significance`):
+Evidence takes three forms; differences are means over seeds with 95 % intervals (`grisq.analysis.significance`):
 
 difference              one run lies above another in some metrics; where the paper reports a drop, below it
 at least                a metric reaches a value
@@ -56,7 +56,7 @@ class Finding:
         seeds = " and ".join(map(str, dict.fromkeys(self.seeds))) + (" seed" if set(self.seeds) == {1} else " seeds")
         if not self.has_interval:
             return f"{self.what} {self.value:.1f} ({seeds})"
-        return f"{self.what} {Difference(self.value, self.low, self.high).describe()[:-1]}; {seeds})"
+        return f"{self.what} {self.value:+.1f} ({self.low:+.1f} to {self.high:+.1f}; {seeds})"
 
 
 @dataclass(frozen=True)

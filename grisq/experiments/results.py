@@ -33,7 +33,7 @@ class Example(msgspec.Struct, forbid_unknown_fields=True):
 
     @property
     def answer(self) -> str:
-        """The prediction in a word: "nothing", "one" or "several"; "present" where there is no plurality head.
+        """What is predicted: "nothing", "one" or "several"; "present" where there is no plurality head.
 
         Without a presence head the 50-pixel rule of Sec. 4.1 decides.
         """

@@ -101,10 +101,10 @@ def test_findings_name_their_seeds(results):
         assert finding.describe().count("(") == 1
 
 
-@pytest.mark.parametrize(("when", "word"), [("first", claims.FAILS), ("end", claims.HOLDS)])
-def test_a_value_that_is_to_be_reached(results, when, word):
+@pytest.mark.parametrize(("when", "verdict"), [("first", claims.FAILS), ("end", claims.HOLDS)])
+def test_a_value_that_is_to_be_reached(results, when, verdict):
     evidence = Evidence("at least", "good", "val", {"plurality single-target": 90}, when=when)
-    assert judged(results, evidence).overall == word
+    assert judged(results, evidence).overall == verdict
     assert not judged(results, evidence).findings[0].has_interval
 
 
