@@ -24,40 +24,40 @@ def list_experiments(
     preset: PresetOption = "tiny",
     out: ResultsOption = None,
 ) -> None:
-    """Every experiment: what it changes, what needs it, and which seeds are finished (committed and own results)."""
-    from grisq.experiments import results
+    """List every experiment: what it changes, what needs it, and the finished seeds (committed and own results)."""
+    from grisq.experiments import selection
     from grisq.experiments.registry import EXPERIMENTS
     from grisq.runtime import paths
 
-    committed = results.collect(paths.RESULTS, preset)
-    own = results.collect(out or paths.OWN_RESULTS, preset)
+    committed = selection.collect(paths.RESULTS, preset)
+    own = selection.collect(out or paths.OWN_RESULTS, preset)
     for experiment in EXPERIMENTS.values():
         changes = ", ".join(f"{name}={value}" for name, value in experiment.changes.items()) or "the preset as it is"
         print(f"{experiment.name:<18} {', '.join(experiment.shown_in) or experiment.question}")
         print(f"{'':<18} {changes}")
         print(
-            f"{'':<18} seeds committed: {results.seeds_of(committed, experiment.name) or 'none'}, "
-            f"own: {results.seeds_of(own, experiment.name) or 'none'}"
+            f"{'':<18} seeds committed: {selection.seeds_of(committed, experiment.name) or 'none'}, "
+            f"own: {selection.seeds_of(own, experiment.name) or 'none'}"
         )
 
 
 @app.command(name="run")
 def run_experiments(
     names: Annotated[list[str] | None, typer.Argument(help="Experiments; see grisq experiments list.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every one that a table or figure needs.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Run every experiment that a table or figure needs.")] = False,
     preset: PresetOption = "tiny",
     set_: SetOption = None,
     data: DataOption = None,
-    seeds: Annotated[str, typer.Option(help="Seeds with commas between, e.g. 0,1,2.")] = "0",
+    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas, e.g. 0,1,2.")] = "0",
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Runs at once; default: one a CPU core, or one where there is a GPU.")
+        int | None, typer.Option(min=1, help="Runs at the same time; default: one per CPU core, one with a GPU.")
     ] = None,
     fresh: FreshOption = False,
     runs: RunsOption = None,
     out: ResultsOption = None,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train and measure experiments; finished ones are found, stopped ones go on.
+    """Train and measure experiments; finished ones are skipped, interrupted ones resume.
 
     Several GPUs for each run: accelerate launch -m grisq experiments run ...
     """
@@ -87,7 +87,7 @@ def run_experiments(
 
 @app.command(name="job", hidden=True)
 def run_one_job(described: Path) -> None:
-    """One run in this process; `grisq experiments run` describes it in a file and starts several of these."""
+    """Do one run in this process; `grisq experiments run` describes it in a file and starts several of these."""
     from grisq.experiments.queue import run_described_job
     from grisq.runtime.device import keep_freed_memory
 

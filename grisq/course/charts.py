@@ -8,30 +8,36 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from grisq.analysis.significance import Difference
-from grisq.course.style import HEAD_LOOKS, OKABE_ITO, SCENARIO_COLORS
+from grisq.course.style import HEAD_STYLES, OKABE_ITO, SCENARIO_COLORS
 from grisq.runtime.errors import InputError
 
 _HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "++")
 
 
 def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f", legend: str = "best") -> None:
-    """One group of bars for each row of a table, one bar in it for each column.
+    """Draw a group of bars for each row of a table, with a bar for each column.
 
-    Columns differ by hatching, and by color unless the rows are kinds of expressions, which keep their own.
-    `fmt`: how values are written on the bars, None for not at all; `legend`: its place. Errors: InputError for a table
-    without columns.
+    Columns differ by hatching, and by color unless the rows are scenarios, which keep their own colors.
+
+    Args:
+        axis: to draw on.
+        table: the heights of the bars.
+        fmt: how values are written on the bars; None: they are not.
+        legend: its place.
+    Raises:
+        InputError: the table is empty.
     """
     if table.empty:
         raise InputError("There is nothing to draw: the table of the bars is empty.")
     width = 0.84 / len(table.columns)
-    of_kinds = all(row in SCENARIO_COLORS for row in table.index)
+    of_scenarios = all(row in SCENARIO_COLORS for row in table.index)
     palette = list(OKABE_ITO.values())[2:]
     handles = []
     for number, (name, values) in enumerate(table.items()):
-        color = [SCENARIO_COLORS[row] for row in table.index] if of_kinds else palette[number % len(palette)]
+        color = [SCENARIO_COLORS[row] for row in table.index] if of_scenarios else palette[number % len(palette)]
         hatch = _HATCHES[number % len(_HATCHES)]
-        # Of kinds the legend tells hatchings apart, not colors.
-        in_legend = "gray" if of_kinds else color
+        # Between scenarios the legend explains hatchings, not colors.
+        in_legend = "gray" if of_scenarios else color
         handles.append(Patch(facecolor=in_legend, hatch=hatch, edgecolor="white", label=name))
         places = np.arange(len(table)) + width * (number - (len(table.columns) - 1) / 2)
         bars = axis.bar(places, values, 0.94 * width, color=color, hatch=hatch, edgecolor="white")
@@ -42,9 +48,12 @@ def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f", l
 
 
 def difference_points(axis: Axes, differences: Mapping[str, Difference], reported: Sequence[float] = ()) -> None:
-    """Differences by name, a line each from the top, with their intervals; filled where the interval excludes zero.
+    """Draw differences with their intervals, a line each from the top; filled where the interval excludes zero.
 
-    `reported`: the paper's differences in the same order, nan where it gives none; open diamonds.
+    Args:
+        axis: to draw on.
+        differences: by name.
+        reported: the paper's differences in the same order, nan where it gives none; drawn as open diamonds.
     """
     places = range(len(differences))
     for place, each in zip(places, differences.values()):
@@ -61,19 +70,27 @@ def difference_points(axis: Axes, differences: Mapping[str, Difference], reporte
 
 
 def roc_bars(axis: Axes, areas: Mapping[str, tuple[float, float]]) -> None:
-    """Areas under the ROC curve by name, each with its standard error: bars, two errors, and the coin's 0.5."""
+    """Draw areas under the ROC curve as bars.
+
+    Args:
+        axis: to draw on.
+        areas: by name, each with its standard error; two of these are drawn to either side.
+    """
     values, errors = np.array(list(areas.values())).T
-    look = {"color": OKABE_ITO["sky blue"], "edgecolor": "black", "capsize": 3}
-    bars = axis.bar(list(areas), values, yerr=2 * errors, **look)
+    style = {"color": OKABE_ITO["sky blue"], "edgecolor": "black", "capsize": 3}
+    bars = axis.bar(list(areas), values, yerr=2 * errors, **style)
     axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
     axis.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
     axis.set(ylabel="area under ROC", ylim=(0, 1.15))
 
 
 def head_points(axis: Axes, offsets: Sequence) -> None:
-    """Sampling offsets of every attention head, (heads, points, 2) in cells, a color and marker for each head."""
+    """Draw the sampling offsets of every attention head, each with its color and marker.
+
+    offsets: (heads, points, 2), x and y in cells.
+    """
     for number, where in enumerate(offsets):
-        color, marker = HEAD_LOOKS[number % len(HEAD_LOOKS)]
+        color, marker = HEAD_STYLES[number % len(HEAD_STYLES)]
         axis.plot(*np.asarray(where).T, marker, color=color, label=f"head {number + 1}")
     axis.set(aspect="equal")
     axis.invert_yaxis()

@@ -1,30 +1,16 @@
-"""Figures of a training run: curves from its history, and its predictions beside the annotation."""
+"""Curves of a training run, drawn from its history."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
-import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from grisq.augment.recipes import Recipe
-from grisq.augment.render import RecipeDataset
-from grisq.course.figures import Tile, expression_tile, wall
-from grisq.course.style import OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS, rgb
-from grisq.data.grefcoco import GRefCOCO
-from grisq.data.masks import decode
-from grisq.data.sample import open_picture
-from grisq.data.scenarios import rows_by_scenario, scenario_of
-from grisq.experiments.results import Example
-from grisq.inference.overlay import overlay
-from grisq.inference.prediction import MASK_COLOR, Prediction
-from grisq.inference.segmenter import Segmenter
-from grisq.runtime.errors import InputError
-
-_RIGHT, _WRONG = OKABE_ITO["blue"], OKABE_ITO["vermillion"]
+from grisq.course.style import OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS
 
 
 def learning_curves(history: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Losses of Eq. 5 over the steps, val metrics over the steps, and the accuracy of both heads by kind.
+    """Draw losses (Eq. 5), metrics on val, and the accuracy of both heads by scenario over the steps.
 
     history: as `Result.history`, or `history_columns` of a run's folder.
     """
@@ -35,92 +21,36 @@ def learning_curves(history: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
     left.set(title="terms of Eq. 5, before λ", xlabel="step", yscale="log")
     left.legend(frameon=False)
     steps = evaluations["step"]
-    looks = {
+    styles = {
         "gIoU": ("o-", "blue"),
         "cIoU": ("s--", "sky blue"),
         "N-acc": ("X-", "vermillion"),
         "T-acc": ("^:", "black"),
     }
-    for name, (line, color) in looks.items():
+    for name, (line, color) in styles.items():
         middle.plot(steps, evaluations[name], line, color=OKABE_ITO[color], label=name)
     middle.set(title="val (part of it), %", xlabel="step", ylim=(0, 102))
     middle.legend(frameon=False)
-    for kind, color in SCENARIO_COLORS.items():
+    for scenario, color in SCENARIO_COLORS.items():
         for head, line in (("presence", "--"), ("plurality", "-")):
-            if f"{head} {kind}" in evaluations:
-                look = {"color": color, "marker": SCENARIO_MARKERS[kind], "label": f"{head}, {kind}"}
-                right.plot(steps, evaluations[f"{head} {kind}"], line, **look)
+            if f"{head} {scenario}" in evaluations:
+                style = {"color": color, "marker": SCENARIO_MARKERS[scenario], "label": f"{head}, {scenario}"}
+                right.plot(steps, evaluations[f"{head} {scenario}"], line, **style)
     right.set(title="accuracy of the heads, %", xlabel="step", ylim=(0, 102))
     right.legend(frameon=False, fontsize=7)
     return figure
 
 
-def prediction_wall(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], rows_label: tuple[str, str]) -> Figure:
-    """Two lines: what is annotated, and what the model says, with a tick in blue where its presence is right."""
-    tiles = [expression_tile(data, row) for row in rows]
-    for row in rows:
-        said = ask(segmenter, data, row)
-        right = said.present == (data.target_counts[row] > 0)
-        title = f"{'✓' if right else '✗'} {said.answer} ({said.presence:.2f})"
-        tiles.append(Tile(np.asarray(said.overlay()), title, _RIGHT if right else _WRONG))
-    return wall(tiles, len(rows), rows=rows_label)
+def plurality_curves(axis: Axes, evaluations: Mapping[str, Sequence[float]], *, labeled: bool = True) -> None:
+    """Draw the accuracy of the plurality head over the steps, single- and multi-target apart (Fig. 5b).
 
-
-def example_tile(example: Example, data: GRefCOCO) -> Tile:
-    """A stored answer: its mask unless it says that nothing is meant; blue where it is right about presence."""
-    picture = np.asarray(open_picture(data.image_path(data.expression(example.row).image_id)))
-    mask, word = decode(example.mask), example.answer
-    right = (word != "nothing") == (data.target_counts[example.row] > 0)
-    shown = overlay(picture, mask if word != "nothing" else np.zeros_like(mask), MASK_COLOR)
-    number = "" if example.presence is None else f" ({example.presence:.2f})"
-    return Tile(shown, f"{'✓' if right else '✗'} {word}{number}", _RIGHT if right else _WRONG)
-
-
-def ask(segmenter: Segmenter, data: GRefCOCO, row: int) -> Prediction:
-    """What a model says of a row's expression in its picture."""
-    expression = data.expression(int(row))
-    return segmenter(data.image_path(expression.image_id), expression.text)
-
-
-def answer_tile(said: Prediction) -> Tile:
-    """A prediction drawn, titled by its expression, its answer and the probability of presence."""
-    return Tile(np.asarray(said.overlay()), f"{said.text}: {said.answer} ({said.presence:.2f})")
-
-
-def recipe_tile(painter: RecipeDataset, recipe: Recipe) -> Tile:
-    """What a recipe of the augmentation plan looks like when it is drawn, in the color of its kind."""
-    sample = painter.render(recipe)
-    color = SCENARIO_COLORS[scenario_of(sample.target_count)]
-    return Tile(overlay(sample.image, sample.mask, rgb(color)), sample.text, color)
-
-
-def rows_of_each_scenario(data: GRefCOCO, split: str, each: int, seed: int) -> list[int]:
-    """So many random rows without target, with one, and with several, in this order; fewer where there are fewer."""
-    rng, rows = np.random.default_rng(seed), data.rows(split)
-    of_kind = rows_by_scenario(rows, data.target_counts[rows])
-    return [int(row) for found in of_kind for row in rng.choice(found, min(each, len(found)), replace=False)]
-
-
-def first_row(
-    segmenter: Segmenter,
-    data: GRefCOCO,
-    split: str,
-    target_count: int,
-    accept: Callable[[Prediction, np.ndarray], bool],
-    *,
-    tries: int = 500,
-) -> int:
-    """The first row with so many targets whose prediction, beside its annotated mask (H, W), is accepted.
-
-    Where none of the first `tries` is, which another model or data set may bring about: the first row, with a printed
-    word about it. Errors: InputError if the split has no expression with so many targets.
+    Args:
+        axis: to draw on.
+        evaluations: columns of the periodic evaluation, as `Result.history["eval"]`.
+        labeled: whether the lines get an entry in the legend.
     """
-    rows = data.rows(split)
-    rows = rows[data.target_counts[rows] == target_count]
-    if not len(rows):
-        raise InputError(f"The split {split} has no expression with {target_count} targets: look at another split.")
-    for row in rows[:tries]:
-        if accept(ask(segmenter, data, row), data.mask(row)):
-            return int(row)
-    print(f"No expression of {split} with {target_count} targets is answered as looked for: here is its first one.")
-    return int(rows[0])
+    for scenario in ("single-target", "multi-target"):
+        style = {"color": SCENARIO_COLORS[scenario], "marker": SCENARIO_MARKERS[scenario]}
+        label = scenario if labeled else None
+        values = evaluations[f"plurality {scenario}"]
+        axis.plot(evaluations["step"], values, label=label, markersize=4, linewidth=1, **style)

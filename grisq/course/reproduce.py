@@ -28,8 +28,6 @@ from grisq.runtime.provenance import provenance
 
 CELL_LIMIT = 3600  # seconds for one cell
 LOG = "reproduce.log"
-# What a reproduction does more of than the notebooks' own quick defaults.
-FULL: dict[str, dict] = {name: {"train": True} for name in ("09_table1", "10_table2_ablation", "11_figures_4_5_6")}
 
 
 @dataclass
@@ -120,13 +118,25 @@ def _parameters(path: Path, preset: str, wanted: dict, offered: dict) -> dict:
     """
     found = papermill.inspect_notebook(str(path))
     defaults = {name: _literal(each["default"], name, path) for name, each in found.items()}
-    values = {"preset": preset} | FULL.get(path.stem, {}) | wanted
+    values = {"preset": preset} | full_parameters(path) | wanted
     unknown = sorted(set(values) - set(defaults))
     if unknown:
         raise InputError(
             f"{path.name} has no parameter {unknown[0]!r}: its parameters cell has {', '.join(defaults) or 'none'}."
         )
     return defaults | {name: value for name, value in offered.items() if name in defaults} | values
+
+
+def full_parameters(path: Path) -> dict:
+    """Read what a reproduction does more of than a notebook's own quick defaults, such as {"train": True}.
+
+    The notebook says so itself: "reproduce" in the metadata of its parameters cell.
+    """
+    found: dict = {}
+    for cell in nbformat.read(path, as_version=4).cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            found |= cell.metadata.get("reproduce", {})
+    return found
 
 
 def _literal(text: str, name: str, path: Path) -> object:

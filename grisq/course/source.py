@@ -1,4 +1,4 @@
-"""Shows the package's own code in a notebook, so that what is read is what runs."""
+"""The package's own code shown in a notebook, so that what is read is what runs."""
 
 import inspect
 import textwrap
@@ -7,7 +7,7 @@ from IPython.display import Markdown
 
 
 def show_source(thing: object) -> Markdown:
-    """The source of a class, function or module as a listing, under its full name.
+    """Show the source of a class, function or module as a listing, under its full name.
 
     nbval compares the listing with the committed one, so a notebook whose text explains old code fails.
     """

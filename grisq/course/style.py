@@ -1,4 +1,4 @@
-"""One look for every figure: Okabe-Ito colors, which survive color blindness, and byte-stable output."""
+"""One style for every figure: Okabe-Ito colors, which color-blind readers can distinguish, and byte-stable output."""
 
 import matplotlib as mpl
 from PIL import ImageColor
@@ -13,21 +13,22 @@ OKABE_ITO = {
     "vermillion": "#D55E00",
     "reddish purple": "#CC79A7",
 }
-# A kind has one color, marker and hatching everywhere, so no figure depends on color alone.
+RIGHT, WRONG = OKABE_ITO["blue"], OKABE_ITO["vermillion"]  # titles of predictions
+# A scenario has one color, marker and hatching everywhere, so no figure depends on color alone.
 SCENARIO_COLORS = {
     "no-target": OKABE_ITO["vermillion"],
     "single-target": OKABE_ITO["blue"],
     "multi-target": OKABE_ITO["bluish green"],
 }
-# An attention head's color and marker, in their order.
-HEAD_LOOKS = tuple(
+SCENARIO_MARKERS = {"no-target": "X", "single-target": "o", "multi-target": "s"}
+SCENARIO_HATCHES = {"no-target": "xx", "single-target": "", "multi-target": "//"}
+# Color and marker of each attention head.
+HEAD_STYLES = tuple(
     (OKABE_ITO[name], marker)
     for name, marker in zip(
         ("orange", "sky blue", "bluish green", "reddish purple", "blue", "yellow", "vermillion", "black"), "os^DvpPh"
     )
 )
-SCENARIO_MARKERS = {"no-target": "X", "single-target": "o", "multi-target": "s"}
-SCENARIO_HATCHES = {"no-target": "xx", "single-target": "", "multi-target": "//"}
 
 
 def use() -> None:
@@ -51,5 +52,5 @@ def use() -> None:
 
 
 def rgb(color: str) -> tuple[int, int, int]:
-    """#RRGGBB as three numbers from 0 to 255."""
+    """Convert #RRGGBB to three numbers from 0 to 255."""
     return ImageColor.getrgb(color)

@@ -13,9 +13,13 @@ MISSING = "–"
 
 
 def save(table: pd.DataFrame, name: str, caption: str, folder: Path = FIGURES) -> list[Path]:
-    """Write name.md, name.html, name.tex and name.csv; the same table gives the same bytes.
+    """Write name.md, name.html, name.tex and name.csv and return their paths; the same table gives the same bytes.
 
-    The table holds text or numbers as they are to be read; its index is left out, its columns may have two levels.
+    Args:
+        table: text or numbers as they are to be read. Its index is left out, its columns may have two levels.
+        name: of the files.
+        caption: says what the numbers rest on.
+        folder: of the files.
     """
     flat = table.copy()
     flat.columns = [_joined(column) for column in table.columns]
@@ -39,10 +43,13 @@ def show(table: pd.DataFrame, caption: str) -> None:
 
 
 def spread(mean: float, deviation: float, digits: int = 1) -> str:
-    """`39.2 ± 0.8`, without the second part where there is one seed alone."""
-    if pd.isna(mean):
-        return MISSING
-    return f"{mean:.{digits}f}" + ("" if pd.isna(deviation) else f" ± {deviation:.{digits}f}")
+    """Format `39.2 ± 0.8`, or `39.2` where there is one seed only."""
+    return number(mean, digits) + ("" if pd.isna(deviation) else f" ± {deviation:.{digits}f}")
+
+
+def number(value: float, digits: int) -> str:
+    """Format a number with `digits` decimals; a dash for nan."""
+    return MISSING if pd.isna(value) else f"{value:.{digits}f}"
 
 
 def _joined(column: object) -> str:

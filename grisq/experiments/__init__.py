@@ -1,1 +1,1 @@
-"""The paper's numbers, our runs by name, their results, and a verdict for every claim."""
+"""The paper's numbers, our runs by name, their results, tables of both, and a verdict on every claim."""

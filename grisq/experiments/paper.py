@@ -11,39 +11,33 @@ from grisq.runtime.files import read_json
 from grisq.runtime.paths import DATA
 
 PAPER = DATA / "paper"
+METRICS = ("gIoU", "cIoU", "N-acc")  # of Tables 1 and 2
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What would bear a claim out: one run above another, or a metric that reaches a value.
+    """What would support a claim here; runs are named as in `grisq.experiments.comparison`."""
 
-    of, over: names of experiments, with "@pixels" or "@truth" for another word on presence; over is None for a value to
-    be reached. metrics: the paper's points by metric, None where it gives no number, negative where it reports a drop;
-    or the least percentage. when: which periodic evaluation has to reach it.
-    """
-
-    kind: Literal["difference", "at least"]
-    of: str
+    test: Literal["difference", "at least", "explained by presence"]  # see `grisq.experiments.claims`
+    system: str  # the run that the claim is about
     split: str
+    # By metric: the paper's points, negative for a drop, None where it gives no number; for "at least" the percentage.
     metrics: dict[str, float | None]
-    over: str | None = None
-    when: Literal["first", "end"] | None = None
+    reference: str | None = None  # the run that it is compared with; None for "at least"
+    when: Literal["first", "end"] | None = None  # which periodic evaluation, for "at least"
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of Sec. 4.3-4.5 in our words, the paper's arithmetic behind it, and what would bear it out here.
-
-    not_run: why there is no evidence; remark: what else there is to say.
-    """
+    """A claim of the paper, and what would support it here."""
 
     id: str
-    place: str
-    claim: str
-    arithmetic: str
+    place: str  # section, table or figure
+    claim: str  # in our words
+    arithmetic: str  # the paper's numbers behind it
     evidence: tuple[Evidence, ...]
-    not_run: str = ""
-    remark: str = ""
+    not_run: str = ""  # why there is no evidence
+    remark: str = ""  # what else a reader should know
 
 
 def table1() -> pd.DataFrame:
@@ -55,7 +49,7 @@ def table1() -> pd.DataFrame:
 
 
 def systems() -> pd.DataFrame:
-    """Who is in Table 1: name, citation, backbone, its parameters in millions, whether an LMM is part; by key."""
+    """Systems of Table 1 by key: name, citation, backbone, its parameters in millions, whether an LMM is part of it."""
     named = ["key", "name", "citation", "backbone", "backbone_parameters_m", "lmm"]
     return pd.DataFrame(_read("table1.json")["rows"])[named].set_index("key")
 
@@ -71,21 +65,20 @@ def figure4() -> pd.DataFrame:
 
 
 def figure5a() -> pd.DataFrame:
-    """Figure 5a, gIoU on val in percent: a line for each bar by name, and the run that it is."""
+    """Figure 5a, gIoU on val in percent: a line for each bar by name, with the run that it shows."""
     return pd.DataFrame(_read("figures.json")["figure5a"]["bars"]).set_index("name")
 
 
-def claims() -> list[Claim]:
-    """Errors: InputError if the file lacks a field, or has one that there is not."""
-    try:
-        return [
-            Claim(**(each | {"evidence": tuple(Evidence(**evidence) for evidence in each["evidence"])}))
-            for each in _read("claims.json")["claims"]
-        ]
-    except (KeyError, TypeError) as error:
-        raise InputError(
-            f"{PAPER / 'claims.json'} has a claim that cannot be read ({error}): compare it with git."
-        ) from None
+def claims(path: Path = PAPER / "claims.json") -> list[Claim]:
+    """Read every claim. Raises InputError naming the file and the claim if a field is missing or unknown."""
+    found = []
+    for number, each in enumerate(_entries(path, "claims"), start=1):
+        try:
+            found.append(Claim(**(each | {"evidence": tuple(Evidence(**one) for one in each["evidence"])})))
+        except (KeyError, TypeError) as error:
+            name = each.get("id", f"number {number}") if isinstance(each, dict) else f"number {number}"
+            raise InputError(f"{path}: claim {name} cannot be read ({error}): compare it with git.") from None
+    return found
 
 
 def equations() -> pd.DataFrame:
@@ -93,5 +86,12 @@ def equations() -> pd.DataFrame:
     return pd.DataFrame(_read("equations.json")["rows"])
 
 
-def _read(name: str, folder: Path = PAPER) -> dict:
-    return read_json(folder / name)
+def _read(name: str) -> dict:
+    return read_json(PAPER / name)
+
+
+def _entries(path: Path, field: str) -> list:
+    stored = read_json(path)
+    if not isinstance(stored, dict) or not isinstance(stored.get(field), list):
+        raise InputError(f'{path} has no list "{field}": compare it with git.')
+    return stored[field]

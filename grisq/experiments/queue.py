@@ -19,7 +19,7 @@ from tqdm import tqdm
 from grisq.config import Preset, from_dict, to_dict
 from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
-from grisq.experiments import results
+from grisq.experiments import results, selection
 from grisq.experiments.measure import measure
 from grisq.experiments.registry import Experiment, find_experiment
 from grisq.runtime.errors import InputError
@@ -131,7 +131,7 @@ def run_described_job(path: Path) -> None:
 
 
 def _found(job: Job, data: GRefCOCO) -> bool:
-    if results.find_finished(job.result, job.configured, data.content_hash) is None:
+    if selection.find_finished(job.result, job.configured, data.content_hash) is None:
         return False
     print(f"{job.name}: finished before ({job.result})")
     return True

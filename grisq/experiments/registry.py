@@ -1,36 +1,37 @@
-"""Every run that a table or figure needs, by name and once, as differences from a preset."""
+"""Every training run by name: those that a table or figure needs, and a few that answer a question."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from grisq.config import Preset, override
+from grisq.config import ModelConfig, Preset, override
 from grisq.runtime.errors import InputError
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """A training run: the preset with some settings changed.
+    """A training run: the preset with some settings changed."""
 
-    name: in commands and file names; title: in tables and figures; changes: setting -> value, as `--set` takes them;
-    shown_in: the tables and figures that need it; a run without any answers a question of the notebooks, `question`.
-    """
+    name: str  # in commands and file names
+    title: str  # in tables and figures
+    changes: Mapping[str, object] = field(default_factory=dict, hash=False)  # setting -> value, as `--set` takes them
+    shown_in: tuple[str, ...] = ()  # the tables and figures that need it
+    question: str = ""  # for a run that no table or figure needs: what a notebook asks of it
 
-    name: str
-    title: str
-    changes: Mapping[str, object] = field(default_factory=dict, hash=False)
-    shown_in: tuple[str, ...] = ()
-    question: str = ""
+    @property
+    def system(self) -> str:
+        """The model that it trains, a key of `grisq.models.registry.SYSTEMS`."""
+        return str(self.changes.get("model.system", ModelConfig.system))
 
     def configure(self, preset: Preset) -> Preset:
-        """The preset with this experiment's changes. Errors: InputError for a setting that there is not."""
+        """Apply the changes to a preset. Raises InputError for a setting that does not exist."""
         return override(preset, dict(self.changes))
 
 
 _PLAIN = {"augment.tau_no": 0.0, "augment.tau_multi": 0.0}  # no augmentation
 _NO_QUERY = {"model.target_query": False, "model.plurality": False}  # presence from the pooled decoder features
 _WEIGHTS = {"train.pixel_weights": (0.9, 1.1)}  # background, target: those of LAVT and of ReLA
-# Its own losses: class weights in mask, minimap and presence, and the sum times five.
+# ReLA's own losses: class weights for mask, minimap and presence, and the sum times five.
 _RELA = {"model.system": "rela", "train.presence_weights": (1.1, 0.9), "train.loss_scale": 5.0} | _WEIGHTS
 
 _ALL = (
@@ -77,12 +78,12 @@ EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for ea
 
 
 def find_experiment(name: str) -> Experiment:
-    """Errors: InputError that lists the names there are."""
+    """Look up an experiment by name. Raises InputError listing the known names."""
     if name not in EXPERIMENTS:
         raise InputError(f"There is no experiment {name!r}: choose from {', '.join(EXPERIMENTS)}.")
     return EXPERIMENTS[name]
 
 
 def for_tables() -> list[str]:
-    """Names of the runs that a table or figure needs, in the order of the tables."""
+    """List the runs that a table or figure needs, in the order of the tables."""
     return [name for name, each in EXPERIMENTS.items() if each.shown_in]

@@ -3,7 +3,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grisq.course.charts import grouped_bars, head_points, roc_bars
+from grisq.analysis.significance import Difference
+from grisq.course.charts import difference_points, grouped_bars, head_points, roc_bars
 from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.data.scenarios import SCENARIOS
 
@@ -25,11 +26,11 @@ def test_bars_stand_in_groups_and_keep_their_values(axis):
     assert bars[0].get_hatch() != bars[2].get_hatch()
 
 
-def test_kinds_keep_their_colors(axis):
+def test_scenarios_keep_their_colors(axis):
     table = pd.DataFrame({"before": [1.0, 2.0, 3.0], "after": [1.0, 1.0, 1.0]}, index=list(SCENARIOS))
     grouped_bars(axis, table, fmt=None)
-    for bar, kind in zip(axis.patches, [*SCENARIOS, *SCENARIOS]):
-        assert np.allclose(np.array(bar.get_facecolor())[:3] * 255, rgb(SCENARIO_COLORS[kind]), atol=0.5)
+    for bar, scenario in zip(axis.patches, [*SCENARIOS, *SCENARIOS]):
+        assert np.allclose(np.array(bar.get_facecolor())[:3] * 255, rgb(SCENARIO_COLORS[scenario]), atol=0.5)
     assert not axis.texts
 
 
@@ -46,3 +47,12 @@ def test_areas_have_their_errors(axis):
     assert [bar.get_height() for bar in axis.patches] == [0.7, 0.9]
     (stems,) = [drawn for drawn in axis.collections if len(drawn.get_segments()) == 2]
     assert np.allclose([np.ptp(segment[:, 1]) for segment in stems.get_segments()], [0.04, 0.08])
+
+
+def test_differences_are_filled_where_sure_and_drawn_from_the_top(axis):
+    difference_points(axis, {"sure": Difference(2, 1, 3), "unsure": Difference(-1, -2, 1)}, [1.0, np.nan])
+    sure, unsure = (container.lines[0] for container in axis.containers)
+    assert sure.get_markerfacecolor() != "white"
+    assert unsure.get_markerfacecolor() == "white"
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["sure", "unsure"]
+    assert axis.yaxis_inverted()

@@ -1,4 +1,4 @@
-"""The solutions against the package and against torch: what a reader is told to be right is right."""
+"""The solutions against the package and against torch: what readers are shown as right is right."""
 
 from dataclasses import replace
 
@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from grisq.augment.plan import expected_shares
 from grisq.config import AugmentConfig, TrainConfig
 from grisq.course import exercises
+from grisq.course.exercises.registry import exercise
 from grisq.data.statistics import text_ceiling
 from grisq.evaluation.metrics import GRISMetrics
 from grisq.evaluation.protocols import PROTOCOLS, protocol, score
@@ -20,15 +21,17 @@ from grisq.training.optimizer import learning_rate_factor
 
 
 def by_counting(target_counts):
-    kinds = np.bincount(np.minimum(target_counts, 2), minlength=3) / len(target_counts)
-    return dict(zip(("no-target", "single-target", "multi-target"), 100 * kinds))
+    shares = np.bincount(np.minimum(target_counts, 2), minlength=3) / len(target_counts)
+    return dict(zip(("no-target", "single-target", "multi-target"), 100 * shares))
 
 
-def by_the_metrics(masks, targets, said_present):
+def by_the_metrics(masks, targets, predicted_present):
     meter = GRISMetrics(PROTOCOLS["rela"])
-    for mask, target, said in zip(masks, targets, said_present):
+    for mask, target, present in zip(masks, targets, predicted_present):
         count = int(target.any())
-        meter.update(score(mask, target, target_count=count, predicted_present=bool(said), protocol=PROTOCOLS["rela"]))
+        meter.update(
+            score(mask, target, target_count=count, predicted_present=bool(present), protocol=PROTOCOLS["rela"])
+        )
     return {name: meter.compute()[name] for name in ("gIoU", "cIoU")}
 
 
@@ -75,30 +78,30 @@ def by_sets(train_images, val_images):
 
 
 def by_the_pixel_rule(pixels, side, least):
-    """Masks of so many pixels, blown up to 480 x 480, under the evaluation's own rule."""
-    rule, said = replace(PROTOCOLS["rela"], presence="pixels50", min_pixels=least), []
+    """Masks with these numbers of pixels, enlarged to 480 x 480, under the evaluation's own rule."""
+    rule, found = replace(PROTOCOLS["rela"], presence="pixels50", min_pixels=least), []
     for count in pixels:
         small = np.arange(side * side).reshape(side, side) < count
         mask = small.repeat(480 // side, 0).repeat(480 // side, 1)
         facts = {"target_count": 1, "predicted_present": None, "protocol": rule}
-        said.append(score(mask, mask, **facts).predicted_present)
-    return np.array(said)
+        found.append(score(mask, mask, **facts).predicted_present)
+    return np.array(found)
 
 
 def by_the_sign_test(wins, losses):
     return binomtest(wins, wins + losses).pvalue
 
 
-def by_the_diagnostic_protocol(ious, target_counts, said_present):
+def by_the_diagnostic_protocol(ious, target_counts, predicted_present):
     """gIoU under the truth minus gIoU under the head, from masks of 1000 pixels with those IoUs."""
     gious = {}
     for rule in ("rela", "rela-truth"):
         meter = GRISMetrics(protocol(rule))
-        for iou, count, said in zip(ious, target_counts, said_present):
+        for iou, count, present in zip(ious, target_counts, predicted_present):
             target = np.ones(10_000, bool) if count else np.zeros(10_000, bool)
             mask = np.arange(10_000) < round(iou * 10_000)
             meter.update(
-                score(mask, target, target_count=int(count), predicted_present=bool(said), protocol=protocol(rule))
+                score(mask, target, target_count=int(count), predicted_present=bool(present), protocol=protocol(rule))
             )
         gious[rule] = float(meter.compute()["gIoU"])
     return gious["rela-truth"] - gious["rela"]
@@ -122,26 +125,53 @@ TRUTHS = {
 
 
 @pytest.mark.parametrize("number", exercises.EXERCISES)
-def test_the_solution_says_what_the_package_says(number, capsys):
+def test_the_solution_agrees_with_the_package(number, capsys):
     exercises.check(number, TRUTHS[number])
     assert capsys.readouterr().out == "Right.\n"
     assert exercises.solution(number).startswith("def ")
+    compile(exercises.solution(number), "solution", "exec")
 
 
 @pytest.mark.parametrize("number", exercises.EXERCISES)
 def test_a_constant_is_not_an_answer(number, capsys):
     """Every exercise has inputs with different answers, so that nobody passes by luck."""
-    first = exercises.EXERCISES[number][0](*exercises.inputs(number)[0])
+    first = exercises.EXERCISES[number].solution(*exercises.inputs(number)[0])
     exercises.check(number, lambda *_: first)
     assert capsys.readouterr().out.startswith("Not yet: ")
 
 
-def test_every_notebook_has_its_exercise():
-    assert {path.name[:2] for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")} == set(exercises.EXERCISES)
+def test_every_notebook_has_its_exercise_in_a_file_of_its_own():
+    numbers = {path.name[:2] for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")}
+    assert numbers == set(exercises.EXERCISES)
+    for number, each in exercises.EXERCISES.items():
+        assert each.solution.__module__ == f"grisq.course.exercises.ex{number}"
+    assert list(exercises.EXERCISES) == sorted(exercises.EXERCISES)
+
+
+def test_a_new_exercise_is_its_file(capsys):
+    """The decorator alone makes an exercise known, and the solution is shown without it."""
+
+    @exercise("99", inputs=lambda: [(1,), (2,)])
+    def double(x: int) -> int:
+        return 2 * x
+
+    try:
+        exercises.check("99", lambda x: x + x)
+        assert capsys.readouterr().out == "Right.\n"
+        assert exercises.inputs("99") == [(1,), (2,)]
+    finally:
+        exercises.EXERCISES.pop("99")
+
+
+def test_solutions_are_shown_as_a_reader_would_write_them():
+    assert exercises.solution("10").splitlines()[:2] == [
+        "def sign_p(wins: int, losses: int) -> float:",
+        "    n = wins + losses",
+    ]
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "message"),
     [
         (lambda *_: None, "returns nothing"),
         (lambda *_: 1 / 0, "ZeroDivisionError"),
@@ -151,13 +181,13 @@ def test_every_notebook_has_its_exercise():
         (lambda *_: "text", "should be"),
     ],
 )
-def test_a_wrong_answer_is_told_why(answer, said, capsys):
+def test_a_wrong_answer_gets_a_reason(answer, message, capsys):
     exercises.check("08", answer)
-    assert said in capsys.readouterr().out
+    assert message in capsys.readouterr().out
 
 
 def test_an_answer_that_works_in_place_spoils_nothing(capsys):
-    def greedy(masks, targets, said_present):
+    def greedy(masks, targets, predicted_present):
         masks &= False
         return {"gIoU": -1.0, "cIoU": -1.0}
 

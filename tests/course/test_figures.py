@@ -6,8 +6,9 @@ import pytest
 from PIL import Image
 
 from grisq.course import style
-from grisq.course.figures import Tile, expression_tile, save, show, wall
+from grisq.course.figures import save, show
 from grisq.course.source import show_source
+from grisq.course.tiles import Tile, image_grid
 
 
 @pytest.fixture(autouse=True)
@@ -48,23 +49,15 @@ def test_colors_of_titles_survive_beside_photographs(monkeypatch):
     monkeypatch.setattr("grisq.course.figures.display", lambda bundle, raw, metadata: seen.append(bundle["image/png"]))
     noise = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
     show(
-        wall([Tile(noise, "some words", color) for color in style.SCENARIO_COLORS.values()], 3), "Three tiles of noise."
+        image_grid([Tile(noise, "some words", color) for color in style.SCENARIO_COLORS.values()], 3),
+        "Three tiles of noise.",
     )
     pixels = np.asarray(Image.open(io.BytesIO(seen[0])).convert("RGB")).astype(int)
     for color in style.SCENARIO_COLORS.values():
         assert np.abs(pixels - style.rgb(color)).max(-1).min() < 20, color
 
 
-def test_a_wall_has_a_tile_each_and_no_axes_beyond(mini):
-    tiles = [expression_tile(mini, row) for row in range(5)] + [Tile(np.zeros((4, 4, 3), np.uint8), "a " * 40)]
-    figure = wall(tiles, 4, rows=["first", "second"])
-    titles = [axis.get_title() for axis in figure.axes]
-    assert titles[0].replace("\n", " ") == mini.expression(0).text
-    assert len(figure.axes) == 8
-    assert not any(axis.axison for axis in figure.axes)
-
-
-def test_kinds_differ_by_more_than_color():
+def test_scenarios_differ_by_more_than_color():
     for table in (style.SCENARIO_COLORS, style.SCENARIO_MARKERS, style.SCENARIO_HATCHES):
         assert len(set(table.values())) == 3
 

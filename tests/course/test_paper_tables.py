@@ -1,31 +1,21 @@
-"""On the committed runs: what stands in the tables is what the results say."""
+"""The text of the tables against the numbers behind it, on the committed runs."""
 
-import re
-
-import matplotlib.pyplot as plt
-import numpy as np
+import pandas as pd
 import pytest
 
-from grisq.analysis.significance import Difference
-from grisq.course import charts, paper_tables
-from grisq.experiments import claims, paper, results
+from grisq.course import paper_tables
+from grisq.experiments import selection, tables
 from grisq.runtime.paths import RESULTS
+
+ROWS = ["baseline", "query", "plurality"]
 
 
 @pytest.fixture(scope="module")
 def stored():
-    return results.collect(RESULTS, "tiny")
+    return selection.collect(RESULTS, "tiny")
 
 
-def test_every_run_that_a_table_needs_is_committed_with_its_seeds(stored):
-    from grisq.experiments.registry import for_tables
-
-    seeds = {name: results.seeds_of(stored, name) for name in for_tables()}
-    assert all(each == [0, 1, 2] for each in seeds.values())
-    assert len({result.data for result in stored.values()}) == 1
-
-
-def test_table_1_has_the_papers_values_and_our_means(stored):
+def test_table_1_has_a_line_of_the_paper_and_one_of_ours(stored):
     table = paper_tables.table_1(stored, "tiny", {"tiny": {"lavt": {"step_s": 0.2555, "peak_mb": 707.0}}})
     source = table["", "source"]
     assert len(table) == 9 + 3
@@ -33,74 +23,65 @@ def test_table_1_has_the_papers_values_and_our_means(stored):
     assert table["val", "gIoU"][source == "paper"].tolist() == ["58.40", "63.60", "71.32"]
     lavt, rela, ours = table[source.str.startswith("run:tiny")].index
     assert source[ours] == "run:tiny, 3 seeds"
-    values = [stored["rela", seed].results["testA"]["protocols"]["rela"]["cIoU"] for seed in range(3)]
-    assert table.loc[rela, ("testA", "cIoU")] == f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
-    values = [stored["rela", seed].results["val"]["protocols"]["rela"]["T-acc"] for seed in range(3)]
-    assert table.loc[rela, ("T-acc", "val")].startswith(f"{np.mean(values):.1f}")
+    numbers = tables.table_1(stored).loc["rela"]
+    assert table.loc[rela, ("testA", "cIoU")] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["testA", "cIoU"])
+    assert table.loc[rela, ("T-acc", "val")] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["val", "T-acc"])
     assert table.loc[lavt, ("cost", "step, ms")] == "256"
     assert table.loc[ours, ("cost", "memory, MB")] == "–"
 
 
-def test_a_system_that_was_not_run_says_so(stored):
+def test_a_system_that_was_not_run_is_marked():
     table = paper_tables.table_1({}, "small", {})
     assert (table["", "source"] == "not run").sum() == 3
     assert not table["", "source"].str.startswith("run:").any()
 
 
-def test_numbers_are_told_with_rules_data_and_counts(stored):
-    said = paper_tables.about(stored)
-    assert "protocol rela" in said
-    assert "data f22f95d5aacf" in said
-    assert "val 615/435/450" in said
+def test_numbers_come_with_rules_data_and_counts(stored):
+    text = paper_tables.about(stored)
+    assert "protocol rela" in text
+    assert "data f22f95d5aacf" in text
+    assert "val 615/435/450" in text
     assert paper_tables.about({}) == "Nothing was run yet."
 
 
-def test_steps_of_table_2_add_up(stored):
-    rows = ["baseline", "query", "plurality"]
-    table = paper_tables.table_2(stored, rows)
+def test_table_2_has_means_and_steps_with_intervals_and_no_p(stored):
+    table = paper_tables.table_2(stored, ROWS)
+    assert isinstance(table.columns, pd.MultiIndex)  # two levels in HTML and LaTeX
     assert table["gIoU", "step, paper"].tolist() == ["", "+2.54", "+1.18"]
-    means = [float(text.split(" ")[0]) for text in table["gIoU", "here"]]
-    steps = [float(re.match(r"[+-][\d.]+", text)[0]) for text in table["gIoU", "step, here"][1:]]
-    assert np.diff(means) == pytest.approx(steps, abs=0.11)  # each is rounded to one decimal
+    numbers = tables.table_2(stored, ROWS).loc["query", "gIoU"]
+    assert table.loc[1, ("gIoU", "here")] == "{mean:.1f} ± {std:.1f}".format(**numbers)
+    assert table.loc[1, ("gIoU", "step, here")] == "{step:+.1f} ({low:+.1f} to {high:+.1f})".format(**numbers)
+    assert table["", "seeds"].tolist() == [3, 3, 3]
+    assert not table.map(lambda cell: ", p " in str(cell)).any(axis=None)
 
 
-def test_presence_without_the_threshold_and_by_the_truth(stored):
-    table = paper_tables.without_one_half(stored, ["baseline", "rela"]).set_index("row")
-    at_half = [stored["rela", seed].metrics("val")["gIoU"] for seed in range(3)]
-    assert table.loc["rela", "gIoU at 0.5"].startswith(f"{np.mean(at_half):.1f}")
-    means = paper_tables.means_on_val(stored, {"head": "rela", "truth": "rela@truth", "missing": "nothing"})
-    assert list(means.index) == ["head", "truth"]
-    assert means.loc["head", "gIoU"] == pytest.approx(np.mean(at_half))
-    truth = [stored["rela", seed].metrics("val", "rela-truth")["gIoU"] for seed in range(3)]
-    assert means.loc["truth", "gIoU"] == pytest.approx(np.mean(truth))
-    worth = paper_tables.worth_of_presence(stored, ["rela"])
-    assert worth.loc["rela", "truth over head"].startswith(f"{np.mean(truth) - np.mean(at_half):+.1f}")
+def test_presence_without_the_threshold(stored):
+    table = paper_tables.without_one_half(stored, ["rela", "baseline"])
+    assert table["row"].tolist() == ["rela", "baseline"]
+    numbers = tables.without_one_half(stored, ["rela"]).loc["rela"]
+    assert table.loc[0, "gIoU at 0.5"] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["gIoU at 0.5"])
+    assert table.loc[0, "own threshold"] == "{mean:.2f} ± {std:.2f}".format(**numbers.loc["own threshold"])
+    assert table.loc[0, "area, presence"] == "{mean:.3f} ± {std:.3f}".format(**numbers.loc["area, presence"])
 
 
-def test_a_summary_has_every_seed_and_leaves_out_what_was_not_run(stored):
-    table = paper_tables.summary(stored, ["query", "query-level4", "no such run"])
-    assert table["seeds"].to_dict() == {"query": 3, "query-level4": 1}
-    values = [stored["query", seed].metrics("val")["IoU multi"] for seed in range(3)]
-    assert table.loc["query", "IoU multi"] == f"{np.mean(values):.1f} ± {np.std(values, ddof=1):.1f}"
-    assert table.loc["query-level4", "N-acc"] == f"{stored['query-level4', 0].metrics('val')['N-acc']:.1f}"
+def test_the_worth_of_presence_has_intervals(stored):
+    table = paper_tables.worth_of_presence(stored, ["rela"])
+    numbers = tables.worth_of_presence(stored, ["rela"]).loc["rela"]
+    for step in ("truth over head", "perfect masks over own"):
+        assert table.loc["rela", step] == "{value:+.1f} ({low:+.1f} to {high:+.1f})".format(**numbers.loc[step])
+    assert table.loc["rela", "gIoU under the truth"] == "{value:.1f}".format(**numbers.loc["gIoU under the truth"])
 
 
-def test_claims_table_has_a_verdict_for_every_claim(stored):
-    verdicts = claims.judge(paper.claims(), stored)
-    table = paper_tables.claims_table(verdicts)
-    assert table["verdict"].isin([claims.HOLDS, claims.DIRECTION, claims.FAILS, claims.NOT_RUN]).all()
-    assert table.loc[table["place"] == "Sec. 4.4, Table 2", "here"].str.contains("over").all()
-    against_systems = table[table["claim"].str.contains("on every split and in every metric")]
-    assert len(against_systems) == 2
-    assert against_systems["here"].str.startswith("9 comparisons: ").all()
+def test_a_summary_leaves_out_what_was_not_run(stored):
+    table = paper_tables.summary(stored, ["query-level4", "query", "no such run"])
+    assert table["seeds"].to_dict() == {"query-level4": 1, "query": 3}
+    numbers = tables.summary(stored, ["query", "query-level4"])["mean"]
+    assert table.loc["query", "IoU multi"].startswith(f"{numbers['query', 'IoU multi']:.1f} ± ")
+    assert table.loc["query-level4", "N-acc"] == f"{numbers['query-level4', 'N-acc']:.1f}"
 
 
-def test_differences_are_filled_where_sure_and_drawn_from_the_top():
-    figure, axis = plt.subplots()
-    charts.difference_points(axis, {"sure": Difference(2, 1, 3), "unsure": Difference(-1, -2, 1)}, [1.0, np.nan])
-    sure, unsure = (container.lines[0] for container in axis.containers)
-    assert sure.get_markerfacecolor() != "white"
-    assert unsure.get_markerfacecolor() == "white"
-    assert [label.get_text() for label in axis.get_yticklabels()] == ["sure", "unsure"]
-    assert axis.yaxis_inverted()
-    plt.close(figure)
+def test_nothing_was_run():
+    assert paper_tables.table_2({}, []).empty
+    assert paper_tables.summary({}, ["ours"]).empty
+    assert paper_tables.worth_of_presence({}, []).empty
+    assert paper_tables.without_one_half({}, []).empty

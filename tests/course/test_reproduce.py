@@ -71,6 +71,24 @@ def test_a_parameter_that_does_not_exist_is_refused_before_anything_runs(folder)
     assert not (folder / "executed").exists()
 
 
+def test_a_notebook_says_what_a_reproduction_does_more(tmp_path):
+    notebook(tmp_path, "01_looks", "print(value)")
+    book = nbformat.read(tmp_path / "01_looks.ipynb", as_version=4)
+    book.cells[0].metadata["reproduce"] = {"value": 5}
+    nbformat.write(book, tmp_path / "01_looks.ipynb")
+    assert reproduce.full_parameters(tmp_path / "01_looks.ipynb") == {"value": 5}
+    assert reproduce.reproduce("tiny", folder=tmp_path)
+    assert read(tmp_path, "01_looks").cells[-1].outputs[0].text == "5\n"
+    assert reproduce.reproduce("tiny", folder=tmp_path, parameters={"value": 6})  # what is asked for comes first
+    assert read(tmp_path, "01_looks").cells[-1].outputs[0].text == "6\n"
+
+
+def test_the_notebooks_of_the_tables_train_in_a_reproduction():
+    more = {path.stem: reproduce.full_parameters(path) for path in reproduce.paths.NOTEBOOKS.glob("*.ipynb")}
+    training = {"09_table1", "10_table2_ablation", "11_figures_4_5_6"}
+    assert {name: found for name, found in more.items() if found} == {name: {"train": True} for name in training}
+
+
 def test_numbers_choose_notebooks(folder):
     assert reproduce.reproduce("tiny", folder=folder, start="02")
     assert not (folder / "executed/tiny/01_first.ipynb").exists()

@@ -3,8 +3,11 @@ import math
 
 import pytest
 
+from grisq.analysis.significance import METRICS
 from grisq.experiments import paper
 from grisq.experiments.registry import EXPERIMENTS
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import write_json
 from grisq.runtime.paths import NOTEBOOKS, ROOT
 
 
@@ -76,11 +79,13 @@ def values_of(run, split):
 @pytest.mark.parametrize("claim", paper.claims(), ids=lambda claim: claim.id)
 def test_amounts_of_a_claim_follow_from_the_tables(claim):
     for evidence in claim.evidence:
-        if evidence.kind == "difference":
+        if evidence.test == "difference":
             for metric, points in evidence.metrics.items():
                 if points is not None:
-                    of, over = (values_of(run, evidence.split)[metric] for run in (evidence.of, evidence.over))
-                    assert points == pytest.approx(of - over, abs=0.005)
+                    system, reference = (
+                        values_of(run, evidence.split)[metric] for run in (evidence.system, evidence.reference)
+                    )
+                    assert points == pytest.approx(system - reference, abs=0.005)
 
 
 @pytest.mark.parametrize("claim", paper.claims(), ids=lambda claim: claim.id)
@@ -88,10 +93,30 @@ def test_a_claim_is_about_runs_that_there_are_or_says_why_not(claim):
     assert bool(claim.evidence) != bool(claim.not_run)
     assert claim.arithmetic
     for evidence in claim.evidence:
-        for run in (evidence.of, evidence.over):
+        for run in (evidence.system, evidence.reference):
             assert run is None or run.partition("@")[0] in EXPERIMENTS
-            assert run is None or run.partition("@")[2] in ("", "pixels", "truth")
-        assert (evidence.over is None) == (evidence.kind == "at least")
+            assert run is None or run.partition("@")[2] in ("", "pixels", "truth", "masks")
+        assert (evidence.reference is None) == (evidence.test == "at least")
+
+
+def test_the_tables_have_the_metrics_that_are_named_once():
+    assert tuple(paper.table1().columns.unique(1)) == paper.METRICS
+    assert set(paper.METRICS) <= set(paper.table2().columns)
+    assert set(paper.METRICS) <= set(METRICS)
+
+
+def test_a_broken_claim_is_named(tmp_path):
+    path = tmp_path / "claims.json"
+    claim = {"id": "first", "place": "", "claim": "", "arithmetic": ""}
+    write_json(path, {"claims": [claim | {"evidence": [{"test": "difference", "of": "ours"}]}]})
+    with pytest.raises(InputError, match=r"claims\.json: claim first cannot be read .*'of'"):
+        paper.claims(path)
+    write_json(path, {"claims": [claim]})
+    with pytest.raises(InputError, match=r"claim first cannot be read .*evidence"):
+        paper.claims(path)
+    write_json(path, {"verdicts": []})
+    with pytest.raises(InputError, match=r'claims\.json has no list "claims"'):
+        paper.claims(path)
 
 
 def test_every_equation_is_where_the_map_says():

@@ -14,8 +14,10 @@ import pytest
 from grisq.config import LAVTConfig, Preset, ReLAConfig, TrainConfig, to_dict
 from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
 from grisq.experiments import results
+from grisq.experiments.comparison import tallies
 from grisq.experiments.queue import run_experiments
-from grisq.experiments.results import collect, load, path_of, tallies
+from grisq.experiments.results import load, path_of
+from grisq.experiments.selection import collect
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import write_json
 from grisq.training.history import read_history

@@ -11,6 +11,12 @@ def test_every_experiment_fits_every_preset(name):
         experiment.configure(preset(name))
 
 
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_an_experiment_knows_the_system_that_it_trains(name):
+    experiment = find_experiment(name)
+    assert experiment.system == experiment.configure(preset("tiny")).model.system
+
+
 def test_ours_is_the_preset_as_it_is():
     assert find_experiment("ours").configure(preset("paper")) == preset("paper")
 

@@ -1,0 +1,64 @@
+"""Tries a reader's answer next to the solution and prints what to look at."""
+
+import copy
+from collections.abc import Callable
+
+import numpy as np
+
+from grisq.course.exercises.registry import EXERCISES
+
+
+def check(number: str, answer: Callable) -> None:
+    """Try an answer on inputs that the reader has not seen and print whether it is right.
+
+    Args:
+        number: the notebook's, such as "01".
+        answer: the reader's function.
+    """
+    if number not in EXERCISES:
+        print(f"There is no exercise {number!r}: there are {', '.join(EXERCISES)}.")
+        return
+    exercise = EXERCISES[number]
+    for place, given in enumerate(exercise.inputs()):
+        expected = exercise.solution(*copy.deepcopy(given))
+        try:
+            found = answer(*copy.deepcopy(given))  # an answer may work in place
+        except Exception as error:  # whatever the reader's code raises is an answer too
+            print(f"Not yet: {type(error).__name__}: {error}, for the input {_short(given)}")
+            print(_again(number, place))
+            return
+        if found is None:
+            print("Not yet: the function returns nothing.")
+            return
+        if not _same(found, expected):
+            wanted = f"the answer should be {_plain(expected)} and is {_plain(found)}"
+            print(f"Not yet: for the input {_short(given)} {wanted}.")
+            print(_again(number, place))
+            return
+    print("Right.")
+
+
+def _same(found: object, expected: object) -> bool:
+    try:
+        if isinstance(expected, dict):
+            return found.keys() == expected.keys() and all(np.isclose(found[k], expected[k]) for k in expected)
+        found = np.asarray(found, dtype=float)
+        return found.shape == np.shape(expected) and bool(np.allclose(found, expected))
+    except Exception:  # whatever a reader returns
+        return False
+
+
+def _plain(value: object) -> str:
+    """Numbers without numpy's type names around them."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key!r}: {_plain(each)}" for key, each in value.items()) + "}"
+    return str(value)
+
+
+def _again(number: str, place: int) -> str:
+    return f"To try it yourself: exercises.inputs({number!r})[{place}]"
+
+
+def _short(given: tuple) -> str:
+    text = ", ".join(" ".join(repr(each).split()) for each in given)
+    return text if len(text) < 120 else text[:117] + "..."

@@ -1,0 +1,87 @@
+"""Rows of a data set chosen, given to a model, and its predictions next to the annotation."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from grisq.course.style import RIGHT, WRONG
+from grisq.course.tiles import Tile, expression_tile, image_grid
+from grisq.data.grefcoco import GRefCOCO
+from grisq.data.scenarios import rows_by_scenario
+from grisq.inference.prediction import Prediction
+from grisq.inference.segmenter import Segmenter
+from grisq.runtime.errors import InputError
+
+
+def ask(segmenter: Segmenter, data: GRefCOCO, row: int) -> Prediction:
+    """Predict a row's expression in its picture."""
+    expression = data.expression(int(row))
+    return segmenter(data.image_path(expression.image_id), expression.text)
+
+
+def answer_tile(prediction: Prediction) -> Tile:
+    """Draw a prediction under its expression, its answer and the probability of presence."""
+    title = f"{prediction.text}: {prediction.answer} ({prediction.presence:.2f})"
+    return Tile(np.asarray(prediction.overlay()), title)
+
+
+def prediction_grid(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], labels: tuple[str, str]) -> Figure:
+    """Draw two lines of pictures: the annotation, and below it the prediction.
+
+    A prediction has a tick and a blue title if it is right about presence.
+
+    Args:
+        segmenter: the model.
+        data: the data set.
+        rows: of the data set, a column each.
+        labels: of the two lines.
+    """
+    tiles = [expression_tile(data, row) for row in rows]
+    for row in rows:
+        prediction = ask(segmenter, data, row)
+        right = prediction.present == (data.target_counts[row] > 0)
+        title = f"{'✓' if right else '✗'} {prediction.answer} ({prediction.presence:.2f})"
+        tiles.append(Tile(np.asarray(prediction.overlay()), title, RIGHT if right else WRONG))
+    return image_grid(tiles, len(rows), rows=labels)
+
+
+def rows_of_each_scenario(data: GRefCOCO, split: str, n: int, seed: int) -> list[int]:
+    """Choose n random rows of each scenario, or all of them: no-target first, then single- and multi-target."""
+    rng, rows = np.random.default_rng(seed), data.rows(split)
+    by_scenario = rows_by_scenario(rows, data.target_counts[rows])
+    return [int(row) for found in by_scenario for row in rng.choice(found, min(n, len(found)), replace=False)]
+
+
+def first_row(
+    segmenter: Segmenter,
+    data: GRefCOCO,
+    split: str,
+    target_count: int,
+    accept: Callable[[Prediction, np.ndarray], bool],
+    *,
+    tries: int = 500,
+) -> int:
+    """Find the first row whose prediction is accepted.
+
+    Another model or data set may have none among the first `tries`: then the first row is taken and a message printed.
+
+    Args:
+        segmenter: the model.
+        data: the data set.
+        split: where to look.
+        target_count: number of targets that the expression must have.
+        accept: decides by the prediction and the annotated mask (H, W).
+        tries: rows to look at.
+    Raises:
+        InputError: the split has no expression with that number of targets.
+    """
+    rows = data.rows(split)
+    rows = rows[data.target_counts[rows] == target_count]
+    if not len(rows):
+        raise InputError(f"The split {split} has no expression with {target_count} targets: look at another split.")
+    for row in rows[:tries]:
+        if accept(ask(segmenter, data, row), data.mask(row)):
+            return int(row)
+    print(f"No expression of {split} with {target_count} targets is answered as looked for: here is its first one.")
+    return int(rows[0])

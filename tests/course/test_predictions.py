@@ -1,0 +1,51 @@
+import matplotlib.pyplot as plt
+import pytest
+
+from grisq.course import predictions
+from grisq.course.style import RIGHT, WRONG
+from grisq.inference.segmenter import Segmenter
+from grisq.models.grisq import GRISQ
+from grisq.runtime.errors import InputError
+
+
+@pytest.fixture
+def segmenter(model_config, reader):
+    return Segmenter(GRISQ(model_config), reader.tokenizer, device="cpu")
+
+
+def test_the_first_row_that_is_accepted(mini, segmenter, capsys):
+    asked = []
+
+    def third(prediction, target):
+        assert target.shape == prediction.mask.shape
+        asked.append(prediction.text)
+        return len(asked) == 3
+
+    singles = [int(row) for row in mini.rows("val") if mini.target_counts[row] == 1]
+    assert predictions.first_row(segmenter, mini, "val", 1, third) == singles[2]
+    assert predictions.first_row(segmenter, mini, "val", 1, lambda prediction, target: False, tries=2) == singles[0]
+    assert "here is its first one" in capsys.readouterr().out
+    with pytest.raises(InputError, match="val has no expression with 50 targets"):
+        predictions.first_row(segmenter, mini, "val", 50, third)
+
+
+def test_scenarios_with_few_rows_give_all_of_them(mini):
+    rows = predictions.rows_of_each_scenario(mini, "val", 1000, seed=0)
+    assert sorted(rows) == sorted(int(row) for row in mini.rows("val"))
+    assert [mini.target_counts[row] > 0 for row in rows] == sorted(mini.target_counts[row] > 0 for row in rows)
+
+
+def test_predictions_stand_below_the_annotation_and_are_judged_by_presence(mini, segmenter):
+    rows = predictions.rows_of_each_scenario(mini, "val", 1, seed=0)
+    figure = predictions.prediction_grid(segmenter, mini, rows, ("annotated", "predicted"))
+    titles = [axis.title for axis in figure.axes]
+    assert [title.get_text().replace("\n", " ") for title in titles[: len(rows)]] == [
+        mini.expression(row).text for row in rows
+    ]
+    for title, row in zip(titles[len(rows) :], rows):
+        prediction = predictions.ask(segmenter, mini, row)
+        right = prediction.present == (mini.target_counts[row] > 0)
+        assert title.get_color() == (RIGHT if right else WRONG)
+        assert title.get_text() == f"{'✓' if right else '✗'} {prediction.answer} ({prediction.presence:.2f})"
+        assert predictions.answer_tile(prediction).title.startswith(f"{mini.expression(row).text}: {prediction.answer}")
+    plt.close(figure)

@@ -1,0 +1,29 @@
+import matplotlib.pyplot as plt
+import numpy as np
+
+from grisq.augment.recipes import Mosaic, NoTarget, Plain
+from grisq.augment.render import RecipeDataset
+from grisq.course.style import SCENARIO_COLORS
+from grisq.course.tiles import Tile, expression_tile, image_grid, recipe_tile
+
+
+def test_recipes_are_drawn_in_the_color_of_what_they_became(mini, reader):
+    renderer = RecipeDataset(reader, 80)
+    a, b, *_ = (int(row) for row in mini.rows("train") if mini.target_counts[row] == 1)
+    tiles = [recipe_tile(renderer, recipe) for recipe in (Plain(a), NoTarget(a, b), Mosaic(((0, a), (3, b))))]
+    assert [tile.color for tile in tiles] == [
+        SCENARIO_COLORS[scenario] for scenario in ("single-target", "no-target", "multi-target")
+    ]
+    assert tiles[1].title == mini.expression(b).text
+    assert " and " in tiles[2].title
+    assert np.array_equal(tiles[1].image, renderer.render(Plain(a)).image)  # nothing is outlined
+
+
+def test_a_grid_has_a_tile_each_and_no_axes_beyond(mini):
+    tiles = [expression_tile(mini, row) for row in range(5)] + [Tile(np.zeros((4, 4, 3), np.uint8), "a " * 40)]
+    figure = image_grid(tiles, 4, rows=["first", "second"])
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles[0].replace("\n", " ") == mini.expression(0).text
+    assert len(figure.axes) == 8
+    assert not any(axis.axison for axis in figure.axes)
+    plt.close(figure)

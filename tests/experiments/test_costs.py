@@ -1,0 +1,20 @@
+import pytest
+
+from grisq.experiments.costs import read_cost
+from grisq.models.registry import SYSTEMS
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import write_json
+
+
+def test_every_system_has_its_cost_at_both_sizes():
+    cost = read_cost()
+    assert set(cost) == {"tiny", "paper"}
+    for systems in cost.values():
+        assert set(systems) == set(SYSTEMS)
+        assert all(each["step_s"] > each["forward_s"] > 0 for each in systems.values())
+
+
+def test_a_file_of_something_else_is_named(tmp_path):
+    write_json(tmp_path / "cost.json", {"rounds": 3})
+    with pytest.raises(InputError, match=r'cost\.json has no field "systems".*benchmarks/systems\.py'):
+        read_cost(tmp_path / "cost.json")

@@ -1,0 +1,109 @@
+"""On the committed runs: what the tables hold is what the results say."""
+
+import numpy as np
+import pytest
+
+from grisq.experiments import paper, tables
+from grisq.experiments.registry import for_tables
+from grisq.experiments.selection import collect, seeds_of
+from grisq.models.registry import SYSTEMS
+from grisq.runtime.paths import RESULTS
+
+
+@pytest.fixture(scope="module")
+def stored():
+    return collect(RESULTS, "tiny")
+
+
+def values(stored, run, metric, split="val", protocol="rela", seeds=3):
+    return [stored[run, seed].results[split]["protocols"][protocol][metric] for seed in range(seeds)]
+
+
+def test_every_run_that_a_table_needs_is_committed_with_its_seeds(stored):
+    assert all(seeds_of(stored, name) == [0, 1, 2] for name in for_tables())
+    assert len({result.data for result in stored.values()}) == 1
+
+
+def test_every_system_that_is_built_has_its_line_in_table_1():
+    assert list(tables.built_systems()) == ["lavt", "rela", "ours"]  # in the paper's order
+    assert set(tables.built_systems().values()) == set(SYSTEMS)
+
+
+def test_table_1_has_the_papers_values_and_our_means(stored):
+    table = tables.table_1(stored)
+    assert len(table) == 9 * 3 * 4
+    assert table.loc[("rela", "val", "gIoU"), "paper"] == 63.60
+    line = table.loc["rela", "testA", "cIoU"]
+    assert line["mean"] == pytest.approx(np.mean(values(stored, "rela", "cIoU", "testA")))
+    assert line["std"] == pytest.approx(np.std(values(stored, "rela", "cIoU", "testA"), ddof=1))
+    assert line["seeds"] == 3
+    assert np.isnan(table.loc[("rela", "val", "T-acc"), "paper"])
+    assert table.loc["gsva"]["mean"].isna().all()
+    assert (table.loc["gsva"]["seeds"] == 0).all()
+
+
+def test_steps_of_table_2_are_differences_of_the_means(stored):
+    table = tables.table_2(stored, ["baseline", "query", "plurality"])
+    gains = table["mean"].groupby(level="metric").diff().dropna()
+    assert gains.to_dict() == pytest.approx(table["step"].dropna().to_dict())
+    steps = table.xs("gIoU", level="metric")["paper_step"]
+    assert steps.round(2).tolist()[1:] == [2.54, 1.18]
+    inside = table.dropna(subset="step")
+    assert ((inside["low"] <= inside["step"]) & (inside["step"] <= inside["high"])).all()
+    assert table.loc["baseline", ["step", "low", "high", "paper_step"]].isna().all(axis=None)
+
+
+def test_the_summary_has_every_seed_and_leaves_out_what_was_not_run(stored):
+    table = tables.summary(stored, ["query", "query-level4", "no such run"])
+    assert list(table.index.unique("run")) == ["query", "query-level4"]
+    assert table.loc[("query", "IoU multi"), "std"] == pytest.approx(
+        np.std(values(stored, "query", "IoU multi"), ddof=1)
+    )
+    assert table.loc[("query-level4", "N-acc"), "seeds"] == 1
+    assert np.isnan(table.loc[("query-level4", "N-acc"), "std"])
+
+
+def test_presence_without_the_threshold(stored):
+    table = tables.without_one_half(stored, ["baseline", "rela"])
+    assert table.loc[("rela", "gIoU at 0.5"), "mean"] == pytest.approx(np.mean(values(stored, "rela", "gIoU")))
+    assert (table["mean"].xs("gIoU, own threshold", level=1) > table["mean"].xs("gIoU at 0.5", level=1) + 15).all()
+    assert table["mean"].xs("area, presence", level=1).between(0.5, 1).all()
+
+
+def test_the_worth_of_presence_and_of_masks(stored):
+    table = tables.worth_of_presence(stored, ["rela", "ours"])
+    own, truth = (np.mean(values(stored, "rela", "gIoU", protocol=name)) for name in ("rela", "rela-truth"))
+    assert table.loc[("rela", "truth over head"), "value"] == pytest.approx(truth - own)
+    assert table.loc[("rela", "gIoU under the truth"), "value"] == pytest.approx(truth)
+    gains = table["value"].unstack()
+    assert gains.loc["rela", "truth over head"] > gains.loc["rela", "perfect masks over own"]
+    assert gains.loc["ours", "truth over head"] < gains.loc["ours", "perfect masks over own"]
+
+
+def test_means_by_title_leave_out_what_was_not_run(stored):
+    means = tables.means_on_val(stored, {"head": "rela", "truth": "rela@truth", "missing": "nothing"})
+    assert list(means.index) == ["head", "truth"]
+    assert tuple(means.columns) == paper.METRICS
+    assert means.loc["head", "gIoU"] == pytest.approx(np.mean(values(stored, "rela", "gIoU")))
+    assert means.loc["truth", "gIoU"] == pytest.approx(np.mean(values(stored, "rela", "gIoU", protocol="rela-truth")))
+
+
+def test_a_frame_has_a_line_for_every_run_split_and_seed(stored):
+    frame = tables.frame(stored)
+    assert frame.loc[("rela", "testA", 1), "cIoU"] == stored["rela", 1].metrics("testA")["cIoU"]
+    assert len(frame) == 3 * len(stored)
+    assert tables.frame({}).empty
+
+
+def test_mean_and_spread_of_few_seeds():
+    assert tables.mean_and_spread([1.0, 3.0]) == (2.0, pytest.approx(2**0.5))
+    assert tables.mean_and_spread([5.0])[0] == 5
+    assert np.isnan(tables.mean_and_spread([5.0])[1])
+    assert np.isnan(tables.mean_and_spread([])).all()
+
+
+def test_nothing_was_run(stored):
+    assert len(tables.table_1({})) == 108
+    assert tables.table_1({})["mean"].isna().all()
+    for empty in (tables.table_2({}, []), tables.summary({}, ["ours"]), tables.without_one_half({}, [])):
+        assert empty.empty
