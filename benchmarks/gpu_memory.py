@@ -36,9 +36,22 @@ from grisq.training.losses import total_loss
 GB = 1e9
 BYTES_A_PARAMETER = 16  # float32 weight, gradient and the two moments of AdamW
 VIEWS = frozenset(  # operations that launch nothing
-    "view _unsafe_view t transpose permute expand as_strided slice select unsqueeze squeeze split split_with_sizes "
-    "detach alias unbind reshape empty empty_like new_empty empty_strided _reshape_alias lift_fresh unfold chunk "
-    "diagonal narrow view_as is_same_size".split()
+    (
+        *(
+            "view",
+            "_unsafe_view",
+            "view_as",
+            "reshape",
+            "_reshape_alias",
+            "as_strided",
+            "alias",
+            "detach",
+            "lift_fresh",
+        ),
+        *("t", "transpose", "permute", "expand", "unsqueeze", "squeeze", "unfold", "diagonal", "is_same_size"),
+        *("slice", "select", "split", "split_with_sizes", "unbind", "chunk", "narrow"),
+        *("empty", "empty_like", "new_empty", "empty_strided"),
+    )
 )
 
 
@@ -46,8 +59,10 @@ class CudaAutocast(TorchFunctionMode):
     """Cast to float32 what CUDA's autocast computes in float32 and the CPU's autocast leaves in bfloat16."""
 
     FLOAT32 = frozenset(
-        (F.layer_norm, torch.layer_norm, F.softmax, torch.softmax, Tensor.softmax, F.log_softmax, torch.sum)
-        + (Tensor.sum, torch.pow, Tensor.pow, torch.rsqrt, Tensor.exp)
+        (
+            *(F.layer_norm, torch.layer_norm, F.softmax, torch.softmax, Tensor.softmax, F.log_softmax),
+            *(torch.sum, Tensor.sum, torch.pow, Tensor.pow, torch.rsqrt, Tensor.exp),
+        )
     )
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
