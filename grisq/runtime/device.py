@@ -35,10 +35,14 @@ def resolve_device(name: str = "auto") -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> Literal["fp32", "bf16"]:
-    """ "auto" becomes bf16 on GPUs and fp32 elsewhere."""
-    if precision == "auto":
-        return "bf16" if device.type == "cuda" else "fp32"
-    return precision
+    """Choose what to compute in: "auto" is bf16 on GPUs that have it in hardware, fp32 elsewhere.
+
+    GPUs before NVIDIA's Ampere (V100, T4) emulate bf16, which is slower than fp32.
+    """
+    if precision != "auto":
+        return precision
+    native = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bf16" if native else "fp32"
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from grisq.runtime.device import resolve_device
+from grisq.runtime.device import resolve_device, resolve_precision
 from grisq.runtime.errors import InputError
 
 
@@ -24,3 +24,15 @@ def test_a_gpu_beyond_the_last_one_is_refused(monkeypatch):
     assert resolve_device("cuda:1") == torch.device("cuda", 1)
     with pytest.raises(InputError, match="cuda:0 to cuda:1"):
         resolve_device("cuda:2")
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_the_automatic_precision_of_a_gpu_is_what_it_has_in_hardware(native, expected, monkeypatch):
+    def is_bf16_supported(including_emulation=True):  # as torch's: an old card says yes to emulation
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_bf16_supported)
+    assert resolve_precision("auto", torch.device("cuda")) == expected
+    assert resolve_precision("auto", torch.device("cpu")) == "fp32"
+    for asked in ("fp32", "bf16"):
+        assert resolve_precision(asked, torch.device("cuda")) == asked
