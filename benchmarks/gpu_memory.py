@@ -8,7 +8,6 @@ once with deformable attention by `grid_sample` (what GPUs run today) and once a
 "Moved" is what every launched operation reads and writes, as if nothing stayed in a cache.
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -18,7 +17,7 @@ from unittest import mock
 
 import torch
 import torch.nn.functional as F
-from interleaved import table
+from interleaved import options, table
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.overrides import TorchFunctionMode
@@ -233,11 +232,10 @@ def _fake_batch(size: int, side: int, tokens: int) -> Batch:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "the preset tiny, two samples")
     parser.add_argument("--preset", default="paper")
     parser.add_argument("--batch", type=int, nargs="+", default=[24, 48])
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="bf16")
-    parser.add_argument("--quick", action="store_true", help="count the preset tiny with two samples")
     arguments = parser.parse_args()
     config = preset("tiny" if arguments.quick else arguments.preset).model
     lines = []
