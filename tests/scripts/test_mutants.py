@@ -9,7 +9,7 @@ import pytest
 from grisq.runtime.paths import ROOT
 
 sys.path.append(str(ROOT / "scripts"))
-import mutants  # noqa: E402
+import mutants
 
 
 def test_every_module_of_the_core_has_tests_that_exist():
