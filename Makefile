@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup-done
 BROWSER := $(VENV)/.browser-done
+MUTANTS := $(VENV)/.mutants-done
 CHROMIUM := chromium chromium-driver fonts-liberation
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 
@@ -17,8 +18,8 @@ here to be looked into, not to be used. Sprites in its training pictures: Twemoj
 contributors, CC BY 4.0. Made again by: make model
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce results test test-browser chromium lint unit notebooks notebook-outputs model benchmarks lab \
-	constraints clean
+.PHONY: help setup reproduce results test test-browser chromium lint unit notebooks notebook-outputs model benchmarks mutants \
+	lab constraints clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -81,13 +82,21 @@ model: $(SETUP)  ## train the model in data/models/tiny again (35 to 50 minutes 
 		--set train.eval_samples=1500 --set train.checkpoint_every=480 --run runs/tiny-long --keep-memory
 	$(BIN)/grisq pack runs/tiny-long --data data/synthetic/tiny --out data/models/tiny --note "$(MODEL_NOTE)"
 
-benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine
-	for name in deformable_attention model systems reader scale paper_size prediction; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+BENCHMARKS := deformable_attention model systems reader scale gpu_memory paper_size prediction
+benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine; OPTIONS=--quick only shows that they run
+	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py $(OPTIONS) || exit 1; done
+
+mutants: $(SETUP) $(MUTANTS)  ## does a test notice a changed operator? MODULES="data/letterbox augment" for a part; hours for all
+	$(BIN)/python scripts/mutants.py $(MODULES)
+
+$(MUTANTS): $(SETUP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
+	touch $@
 
 lab: $(SETUP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=.
 
-constraints: $(SETUP) $(BROWSER)  ## write down the versions that are installed now
+constraints: $(SETUP) $(BROWSER) $(MUTANTS)  ## write down the versions that are installed now
 	( grep '^#' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+(cpu|cu[0-9]+)//' ) > constraints.new
 	mv constraints.new constraints.txt
 

@@ -1,4 +1,4 @@
-"""A set of gRefCOCO's size, form and traps, with nothing of gRefCOCO in it: what scales is proved on this.
+"""Make a set of gRefCOCO's size, format and irregularities, with nothing of gRefCOCO in it, to test what scales.
 
     python benchmarks/full_size.py FOLDER [--share 0.01]
 
@@ -21,19 +21,19 @@ from grisq.data.synthetic.backgrounds import PHOTOGRAPHS
 from grisq.runtime.packages import package_folder
 
 IMAGES = {"train": 16_994, "val": 1_500, "testA": 750, "testB": 750}
-EXPRESSIONS = {  # no-target, single, multi; val's kinds and the exact cuts of the test splits are not published
+EXPRESSIONS = {  # no-target, single, multi; val's scenarios and the exact test splits are not published
     "train": (19_140, 120_624, 69_580),
     "val": (6_917, 4_892, 5_061),
     "testA": (4_335, 5_767, 8_610),
     "testB": (4_344, 5_249, 5_340),
 }
-ANNOTATIONS = 200_000  # of all objects of the pictures, meant or not
+ANNOTATIONS = 200_000  # of all objects of the pictures, targets or not
 SIZES = ((640, 480), (640, 427), (480, 640), (640, 426), (427, 640), (500, 375), (640, 360), (375, 500))
 SIZE_SHARES = (0.33, 0.22, 0.14, 0.1, 0.09, 0.06, 0.04, 0.02)
-FILES_PER_SIZE = 40
+FILES_PER_SIZE = 40  # the other pictures of that size are links to these
 CROWDS = 0.012  # of COCO's annotations; run-length encoded there too
 TWO_PARTS = 0.1  # occluded objects
-PROMINENT = 4  # people refer to a picture's larger objects: its so many largest are meant
+PROMINENT = 4  # people refer to a picture's larger objects: targets are among its n largest
 BARE_IDS = 0.3  # of single-target refs: a number instead of a list, as in some releases
 WORDS = (
     ("left", "right", "red", "blue", "big", "small", "white", "front", "second", "black"),
@@ -43,7 +43,15 @@ WORDS = (
 
 
 def write(root: Path, *, share: float = 1.0, pictures: bool = True, seed: int = 0, progress: bool = True) -> Path:
-    """The set, or a `share` of it, in the folder `root`; without `pictures` the two annotation files alone."""
+    """Write the set, or a share of it, and return its folder.
+
+    Args:
+        root: The folder, which must not exist.
+        share: Of pictures, annotations and expressions.
+        pictures: Whether to write pictures too, or the two annotation files alone.
+        seed: Of everything random.
+        progress: Whether to draw bars.
+    """
     rng = np.random.default_rng(seed)
     (root / layout.REFS).parent.mkdir(parents=True)
     images, split_of = _images(share, rng)
@@ -58,6 +66,7 @@ def write(root: Path, *, share: float = 1.0, pictures: bool = True, seed: int = 
 
 
 def _images(share: float, rng: np.random.Generator) -> tuple[list[dict], dict[int, str]]:
+    """Draw the records of the pictures, and the split of each by id."""
     images, split_of = [], {}
     for split, count in IMAGES.items():
         for _ in range(max(2, round(count * share))):
@@ -70,7 +79,7 @@ def _images(share: float, rng: np.random.Generator) -> tuple[list[dict], dict[in
 
 
 def _annotations(images: list[dict], count: int, rng: np.random.Generator, progress: bool) -> list[dict]:
-    """Every picture has one at least. Sides: 40 % of areas below 32x32 and a quarter above 96x96, as in COCO."""
+    """Draw annotations, at least one a picture. As in COCO, 40 % of areas are below 32x32, a quarter above 96x96."""
     owners = np.concatenate([np.arange(len(images)), rng.integers(len(images), size=max(0, count - len(images)))])
     sides = np.exp(rng.normal(np.log(45), 1.1, len(owners)))
     corners = np.clip(rng.lognormal(3.2, 0.8, len(owners)), 4, 300).astype(int)  # median about 25
@@ -107,7 +116,7 @@ def _box(picture: dict, side: float, rng: np.random.Generator) -> tuple[float, f
 
 
 def _polygons(box: tuple[float, ...], corners: int, rng: np.random.Generator) -> list[list[float]]:
-    """A bumpy ring of corners in the box; one in ten has two parts, one in ten thousand a part that is no area."""
+    """Draw a bumpy ring of corners in the box. One in ten has two parts, one in 10,000 a part without area."""
     x, y, width, height = box
     angles = np.sort(rng.uniform(0, 2 * np.pi, corners))
     radius = rng.uniform(0.6, 1, corners)
@@ -121,7 +130,7 @@ def _polygons(box: tuple[float, ...], corners: int, rng: np.random.Generator) ->
 
 
 def _runs(picture: dict, box: tuple[float, ...]) -> dict:
-    """The box as COCO's uncompressed run-length encoding: column by column, background first."""
+    """Encode the box as COCO's uncompressed run lengths: column by column, background first."""
     x, y, width, height = (int(v) for v in box)
     high = max(1, height)
     runs, before = [], x * picture["height"] + y
@@ -141,27 +150,27 @@ def _refs(
     names = {picture["id"]: picture["file_name"] for picture in images}
     refs: list[dict] = []
     sentences = 0
-    for split, kinds in EXPRESSIONS.items():
+    for split, by_scenario in EXPRESSIONS.items():
         singles = np.array([i for i in of_picture if split_of[i] == split])
         several = np.array([i for i in singles if sum(not a["iscrowd"] for a in of_picture[i]) > 1])
-        for kind, wanted in enumerate(kinds):
+        for scenario, wanted in enumerate(by_scenario):
             left = max(1, round(wanted * share))
             while left:
-                count = 1 if kind == 0 else min(left, int(rng.integers(1, 5)))
-                image = int(rng.choice(several if kind == 2 else singles))
-                targets = _targets(of_picture[image], kind, rng)
+                count = 1 if scenario == 0 else min(left, int(rng.integers(1, 5)))
+                image = int(rng.choice(several if scenario == 2 else singles))
+                targets = _targets(of_picture[image], scenario, rng)
                 refs.append(_ref(len(refs), image, names[image], split, targets, sentences, count, rng))
                 sentences += count
                 left -= count
-    return refs + _traps(len(refs), sentences, refs[0], annotations, split_of, names)
+    return refs + _irregular_refs(len(refs), sentences, refs[0], annotations, split_of, names)
 
 
-def _targets(found: list[dict], kind: int, rng: np.random.Generator) -> list[dict]:
-    """No, one, or several of a picture's objects; several may hold a crowd region, which the reader leaves out."""
-    if kind == 0:
+def _targets(found: list[dict], scenario: int, rng: np.random.Generator) -> list[dict]:
+    """Choose no, one or several of a picture's objects; several may hold a crowd region, which the reader skips."""
+    if scenario == 0:
         return []
     whole = sorted((a for a in found if not a["iscrowd"]), key=lambda a: -a["area"])[:PROMINENT]
-    if kind == 1:
+    if scenario == 1:
         return [whole[int(rng.integers(len(whole)))]]
     count = min(len(whole), 2 if rng.random() < 0.95 else int(rng.integers(3, 5)))
     chosen = [whole[i] for i in rng.choice(len(whole), count, replace=False)]
@@ -200,25 +209,25 @@ def _ref(
     }
 
 
-def _traps(
+def _irregular_refs(
     number: int, sentences: int, like: dict, annotations: list[dict], split_of: dict[int, str], names: dict[int, str]
 ) -> list[dict]:
-    """What the reader leaves out: refs without sentences, with empty ones, and of crowd regions alone."""
-    nothing = like | {"ref_id": number, "sentences": [], "sent_ids": []}
+    """Make refs that the reader skips: without sentences, with empty ones, and of crowd regions alone."""
+    no_sentence = like | {"ref_id": number, "sentences": [], "sent_ids": []}
     empty = {"raw": " ", "sent": "", "sent_id": sentences, "tokens": []}
-    traps = [nothing, like | {"ref_id": number + 1, "sentences": [empty], "sent_ids": [sentences]}]
+    refs = [no_sentence, like | {"ref_id": number + 1, "sentences": [empty], "sent_ids": [sentences]}]
     crowd = next((a for a in annotations if a["iscrowd"]), None)
     if crowd:
         image = crowd["image_id"]
         about = {"image_id": image, "file_name": names[image], "split": split_of[image]}
-        said = {"raw": "everyone", "sent": "everyone", "sent_id": sentences + 1, "tokens": ["everyone"]}
-        traps.append(like | about | {"ref_id": number + 2, "ann_id": [crowd["id"]], "category_id": [1]})
-        traps[-1] |= {"no_target": False, "sentences": [said], "sent_ids": [sentences + 1]}
-    return traps
+        sentence = {"raw": "everyone", "sent": "everyone", "sent_id": sentences + 1, "tokens": ["everyone"]}
+        refs.append(like | about | {"ref_id": number + 2, "ann_id": [crowd["id"]], "category_id": [1]})
+        refs[-1] |= {"no_target": False, "sentences": [sentence], "sent_ids": [sentences + 1]}
+    return refs
 
 
 def _write_pictures(root: Path, images: list[dict], rng: np.random.Generator, progress: bool) -> None:
-    """Photographic JPEGs of about COCO's weight; every name is a link to one of FILES_PER_SIZE of its size."""
+    """Write JPEGs of about COCO's size in bytes; all but FILES_PER_SIZE of each shape are links."""
     folder = root / layout.IMAGES
     folder.mkdir(parents=True)
     kept: dict[tuple[int, int], list[Path]] = {}

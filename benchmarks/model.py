@@ -5,37 +5,46 @@
 Mask2Former reads no text; ours does (20 tokens). A training step is forward, loss, backward and AdamW.
 """
 
-import argparse
+from collections.abc import Callable
 
 import torch
-from interleaved import medians, table
+from interleaved import medians, options, table
+from torch import Tensor, nn
 
-from grisq.config import TrainConfig, preset
+from grisq.config import ModelConfig, TrainConfig, preset
 from grisq.data.sample import Batch
-from grisq.models.base import count_parameters
-from grisq.models.grisq import GRISQ
+from grisq.models.base import System, count_parameters
+from grisq.models.registry import build_model
 from grisq.runtime.device import keep_freed_memory
 from grisq.training.losses import total_loss
 
 SIDE, TOKENS = 480, 20
 
 
-def mask2former():
-    from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation, SwinConfig  # after the guard
+def mask2former(side: int, config: ModelConfig) -> nn.Module:
+    """Build Mask2Former with random weights on a Swin of the same size as ours."""
+    from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation, SwinConfig  # after grisq.models
 
     backbone = SwinConfig(
-        image_size=SIDE,
-        embed_dim=128,
-        depths=[2, 2, 18, 2],
-        num_heads=[4, 8, 16, 32],
-        window_size=12,
+        image_size=side,
+        embed_dim=config.swin.embed_dim,
+        depths=list(config.swin.depths),
+        num_heads=list(config.swin.num_heads),
+        window_size=config.swin.window,
         out_features=["stage1", "stage2", "stage3", "stage4"],
     )
     return Mask2FormerForUniversalSegmentation(Mask2FormerConfig(backbone_config=backbone))
 
 
-def sample(batch=1, side=SIDE, words=TOKENS, vocabulary=2000):
-    """Random pictures and words without padding; every sample has one target."""
+def sample(batch: int = 1, side: int = SIDE, words: int = TOKENS, vocabulary: int = 2000) -> Batch:
+    """Make random pictures and words without padding; every sample has one target.
+
+    Args:
+        batch: Number of samples.
+        side: Canvas in pixels.
+        words: Tokens of each expression.
+        vocabulary: Number of token ids.
+    """
     return Batch(
         images=torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8),
         valid=torch.ones(batch, side, side, dtype=torch.bool),
@@ -49,7 +58,9 @@ def sample(batch=1, side=SIDE, words=TOKENS, vocabulary=2000):
     )
 
 
-def ours(model, batch, precision):
+def ours(model: System, batch: Batch, precision: str) -> Callable[[], None]:
+    """Return a function that runs our forward pass."""
+
     def run():
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
             model(*batch.inputs())
@@ -57,7 +68,8 @@ def ours(model, batch, precision):
     return run
 
 
-def ours_step(model, batch, precision):
+def ours_step(model: System, batch: Batch, precision: str) -> Callable[[], None]:
+    """Return a function that trains our model by one step."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
 
     def run():
@@ -70,7 +82,9 @@ def ours_step(model, batch, precision):
     return run
 
 
-def theirs(model, pixels):
+def theirs(model: nn.Module, pixels: Tensor) -> Callable[[], None]:
+    """Return a function that runs Mask2Former's forward pass."""
+
     def run():
         with torch.no_grad():
             model(pixel_values=pixels)
@@ -78,9 +92,11 @@ def theirs(model, pixels):
     return run
 
 
-def theirs_step(model, pixels):
+def theirs_step(model: nn.Module, pixels: Tensor) -> Callable[[], None]:
+    """Return a function that trains Mask2Former by one step on two random masks."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-6)
-    masks, classes = [torch.rand(2, SIDE, SIDE).round()], [torch.tensor([1, 2])]
+    side = pixels.shape[-1]
+    masks, classes = [torch.rand(2, side, side).round()], [torch.tensor([1, 2])]
 
     def run():
         optimizer.zero_grad()
@@ -90,14 +106,16 @@ def theirs_step(model, pixels):
     return run
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> None:
+    parser = options(__doc__, "models of the size of tiny, one round")
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
+    arguments = parser.parse_args()
+    rounds, config = 1 if arguments.quick else arguments.rounds, preset("tiny" if arguments.quick else "paper").model
     keep_freed_memory()
     torch.manual_seed(0)
-    batch, pixels = sample(), torch.randn(1, 3, SIDE, SIDE)
-    grisq, other = GRISQ(preset("paper").model).eval(), mask2former().eval()
+    side = config.image_size
+    batch, pixels = sample(side=side, vocabulary=config.text.vocabulary), torch.randn(1, 3, side, side)
+    grisq, other = build_model(config).eval(), mask2former(side, config).eval()
     names = ["Mask2Former, fp32", "GRISQ, fp32", "GRISQ, bf16"]
     forward = medians(
         dict(zip(names, [theirs(other, pixels), ours(grisq, batch, "fp32"), ours(grisq, batch, "bf16")])), rounds

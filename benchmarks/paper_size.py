@@ -1,84 +1,68 @@
-"""The `paper` preset for real: one training step at full size, its memory by batch and precision, its rates by part.
+"""The `paper` preset at full size: rates by part of the model, a training step on the CPU, memory by batch.
 
     python benchmarks/paper_size.py [--batch 2 --rounds 3]
 
-Swin-B, BERT-base, 480 px, 20 tokens, random weights, on the CPU. What backward keeps of a forward pass is counted
-tensor by tensor, so the table of memory holds for a GPU too, less its kernels' own scratch space.
+Swin-B, BERT-base, 480 px, 20 tokens, random weights. The step is measured on the CPU; memory is counted on fake tensors
+(`gpu_memory.py`) under the autocast rules of the device, so the rows for GPUs need none.
 """
 
-import argparse
 from collections import Counter
 
 import torch
-from interleaved import medians, table
+from gpu_memory import BYTES_A_PARAMETER, GB, count_step
+from interleaved import medians, options, table
 from model import ours_step, sample
 
-from grisq.config import preset
-from grisq.models.grisq import GRISQ
-from grisq.training.losses import total_loss
+from grisq.config import ModelConfig, TrainConfig, preset
+from grisq.models.base import System, count_parameters
+from grisq.models.registry import build_model
 from grisq.training.optimizer import parameter_groups
 
-PAPER = preset("paper")
-GB = 1e9
+BATCHES = (2, 12, 24, 48)
+COUNTED = (12, 24)
+SETTINGS = {  # device whose autocast rules apply, precision, form of deformable attention
+    "CPU, fp32": ("cpu", "fp32", "kernel"),
+    "CPU, bf16": ("cpu", "bf16", "kernel"),
+    "GPU, bf16, deformable attention by grid_sample": ("cuda", "bf16", "grid_sample"),
+    "GPU, bf16, deformable attention by a kernel": ("cuda", "bf16", "kernel"),
+}
 
 
-def kept_for_backward(model: GRISQ, batch: int, precision: str) -> int:
-    """Bytes that autograd saves in one forward pass and loss; storages shared by several tensors count once."""
-    sizes: dict[int, int] = {}
-    owned = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
-
-    def note(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in owned:
-            sizes[storage.data_ptr()] = max(sizes.get(storage.data_ptr(), 0), storage.nbytes())
-        return tensor
-
-    given = sample(batch)
-    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            output = model(*given.inputs())
-        loss = total_loss(output, given, PAPER.train).total  # alive until counted, or storages would be used again
-    del loss
-    return sum(sizes.values())
-
-
-def memory(model: GRISQ) -> list[list[str]]:
-    """Gigabytes for a process with 2, 12, 24 and 48 samples: a fixed part, and what every sample adds."""
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    fixed = 16 * parameters  # float32 weights, gradients, and AdamW's two moments
-    lines = []
-    for precision in ("fp32", "bf16"):
-        one, two = (kept_for_backward(model, batch, precision) for batch in (1, 2))
-        each = two - one
-        line = [precision, f"{fixed / GB:.1f}", f"{each / GB:.2f}"]
-        lines.append(line + [f"{(fixed + one + (batch - 1) * each) / GB:.0f}" for batch in (2, 12, 24, 48)])
+def memory(config: ModelConfig, parameters: int) -> list[list[str]]:
+    """Gigabytes of one process by setting: a fixed part, what every sample adds, and totals for some batches."""
+    fixed, lines = BYTES_A_PARAMETER * parameters, []
+    for name, (device, precision, way) in SETTINGS.items():
+        few, many = (count_step(config, n, precision=precision, device=device, way=way).kept for n in COUNTED)
+        each = (many - few) / (COUNTED[1] - COUNTED[0])  # kept memory is linear in the batch
+        totals = [f"{(fixed + few + (batch - COUNTED[0]) * each) / GB:.0f}" for batch in BATCHES]
+        lines.append([name, f"{fixed / GB:.1f}", f"{each / GB:.2f}", *totals])
     return lines
 
 
-def groups(model: GRISQ) -> list[list[str]]:
+def groups(model: System, config: TrainConfig) -> list[list[str]]:
     """Parameters and rates by group (Sec. 4.2)."""
     found: Counter[tuple] = Counter()
-    for group in parameter_groups(model, PAPER.train):
+    for group in parameter_groups(model, config):
         found[group["name"], group["lr"], group["weight_decay"]] += sum(p.numel() for p in group["params"])
     return [[name, f"{count / 1e6:.1f} M", rate, decay] for (name, rate, decay), count in found.items()]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "the preset tiny, one round")
     parser.add_argument("--batch", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
+    chosen = preset("tiny" if arguments.quick else "paper")
     torch.manual_seed(0)
-    model = GRISQ(PAPER.model).train()
-    print(table(["group", "parameters", "learning rate", "weight decay"], groups(model)) + "\n")
-    steps = {name: ours_step(model, sample(arguments.batch), name) for name in ("fp32", "bf16")}
-    times = medians(steps, arguments.rounds)
+    model = build_model(chosen.model).train()
+    print(table(["group", "parameters", "learning rate", "weight decay"], groups(model, chosen.train)) + "\n")
+    batch = sample(arguments.batch, side=chosen.model.image_size, vocabulary=chosen.model.text.vocabulary)
+    steps = {name: ours_step(model, batch, name) for name in ("fp32", "bf16")}
+    times = medians(steps, 1 if arguments.quick else arguments.rounds)
     lines = [[name, f"{seconds:.2f}"] for name, seconds in times.items()]
-    print(table([f"training step, batch {arguments.batch}", "seconds"], lines) + "\n")
-    del steps  # and with them two optimizers' moments
-    model.zero_grad()
-    header = ["precision", "fixed, GB", "each sample, GB", *(f"batch {n}, GB" for n in (2, 12, 24, 48))]
-    print(table(header, memory(model)))
+    print(table([f"training step on the CPU, batch {arguments.batch}", "seconds, measured"], lines) + "\n")
+    header = ["memory, counted", "fixed, GB", "each sample, GB", *(f"batch {n}, GB" for n in BATCHES)]
+    print(table(header, memory(chosen.model, count_parameters(model))))
 
 
 if __name__ == "__main__":

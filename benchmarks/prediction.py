@@ -1,19 +1,18 @@
-"""Pictures a second: one by one, in batches, and the exported model in onnxruntime; the `tiny` model that comes along.
+"""Pictures a second with the bundled model: one by one, in batches, and exported in onnxruntime.
 
     python benchmarks/prediction.py [--rounds 7 --pictures 48]
 
-Everything from the file to the mask at the picture's own size counts, but for onnxruntime, whose time is that of the
-network alone, beside torch's for the same tensors.
+The time runs from the file to the mask at the picture's own size. onnxruntime and torch are also compared on the
+network alone, with the same tensors.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import torch
-from interleaved import medians, table
+from interleaved import medians, options, table
 
 from grisq.config import preset
 from grisq.data.catalog import load_dataset
@@ -22,7 +21,7 @@ from grisq.inference.segmenter import Segmenter
 
 
 def jobs_of(count: int) -> list[tuple[Path, str]]:
-    """Pictures and expressions of the tiny set's val split, evenly spaced."""
+    """Choose pictures and expressions of the tiny set's val split, evenly spaced."""
     data = load_dataset(preset("tiny"), progress=False)
     rows = data.rows("val")[np.linspace(0, len(data.rows("val")) - 1, count).astype(int)]
     found = [data.expression(int(row)) for row in rows]
@@ -30,7 +29,7 @@ def jobs_of(count: int) -> list[tuple[Path, str]]:
 
 
 def network_alone(segmenter: Segmenter, jobs: list[tuple[Path, str]], folder: Path) -> dict:
-    """The same eight samples through torch and through onnxruntime."""
+    """Return functions that run the same eight samples through torch and through onnxruntime."""
     from grisq.inference.segmenter import read_picture
 
     batch = segmenter._batch([(read_picture(picture), text) for picture, text in jobs[:8]])
@@ -49,16 +48,17 @@ def network_alone(segmenter: Segmenter, jobs: list[tuple[Path, str]], folder: Pa
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "sixteen pictures, one round")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--pictures", type=int, default=48)
     arguments = parser.parse_args()
-    segmenter, jobs = Segmenter.from_pretrained(device="cpu"), jobs_of(arguments.pictures)
+    rounds, count = (1, 16) if arguments.quick else (arguments.rounds, arguments.pictures)
+    segmenter, jobs = Segmenter.from_pretrained(device="cpu"), jobs_of(count)
     whole = {"one by one": lambda: [segmenter(picture, text) for picture, text in jobs]}
     whole |= {f"many, batch {size}": lambda size=size: list(segmenter.many(jobs, batch=size)) for size in (8, 16)}
     with tempfile.TemporaryDirectory() as folder:
-        times = medians(whole, arguments.rounds)
-        alone = medians(network_alone(segmenter, jobs, Path(folder)), arguments.rounds)
+        times = medians(whole, rounds)
+        alone = medians(network_alone(segmenter, jobs, Path(folder)), rounds)
     lines = [[name, f"{len(jobs) / seconds:.0f}"] for name, seconds in times.items()]
     lines += [[name, f"{8 / seconds:.0f}"] for name, seconds in alone.items()]
     print(table(["what", "pictures/s"], lines))

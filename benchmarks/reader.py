@@ -6,13 +6,12 @@ Makes the two JSON files of `full_size.py` in a temporary folder, then reads the
 what a process holds for itself (unique set size) and all it has mapped (resident set size).
 """
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
 import full_size
-from interleaved import in_own_process, table
+from interleaved import in_own_process, options, table
 
 from grisq.data.layout import INSTANCES, REFS
 
@@ -31,13 +30,15 @@ print(seconds, after.uss / 1e6, after.rss / 1e6, before.uss / 1e6)
 """
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def main() -> None:
+    parser = options(__doc__, "a hundredth of the set")
     parser.add_argument("--share", type=float, default=1.0)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         begin = time.perf_counter()
-        root = full_size.write(Path(folder) / "full", share=arguments.share, pictures=False)
+        root = full_size.write(
+            Path(folder) / "full", share=0.01 if arguments.quick else arguments.share, pictures=False
+        )
         size = sum((root / name).stat().st_size for name in (REFS, INSTANCES)) / 1e6
         print(f"{size:.0f} MB of JSON written in {time.perf_counter() - begin:.0f} s\n")
         lines = []

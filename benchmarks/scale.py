@@ -1,12 +1,11 @@
-"""A data set of gRefCOCO's full size through every part: counting, the input pipeline, evaluation, a killed training.
+"""A data set of gRefCOCO's full size in every part: counting, the input pipeline, evaluation, a killed training.
 
     python benchmarks/scale.py [--share 1.0] [--epoch] [--folder FOLDER]
 
-Makes the set of `full_size.py` in a temporary folder, or once in FOLDER, where the next call finds it. `--epoch` reads
-a whole epoch instead of 100 batches. Pictures come from the page cache, as on a machine with 5 GB of memory to spare.
+Makes the set of `full_size.py` in a temporary folder, or in FOLDER, where the next call finds it. `--epoch` reads a
+whole epoch instead of 100 batches. Pictures come from the page cache, as on a machine with 5 GB of memory to spare.
 """
 
-import argparse
 import json
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import full_size
 import numpy as np
-from interleaved import in_own_process, table
+from interleaved import in_own_process, options, table
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -60,7 +59,7 @@ print(time.perf_counter() - begin, *(resident[int(len(resident) * part)] for par
 
 
 def load_and_count(root: Path) -> list[list]:
-    """Seconds of the first reading, of a later one, and of `grisq stats`."""
+    """Time the first reading, a later one, and the counts of `grisq stats`."""
     lines = []
     for name in ("first reading (builds the cache)", "later reading"):
         begin = time.perf_counter()
@@ -68,16 +67,14 @@ def load_and_count(root: Path) -> list[list]:
         lines.append([name, f"{time.perf_counter() - begin:.1f} s"])
     begin = time.perf_counter()
     counts = statistics.counts(data).loc["all"]
-    lines.append(["counts by split and kind", f"{time.perf_counter() - begin:.1f} s"])
+    lines.append(["counts by split and scenario", f"{time.perf_counter() - begin:.1f} s"])
     skipped = ", ".join(f"{n} {reason}" for reason, n in data.skipped.items())
-    lines.append(
-        ["found", f"{counts['expressions']:.0f} expressions, {counts['masks']:.0f} masks; left out: {skipped}"]
-    )
+    lines.append(["found", f"{counts['expressions']:.0f} expressions, {counts['masks']:.0f} masks; skipped: {skipped}"])
     return lines
 
 
-def look_at_every_picture(root: Path) -> list[str]:
-    """`grisq data check`: seconds, and whether all is well."""
+def check_every_picture(root: Path) -> list[str]:
+    """Time `grisq data check` and report whether it found the set complete."""
     begin = time.perf_counter()
     found = check(root)
     seconds = time.perf_counter() - begin
@@ -85,18 +82,16 @@ def look_at_every_picture(root: Path) -> list[str]:
 
 
 def reader_of(data: GRefCOCO) -> SampleReader:
+    """Make a reader at the size of `paper`, with a tokenizer trained on the set."""
     texts = data.expressions["text"].take(data.rows("train")).to_pylist()
     tokenizer = ExpressionTokenizer.train(texts, PAPER.model.text.vocabulary)
     return SampleReader(data, tokenizer, PAPER.model.image_size, PAPER.model.text.max_tokens)
 
 
 def parts_of_a_sample(reader: SampleReader, count: int = 400) -> dict[str, float]:
-    """Milliseconds that one core spends on each part of a sample at 480 px, means over evenly spaced expressions."""
-    data, side, spent = (
-        reader.data,
-        reader.side,
-        dict.fromkeys(("row", "decode", "place", "mask", "words", "stack"), 0.0),
-    )
+    """Measure the milliseconds that one core spends on each part of a sample: means over evenly spaced expressions."""
+    data, side = reader.data, reader.side
+    spent = dict.fromkeys(("row", "decode", "place", "mask", "words", "stack"), 0.0)
     samples, clock = [], time.perf_counter
     for row in np.linspace(0, len(data) - 1, count).astype(int):
         times = [clock()]
@@ -121,7 +116,13 @@ def parts_of_a_sample(reader: SampleReader, count: int = 400) -> dict[str, float
 
 
 def samples_per_second(reader: SampleReader, workers: int, batches: int) -> float:
-    """Of the training's own loader at 480 px with batch 48 and the paper's augmentation; after one batch to start."""
+    """Measure the training's own loader with the paper's batch and augmentation, after one batch to warm up.
+
+    Args:
+        reader: Of the set.
+        workers: Processes of the loader.
+        batches: Number that is timed.
+    """
     data, train = reader.data, PAPER.train
     rows = data.rows("train")
     plan = TrainingPlan(rows, data.target_counts[rows], data.image_ids[rows], train.batch, 0, PAPER.augment)
@@ -140,7 +141,7 @@ def samples_per_second(reader: SampleReader, workers: int, batches: int) -> floa
 
 
 def killed_and_resumed(root: Path, folder: Path) -> str:
-    """A short training that is killed and goes on, against one that is left alone: are their losses the same?"""
+    """Compare the losses of a short training that is killed and resumed with those of one that is not."""
     command = [sys.executable, "-m", "grisq", "train", "--data", str(root), "--device", "cpu", "--run"]
     settings = {"steps": 40, "checkpoint_every": 10, "eval_every": 40, "eval_samples": 64}
     options = [part for name, value in settings.items() for part in ("--set", f"train.{name}={value}")]
@@ -164,26 +165,27 @@ def _losses(run: Path) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__, "a two-hundredth of the set, fewer batches")
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--epoch", action="store_true")
     parser.add_argument("--folder", type=Path)
     arguments = parser.parse_args()
+    share, most = (0.005, 4) if arguments.quick else (arguments.share, BATCHES)
     with tempfile.TemporaryDirectory() as temporary:
         root = arguments.folder or Path(temporary) / "full"
         if not root.exists():
-            full_size.write(root, share=arguments.share)
-        lines = [*load_and_count(root), look_at_every_picture(root)]
+            full_size.write(root, share=share)
+        lines = [*load_and_count(root), check_every_picture(root)]
         data = grefcoco.load(root)
         reader = reader_of(data)
         for name, milliseconds in parts_of_a_sample(reader).items():
             lines.append([f"one sample at 480 px: {name}", f"{milliseconds:.2f} ms"])
         everything = len(data.rows("train")) // PAPER.train.batch
         for workers in (0, 1, 2):
-            batches = everything if arguments.epoch and workers == 2 else min(BATCHES, everything - 1)
+            batches = everything if arguments.epoch and workers == 2 else min(most, everything - 1)
             speed = samples_per_second(reader, workers, batches)
             lines.append([f"{batches} batches, {workers} workers", f"{speed:.0f} samples/s"])
-        evaluated = min(EVALUATED, round(EVALUATED * arguments.share))
+        evaluated = min(EVALUATED, round(EVALUATED * share))
         seconds, *resident = in_own_process(["-c", EVALUATION, str(root), str(evaluated)])
         memory = ", ".join(f"{value:.0f}" for value in resident)
         lines.append([f"evaluation of {evaluated}", f"{seconds:.0f} s; resident at 10, 50, 99 %: {memory} MB"])

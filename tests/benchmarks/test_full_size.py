@@ -1,4 +1,4 @@
-"""The generator of the scale benchmark: a hundredth of gRefCOCO with all its traps, which the reader gets through."""
+"""The generator of the scale benchmark: a part of the set with all its irregularities, which the reader handles."""
 
 import importlib.util
 import json
@@ -28,23 +28,23 @@ def root(full_size, tmp_path_factory):
     return full_size.write(tmp_path_factory.mktemp("full") / "set", share=SHARE, progress=False)
 
 
-def test_whole_it_would_have_the_papers_size(full_size):
+def test_the_full_set_has_the_papers_size(full_size):
     assert sum(full_size.IMAGES.values()) == PAPER["images"]
-    totals = {split: sum(kinds) for split, kinds in full_size.EXPRESSIONS.items()}
+    totals = {split: sum(by_scenario) for split, by_scenario in full_size.EXPRESSIONS.items()}
     assert totals == {split: counts[0] for split, counts in EARLIER.splits.items()}
     assert sum(totals.values()) == PAPER["expressions"]
 
 
-def test_the_reader_finds_what_was_meant_and_leaves_out_the_traps(full_size, root):
+def test_the_reader_finds_the_targets_and_skips_irregular_refs(full_size, root):
     data = grefcoco.load(root)
-    for split, kinds in full_size.EXPRESSIONS.items():
+    for split, by_scenario in full_size.EXPRESSIONS.items():
         counts = np.minimum(data.target_counts[data.rows(split)], 2)
-        assert np.bincount(counts, minlength=3).tolist() == [round(SHARE * wanted) for wanted in kinds]
+        assert np.bincount(counts, minlength=3).tolist() == [round(SHARE * wanted) for wanted in by_scenario]
     assert data.skipped == {"refs without a sentence": 2, "refs whose targets are all crowd regions": 1}
     assert check(root, progress=False).whole
 
 
-def test_the_files_hold_every_trap(root):
+def test_the_files_hold_every_irregularity(root):
     refs = json.loads((root / REFS).read_text(encoding="utf-8"))
     annotations = json.loads((root / INSTANCES).read_text(encoding="utf-8"))["annotations"]
     assert any(ref["ann_id"] == [-1] for ref in refs)

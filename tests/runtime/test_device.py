@@ -62,3 +62,15 @@ def test_peak_memory_on_windows_is_that_of_psutil(monkeypatch):
 def test_only_glibc_is_told_to_keep_memory(monkeypatch):
     monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
     assert keep_freed_memory() is False
+
+
+@pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp32")])
+def test_the_automatic_precision_of_a_gpu_is_what_it_has_in_hardware(native, expected, monkeypatch):
+    def is_bf16_supported(including_emulation=True):  # as torch's: an old card says yes to emulation
+        return native or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_bf16_supported)
+    assert resolve_precision("auto", torch.device("cuda")) == expected
+    assert resolve_precision("auto", torch.device("cpu")) == "fp32"
+    for asked in ("fp32", "bf16"):
+        assert resolve_precision(asked, torch.device("cuda")) == asked

@@ -1,0 +1,1 @@
+"""The phases of `check.py`: each module has `run(plan, limit, findings)`."""

@@ -1,0 +1,54 @@
+"""Regions of the step of `paper` under torch.compile: windows' attention, MLPs, PWAM, feed-forward layers."""
+
+import time
+
+import fixes
+import torch
+from plan import Findings, Plan
+from timing import measure_step
+from torch import Tensor, nn
+
+from grisq.models import multimodal_encoder, pixel_decoder
+from grisq.models.layers import pixel_word_attention, swin
+from phases.step import models
+
+
+def run(plan: Plan, limit: float, findings: Findings) -> None:
+    """Measure `paper` with compiled regions, over the fixes that leave the windows alone."""
+    fixes.apply("syncs", "relu", "strip", "spread", *([] if plan.dry else ["triton"]))
+    torch._dynamo.config.recompile_limit = 64
+    options = {"dynamic": False} | ({"backend": "eager"} if plan.dry else {})
+    _compile_windows(options)
+    attention = pixel_word_attention.PixelWordAttention
+    attention.forward = torch.compile(attention.forward, **options)
+    _compile_feed_forward(options)
+    begin = time.time()
+    config, size = models(plan)["paper"]
+    measure_step(plan, findings, f"paper {size}, compiled regions", config, size)
+    findings.note(f"compiling and measuring took {time.time() - begin:.0f} s")
+
+
+def _compile_windows(options: dict) -> None:
+    attend = torch.compile(lambda block, x, mask: swin._attend(block, block.norm1(x), mask), **options)
+    feed = torch.compile(lambda block, x: block.mlp(block.norm2(x)), **options)
+
+    def run_blocks(blocks: nn.Sequential, x: Tensor, valid: Tensor | None) -> Tensor:
+        masks = {}
+        for block in blocks:
+            key = (block.window_size, block.shift_size)
+            if key not in masks:
+                masks[key] = swin.window_mask(x.shape[1:3], *key, valid, x)
+            x = x + block.drop_path1(attend(block, x, masks[key]))
+            x = x + block.drop_path2(feed(block, x))
+        return x
+
+    fixes.put(multimodal_encoder, "run_blocks", run_blocks)
+
+
+def _compile_feed_forward(options: dict) -> None:
+    after = torch.compile(fixes.feed_forward, **options)
+
+    def forward(self, f, positions, reference, sizes, valid):
+        return after(self, self.attention_norm(f + self.attention(f + positions, reference, f, sizes, valid)))
+
+    fixes.put(pixel_decoder.MSDSBlock, "forward", forward)
