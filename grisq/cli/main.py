@@ -8,7 +8,7 @@ import typer
 
 from grisq.cli import data, experiments, predict
 from grisq.cli.options import DataOption, DeviceOption, PresetOption, ProcessesOption, SetOption, read_settings
-from grisq.runtime.distributed import rank, run_in_processes, tell, world_size
+from grisq.runtime.distributed import rank, report_to_parent, run_in_processes, world_size
 from grisq.runtime.errors import InputError
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
@@ -64,7 +64,7 @@ def train(
     nodes: Annotated[int, typer.Option(min=1, help="Machines that share the work, each with --processes.")] = 1,
     rendezvous: Annotated[str, typer.Option(help="HOST:PORT of one of the nodes, the same on all of them.")] = "",
 ) -> None:
-    """Train a model; the same command goes on with a run that was stopped.
+    """Train a model; the same command resumes a run that was stopped.
 
     The batch size stays the global one, whatever the number of processes.
     """
@@ -72,7 +72,7 @@ def train(
     from grisq.data.catalog import load_dataset
     from grisq.runtime import paths
     from grisq.runtime.device import keep_freed_memory
-    from grisq.training.trainer import goes_on
+    from grisq.training.state import how_to_resume
     from grisq.training.trainer import train as train_model
 
     if keep_memory:
@@ -83,7 +83,7 @@ def train(
     folder = run or paths.RUNS / preset
     dataset = load_dataset(chosen, data)  # before several processes would each make it
     if processes * nodes > 1 and world_size() == 1:
-        run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, then=goes_on(folder))
+        run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, advice=how_to_resume(folder))
         return
     last = train_model(chosen, dataset, folder, seed=seed, fresh=fresh, init=init, device=device)
     if rank() == 0:
@@ -107,7 +107,7 @@ def evaluate(
     from grisq.runtime.files import write_json
 
     if processes > 1 and world_size() == 1:
-        run_in_processes(processes, then="run the same command again.")
+        run_in_processes(processes, advice="run the same command again.")
         return
     report = evaluate_checkpoint(
         model, data, splits=split, protocols=protocol or ["rela"], batch=batch, workers=workers, device=device
@@ -161,9 +161,9 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        if not tell(error):
+        if not report_to_parent(error):
             print(f"grisq: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        print("grisq: stopped; the same command goes on from the last checkpoint.", file=sys.stderr)
+        print("grisq: stopped; the same command resumes from the last checkpoint.", file=sys.stderr)
         raise SystemExit(130) from None

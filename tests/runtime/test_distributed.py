@@ -18,7 +18,7 @@ from grisq import checkpoint
 from grisq.config import AugmentConfig, preset
 from grisq.data import grefcoco
 from grisq.evaluation.report import evaluate_checkpoint
-from grisq.runtime.distributed import others_may_end, run_in_processes
+from grisq.runtime.distributed import lost_connections_explained, run_in_processes
 from grisq.runtime.errors import InputError
 from grisq.training.trainer import train
 
@@ -118,7 +118,7 @@ def test_a_killed_process_ends_the_run_which_goes_on_from_its_last_checkpoint(sm
     assert "Traceback" not in said
     (line,) = [line for line in said.splitlines() if line.startswith("grisq: ")]
     assert "Process 1 of 2 was ended by SIGKILL" in line
-    assert "the same command goes on" in line
+    assert "the same command resumes" in line
     assert checkpoint.load(folder / "last").about["step"] < STEPS
     assert run(*arguments)[0] == 0
     # The first record's losses are means since the resumed step, those of the last are over the same steps.
@@ -147,10 +147,13 @@ def test_several_nodes_need_a_place_to_meet():
 
 def test_only_errors_of_lost_connections_are_translated(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match="Another process of this command has ended; go on"), others_may_end("go on"):
+    with (
+        pytest.raises(InputError, match="Another process of this command has ended; go on"),
+        lost_connections_explained("go on"),
+    ):
         raise RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:1")
-    with pytest.raises(RuntimeError, match="shape"), others_may_end("go on"):
+    with pytest.raises(RuntimeError, match="shape"), lost_connections_explained("go on"):
         raise RuntimeError("shape mismatch")
     monkeypatch.setenv("WORLD_SIZE", "1")
-    with pytest.raises(RuntimeError, match="gloo"), others_may_end("go on"):
+    with pytest.raises(RuntimeError, match="gloo"), lost_connections_explained("go on"):
         raise RuntimeError("gloo")
