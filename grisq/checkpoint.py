@@ -15,6 +15,7 @@ from grisq.runtime.errors import InputError
 from grisq.runtime.files import finished_folder, read_json, replaced_folder, write_json
 
 WEIGHTS, CONFIG, STATE = "model.safetensors", "config.json", "training.pt"
+HOLDOUT_SCORE = "holdout_gIoU"  # in what is known about a `best` checkpoint: the score that chose it
 
 
 @dataclass

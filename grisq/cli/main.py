@@ -53,7 +53,10 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
     set_: SetOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run's folder and start again.")] = False,
-    init: Annotated[Path | None, typer.Option(help="Checkpoint to start the weights from.")] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Run (its last checkpoint) or checkpoint to start the weights from, e.g. for more steps."),
+    ] = None,
     device: DeviceOption = "auto",
     keep_memory: Annotated[
         bool, typer.Option("--keep-memory", help="CPU only: never give freed memory back; faster, larger.")
@@ -66,7 +69,10 @@ def train(
 ) -> None:
     """Train a model; the same command resumes a run that was stopped.
 
-    The batch size stays the global one, whatever the number of processes.
+    The batch size stays the global one, whatever the number of processes. The run's folder holds the checkpoint
+    "last", which every other command uses. With --set train.holdout=0.1 a tenth of the training pictures is held out,
+    and "best" is the checkpoint with the highest gIoU on them; name its folder to use it. Several nodes must share the
+    run's folder.
     """
     from grisq import config
     from grisq.data.catalog import load_dataset
@@ -92,13 +98,13 @@ def train(
 
 @app.command(name="eval")
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Folder of a training run or checkpoint.")],
+    model: Annotated[Path, typer.Argument(help="Folder of a training run (its last checkpoint) or of a checkpoint.")],
     data: DataOption = None,
     split: Annotated[list[str] | None, typer.Option(help="Splits; default: all but train.")] = None,
     protocol: Annotated[list[str] | None, typer.Option(help="rela, original, gsva; default: rela.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the numbers as JSON.")] = None,
     batch: Annotated[int, typer.Option(help="Samples at once.")] = 32,
-    workers: Annotated[int, typer.Option(help="Processes that read pictures.")] = 0,
+    workers: Annotated[int, typer.Option(help="Data workers: processes that read pictures.")] = 0,
     device: DeviceOption = "auto",
     processes: ProcessesOption = 1,
 ) -> None:
@@ -122,7 +128,7 @@ def evaluate(
 
 @app.command()
 def pack(
-    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a training run (its last checkpoint) or of a checkpoint.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; its old content is replaced.")],
     trained_on: Annotated[
         Path | None, typer.Option(help="The data set it was trained on; default: its preset's synthetic set.")

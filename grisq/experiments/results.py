@@ -16,6 +16,7 @@ from grisq.evaluation.protocols import PROTOCOLS
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_json, write_text
 from grisq.runtime.paths import COST, OWN_RESULTS, RESULTS
+from grisq.training.state import FREE_SETTINGS
 
 SCHEMA = 1
 
@@ -131,7 +132,10 @@ def find_finished(path: Path, wanted: Preset, data: str) -> Result | None:
         return None
     result = load(path)
     made = to_dict(from_dict(Preset, result.settings, f"{path}: settings"))
-    different = [name for name, value in flat(to_dict(wanted)).items() if flat(made).get(name) != value]
+    before = flat(made)
+    different = [
+        name for name, value in flat(to_dict(wanted)).items() if before.get(name) != value and name not in FREE_SETTINGS
+    ]
     if result.data != data:
         different.insert(0, "data")
     if different:

@@ -14,7 +14,6 @@ from grisq.runtime.files import finished_folder, read_json
 from grisq.training.history import read_history
 
 RUN = "run.json"  # the run's settings, written when it starts
-HOLDOUT_SCORE = "holdout_gIoU"  # in what is known about a `best` checkpoint: why it was chosen
 
 # Settings that change neither what is trained nor which checkpoint is chosen, so a run resumes with other ones.
 FREE_SETTINGS = ("train.workers", "train.eval_every", "train.eval_samples", "train.checkpoint_every")
@@ -81,7 +80,7 @@ def _step_of(path: Path) -> int | None:
 def _best_score(folder: Path) -> float:
     """The score with which the run's `best` was chosen on held-out pictures; -inf if there is none."""
     best = finished_folder(folder / "best")
-    return -math.inf if best is None else checkpoint.read_about(best).get(HOLDOUT_SCORE, -math.inf)
+    return -math.inf if best is None else checkpoint.read_about(best).get(checkpoint.HOLDOUT_SCORE, -math.inf)
 
 
 def _refuse_other_settings(folder: Path, about: dict) -> None:

@@ -33,7 +33,6 @@ from grisq.training.losses import total_loss
 from grisq.training.optimizer import build_optimizer, set_learning_rates
 from grisq.training.rows import choose_rows
 from grisq.training.state import (
-    HOLDOUT_SCORE,
     RUN,
     all_finite,
     diverged,
@@ -201,7 +200,7 @@ class Trainer:
         giou = result.metrics["rela"]["gIoU"]
         if self.rows.chooses and giou > self.best:
             self.best = giou
-            self._save("best", {HOLDOUT_SCORE: giou})
+            self._save("best", {checkpoint.HOLDOUT_SCORE: giou})
         if self.history:  # after `best`: an evaluation without a record is repeated when the run is resumed
             self.history.write("eval", self.step, **result.metrics["rela"], **result.accuracy)
 
