@@ -1,7 +1,7 @@
 """What a training run keeps on disk to be resumed, and when resuming is refused."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -47,14 +47,17 @@ def find_resumable(folder: Path, about: dict) -> Resumable | None:
             broken, or if a process does not see it.
     """
     found = agree(lambda: _look(folder, about))
-    seen = gather(found is None or _step_of(found.path) == found.step)
+    if found is None:
+        return None
+    mine = folder / found.path.name  # each process looks where it was told that the run lies
+    seen = gather(_step_of(mine) == found.step)
     if not all(seen):
         absent = ", ".join(str(process) for process, sees in enumerate(seen) if not sees)
         raise InputError(
             f"The run resumes from step {found.step} in {found.path}, which process {absent} does not see: put the "
             "run's folder on a disk that all nodes share, or copy it to every node."
         )
-    return found
+    return replace(found, path=mine)
 
 
 def _look(folder: Path, about: dict) -> Resumable | None:

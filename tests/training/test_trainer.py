@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -199,6 +200,29 @@ def test_a_folder_without_and_with_a_broken_checkpoint(small, mini, tmp_path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(InputError, match="copy the checkpoint again"):
         checkpoint.load(tmp_path / "run")
+
+
+def test_the_last_checkpoint_is_used_unless_best_is_named(small, mini, tmp_path):
+    held = replace(small, train=replace(small.train, holdout=0.2, eval_every=3))
+    run = tmp_path / "run"
+    train(held, mini, run, device="cpu", progress=False, stop_at=4)
+    assert checkpoint.load(run / "best").about["step"] == 3
+    assert checkpoint.find(run) == run / "last"
+    assert checkpoint.load(run).about["step"] == 4
+    shutil.rmtree(run / "last")
+    with pytest.raises(InputError, match=rf"no last checkpoint, only {run / 'best'}"):
+        checkpoint.find(run)
+    assert checkpoint.find(run / "best") == run / "best"
+
+
+def test_a_folder_with_weights_of_something_else_is_one_sentence(small, mini, tmp_path):
+    """A BERT folder has files of the same names."""
+    train(small, mini, tmp_path / "run", device="cpu", progress=False, stop_at=1)
+    config = tmp_path / "run" / "last" / checkpoint.CONFIG
+    for text in ('{"hidden_size": 768}', "[1]", '{"model": 3, "about": {}}'):
+        config.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=r"config\.json was not written by grisq"):
+            checkpoint.load(tmp_path / "run")
 
 
 def test_model_config_survives_the_checkpoint(small, mini, tmp_path):
