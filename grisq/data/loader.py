@@ -1,11 +1,12 @@
-"""Rows of a data set as batches, in order."""
+"""Rows of a data set as batches, in order; data workers report a bad picture in one sentence."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
 
 from grisq.data.sample import Batch, Collate, Sample, SampleReader
+from grisq.runtime.errors import InputError
 
 
 class _Rows(Dataset):
@@ -19,14 +20,68 @@ class _Rows(Dataset):
         return self.reader.read(int(self.rows[index]))
 
 
+class _WholeBatches(Dataset):
+    """Batches of another data set; an InputError is returned in place of the batch instead of being raised.
+
+    torch rebuilds what a worker raises with the worker's whole traceback as the message. What a worker returns arrives
+    as it is.
+    """
+
+    def __init__(self, dataset: Dataset, collate: Callable[[list], Batch]):
+        self.dataset, self.collate = dataset, collate
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitems__(self, indices: Sequence) -> Batch | InputError:
+        try:
+            return self.collate([self.dataset[index] for index in indices])
+        except InputError as error:
+            return error
+
+
+def _as_it_is(batch: Batch | InputError) -> Batch | InputError:
+    return batch
+
+
+def load(dataset: Dataset, collate: Callable[[list], Batch], **options) -> Iterator[Batch]:
+    """Load a data set's batches by torch's DataLoader. An InputError keeps its own sentence, also from data workers.
+
+    The loader's iterator is made at once, not at the first batch, since it draws from torch's random numbers.
+
+    Args:
+        dataset: gives the sample of an index.
+        collate: makes a batch of a list of samples.
+        options: of DataLoader: batch_size or batch_sampler, num_workers, pin_memory.
+
+    Returns:
+        The batches. The iterator raises InputError where a sample cannot be read, in its turn among the batches.
+    """
+    return _raised(iter(DataLoader(_WholeBatches(dataset, collate), collate_fn=_as_it_is, **options)))
+
+
+def _raised(batches: Iterator[Batch | InputError]) -> Iterator[Batch]:
+    for batch in batches:
+        if isinstance(batch, InputError):
+            raise batch
+        yield batch
+
+
 def evenly(rows: np.ndarray, count: int) -> np.ndarray:
-    """At most `count` of the rows, evenly spaced, so that every part of a split is there."""
+    """Take at most `count` of the rows, evenly spaced, so that every part of a split is there."""
     return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(int)]
 
 
 def batches(reader: SampleReader, rows: Sequence[int], *, batch: int, workers: int = 0) -> Iterator[Batch]:
-    """The rows as batches, in order."""
-    loader = DataLoader(
-        _Rows(reader, rows), batch_size=batch, num_workers=workers, collate_fn=Collate(reader.tokenizer.pad_id)
-    )
-    return iter(loader)
+    """Read rows of the table of expressions as batches, in order.
+
+    Args:
+        reader: reads pictures, masks and tokens.
+        rows: of the table of expressions.
+        batch: samples in a batch; the last one may be smaller.
+        workers: data workers, 0 to read in this process.
+
+    Raises:
+        InputError: for a missing or broken picture.
+    """
+    return load(_Rows(reader, rows), Collate(reader.tokenizer.pad_id), batch_size=batch, num_workers=workers)
