@@ -1,23 +1,20 @@
-"""The batches of every step, drawn by data workers, and one sentence when one of them fails."""
+"""The batches of every step of a training, read by data workers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from accelerate import Accelerator
-from torch.utils.data import DataLoader
 
 from grisq.augment.render import RecipeDataset
 from grisq.augment.sampler import StepSampler, TrainingPlan
 from grisq.config import Preset
-from grisq.data.sample import Collate, SampleReader
+from grisq.data.loader import load
+from grisq.data.sample import Batch, Collate, SampleReader
 from grisq.runtime.errors import InputError
 from grisq.training.rows import TrainingRows
 
-_WORKER = "Caught InputError in DataLoader worker"  # how torch's wrapper begins
-_SENTENCE = f"{InputError.__module__}.{InputError.__qualname__}: "  # before the message, at the traceback's end
 
-
-def step_loader(
+def step_batches(
     preset: Preset,
     reader: SampleReader,
     rows: TrainingRows,
@@ -26,8 +23,8 @@ def step_loader(
     seed: int,
     start: int,
     stop: int,
-) -> DataLoader:
-    """Make the loader of one process's batches: one for each accumulation part of every step.
+) -> Iterator[Batch]:
+    """Read one process's batches: one for each accumulation part of every step.
 
     Args:
         preset: batch size, accumulation, workers and augmentation.
@@ -37,41 +34,38 @@ def step_loader(
         seed: of the order and the augmentation.
         start: finished steps; the first batch belongs to this step, counted from 0.
         stop: steps that are finished at the end.
+
+    Raises:
+        InputError: for a missing or broken picture, in its turn among the batches.
     """
-    data, train = reader.data, rows.train
-    plan = TrainingPlan(
-        train, data.target_counts[train], data.image_ids[train], preset.train.batch, seed, preset.augment
+    data, train, config = reader.data, rows.train, preset.train
+    plan = TrainingPlan(train, data.target_counts[train], data.image_ids[train], config.batch, seed, preset.augment)
+    sampler = StepSampler(
+        plan,
+        start=start,
+        stop=stop,
+        rank=accelerator.process_index,
+        world=accelerator.num_processes,
+        accumulate=config.accumulate,
     )
-    return DataLoader(
+    return load(
         RecipeDataset(reader, preset.model.text.max_tokens_mosaic),
-        batch_sampler=StepSampler(
-            plan,
-            start=start,
-            stop=stop,
-            rank=accelerator.process_index,
-            world=accelerator.num_processes,
-            accumulate=preset.train.accumulate,
-        ),
-        num_workers=preset.train.workers,
-        collate_fn=Collate(reader.tokenizer.pad_id),
+        Collate(reader.tokenizer.pad_id),
+        batch_sampler=sampler,
+        num_workers=config.workers,
         pin_memory=accelerator.device.type == "cuda",
     )
 
 
 @contextmanager
-def worker_errors_explained() -> Iterator[None]:
-    """Give the errors of data workers their one sentence back, which torch wraps in a traceback.
+def ended_workers_explained() -> Iterator[None]:
+    """Turn the end of a data worker from outside into one sentence.
 
     Raises: InputError.
     """
     try:
         yield
-    except InputError as error:
-        text = str(error)
-        if not text.startswith(_WORKER) or _SENTENCE not in text:
-            raise
-        raise InputError(text.rpartition(_SENTENCE)[2].strip()) from None
-    except RuntimeError as error:
+    except RuntimeError as error:  # torch has no type for it
         text = str(error)
         if not text.startswith("DataLoader worker"):
             raise

@@ -7,7 +7,7 @@ import numpy as np
 from grisq.config import TrainConfig
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.loader import evenly
-from grisq.data.scenarios import SCENARIOS
+from grisq.data.scenarios import SCENARIOS, scenario_index
 from grisq.runtime.errors import InputError
 from grisq.runtime.seed import generator
 
@@ -38,7 +38,7 @@ def choose_rows(data: GRefCOCO, config: TrainConfig) -> TrainingRows:
         val = data.rows("val") if "val" in data.splits else rows[:0]
         return TrainingRows(rows, evenly(val, config.eval_samples), chooses=False)
     held = hold_out(data.image_ids[rows], data.target_counts[rows], config.holdout)
-    by_scenario = np.argsort(np.minimum(data.target_counts[rows[held]], 2), kind="stable")  # thinned in proportion
+    by_scenario = np.argsort(scenario_index(data.target_counts[rows[held]]), kind="stable")  # thinned in proportion
     return TrainingRows(rows[~held], np.sort(evenly(rows[held][by_scenario], config.eval_samples)), chooses=True)
 
 
@@ -58,7 +58,7 @@ def hold_out(image_ids: np.ndarray, target_counts: np.ndarray, share: float) -> 
     """
     if not 0 < share < 1:
         raise InputError(f"train.holdout is a share of the train pictures, at least 0 and below 1, and not {share}.")
-    scenarios = np.minimum(target_counts, 2)
+    scenarios = scenario_index(target_counts)
     order = generator(*_HOLDOUT_KEY).permutation(np.unique(image_ids))
     count = round(share * len(order))
     chosen = _covering(order, image_ids, scenarios)

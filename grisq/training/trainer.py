@@ -25,22 +25,14 @@ from grisq.runtime.device import peak_memory_mb
 from grisq.runtime.distributed import lost_connections_explained
 from grisq.runtime.files import write_json
 from grisq.runtime.provenance import provenance
+from grisq.training import state
 from grisq.training.accelerator import build_accelerator
 from grisq.training.history import History, Window
 from grisq.training.initial_model import initial_model
-from grisq.training.loader import step_loader, worker_errors_explained
+from grisq.training.loader import ended_workers_explained, step_batches
 from grisq.training.losses import total_loss
 from grisq.training.optimizer import build_optimizer, set_learning_rates
 from grisq.training.rows import choose_rows
-from grisq.training.state import (
-    RUN,
-    all_finite,
-    diverged,
-    find_resumable,
-    how_to_resume,
-    read_state,
-    refuse_to_delete,
-)
 
 LOG_EVERY = 10  # steps between records of the history
 
@@ -81,7 +73,7 @@ def train(
         InputError: if the folder holds a run with other settings, if the data cannot be used, if the training
             diverges, or if the disk is full; finished checkpoints stay.
     """
-    with lost_connections_explained(how_to_resume(run)), worker_errors_explained():
+    with lost_connections_explained(state.how_to_resume(run)), ended_workers_explained():
         trainer = Trainer(
             preset, data, run, seed=seed, fresh=fresh, stop_at=stop_at, device=device, init=init, progress=progress
         )
@@ -115,8 +107,8 @@ class Trainer:
         self.stop = self.config.steps if stop_at is None else min(self.config.steps, stop_at)
         self.about = {"preset": to_dict(preset), "seed": seed, "data": data.content_hash, "init": init and str(init)}
         if fresh and init is not None:
-            refuse_to_delete(Path(init), self.folder)
-        self.resumed = None if fresh else find_resumable(self.folder, self.about)
+            state.refuse_to_delete(Path(init), self.folder)
+        self.resumed = None if fresh else state.find_resumable(self.folder, self.about)
         self.step = 0  # finished steps
         self.best = -math.inf  # highest gIoU on the held-out pictures
         self.saved_step: int | None = None  # of the checkpoint `last`
@@ -173,8 +165,8 @@ class Trainer:
         """Write the checkpoint `last`, from which the run can be resumed."""
         if self.step % self.config.checkpoint_every and self.step != self.stop:
             return
-        state = {"optimizer": self.optimizer.state_dict(), "step": self.step}
-        self._save("last", {"peak_mb": round(peak_memory_mb())}, state)
+        resuming = {"optimizer": self.optimizer.state_dict(), "step": self.step}
+        self._save("last", {"peak_mb": round(peak_memory_mb())}, resuming)
         self.saved_step = self.step
 
     def evaluate_if_due(self) -> None:
@@ -205,7 +197,7 @@ class Trainer:
             self.history.write("eval", self.step, **result.metrics["rela"], **result.accuracy)
 
     def _backward(self, *, is_last: bool) -> None:
-        """Gradients of one accumulation part; processes add theirs up at the last one."""
+        """Compute the gradients of one accumulation part; the processes average theirs at the last one."""
         batch = next(self.batches).to(self.accelerator.device)
         with nullcontext() if is_last else self.accelerator.no_sync(self.model):
             output = self.model(*batch.inputs())
@@ -222,21 +214,21 @@ class Trainer:
         here = self.resumed is not None and self.resumed.step == self.step
         return here and not self.resumed.evaluated and self._evaluation_is_due()
 
-    def _save(self, name: str, facts: dict, state: dict | None = None) -> None:
+    def _save(self, name: str, facts: dict, resuming: dict | None = None) -> None:
         """Write a checkpoint from process 0, unless the training has diverged."""
         self._refuse_if_not_finite(self.window.means().get("loss", 0.0))
-        if not all_finite(self.model, self.optimizer):
+        if not state.all_finite(self.model, self.optimizer):
             what = "The weights or the optimizer's state are no longer finite"
-            raise diverged(what, self.step, self.folder, self.saved_step)
+            raise state.diverged(what, self.step, self.folder, self.saved_step)
         if self.accelerator.is_main_process:
             model = self.accelerator.unwrap_model(self.model)
             about = self.about | facts | {"step": self.step}
-            checkpoint.save(self.folder / name, model, self.reader.tokenizer, about, state)
+            checkpoint.save(self.folder / name, model, self.reader.tokenizer, about, resuming)
         self.accelerator.wait_for_everyone()
 
     def _refuse_if_not_finite(self, loss: float) -> None:
         if not math.isfinite(loss):
-            raise diverged(f"The loss is {loss}", self.step, self.folder, self.saved_step)
+            raise state.diverged(f"The loss is {loss}", self.step, self.folder, self.saved_step)
 
     def _build(self, start: Path | None) -> None:
         """Make model, optimizer and reader. `start`: a checkpoint that gives weights and tokenizer."""
@@ -251,8 +243,8 @@ class Trainer:
         self.reader = SampleReader(self.data, tokenizer, config.image_size, config.text.max_tokens)
 
     def _restore(self) -> None:
-        """Optimizer and counters of the checkpoint whose weights `_build` has loaded."""
-        stored = read_state(self.resumed.path)
+        """Restore the optimizer and the counters of the checkpoint whose weights `_build` has loaded."""
+        stored = state.read_state(self.resumed.path)
         self.optimizer.load_state_dict(stored["optimizer"])
         self.step = self.saved_step = stored["step"]
         self.best = self.resumed.best
@@ -263,16 +255,15 @@ class Trainer:
         if main and not self.resumed:
             if self.fresh:
                 shutil.rmtree(self.folder, ignore_errors=True)
-            write_json(self.folder / RUN, self.about)
-        if len(self.rows.evaluation) == 0:
+            write_json(self.folder / state.RUN, self.about)
+        if not self.rows.chooses and "val" not in self.data.splits:
             self.accelerator.print(f"{self.data.root} has no val split: training goes without periodic evaluation.")
         self.history = History(self.folder, self.step) if main else None
         mean = partial(self.accelerator.reduce, reduction="mean")
         self.window = Window(self.config.batch, self.config.accumulate, mean)
-        loader = step_loader(
+        self.batches = step_batches(
             self.preset, self.reader, self.rows, self.accelerator, seed=self.seed, start=self.step, stop=self.stop
         )
-        self.batches = iter(loader)
         hidden = not (self.progress and main)
         self.bar = tqdm(total=self.stop, initial=self.step, unit="step", desc=self.folder.name, disable=hidden)
         self.model.train()

@@ -15,6 +15,7 @@ from grisq.data import grefcoco
 from grisq.data.layout import REFS
 from grisq.runtime.errors import InputError
 from grisq.training.history import read_history
+from grisq.training.loader import step_batches
 from grisq.training.rows import choose_rows, hold_out
 from grisq.training.trainer import Trainer, train
 
@@ -85,18 +86,13 @@ def test_held_out_pictures_are_not_trained_on_and_choose_best(small, mini, tmp_p
     assert np.array_equal(np.sort(np.concatenate([rows.train, rows.evaluation])), mini.rows("train"))
     assert not set(mini.image_ids[rows.train]) & set(mini.image_ids[rows.evaluation])
     trainer = Trainer(replace(small, train=config), mini, tmp_path / "run", **OPTIONS)
+    batches = step_batches(trainer.preset, trainer.reader, trainer.rows, trainer.accelerator, seed=0, start=0, stop=60)
+    assert {sample.row for batch in batches for sample in batch.samples} - {-1} == set(rows.train.tolist())
     trainer.run()
-    drawn = {recipe.row for step in range(60) for recipe in _plain(trainer, step)}
-    assert drawn == set(rows.train.tolist())
     history = read_history(tmp_path / "run", "eval")
     assert history[0]["n_no_target"] + history[0]["n_single"] + history[0]["n_multi"] == len(rows.evaluation)
     about = checkpoint.load(tmp_path / "run" / "best").about
     assert about[checkpoint.HOLDOUT_SCORE] == max(record["gIoU"] for record in history)
-
-
-def _plain(trainer, step):
-    plan = trainer.batches._index_sampler.plan
-    return [recipe for recipe in plan.recipes(step) if hasattr(recipe, "row")]
 
 
 def test_the_vocabulary_comes_from_what_is_trained_on(small, mini, tmp_path):

@@ -1,5 +1,6 @@
 """Data workers: forked or spawned they give the same batches, and their errors are one sentence."""
 
+import multiprocessing
 import os
 import pickle
 import shutil
@@ -11,7 +12,7 @@ import torch
 
 from grisq.data import grefcoco
 from grisq.runtime.errors import InputError
-from grisq.training.loader import step_loader, worker_errors_explained
+from grisq.training.loader import ended_workers_explained, step_batches
 from grisq.training.trainer import Trainer, train
 
 OPTIONS = {"device": "cpu", "progress": False}
@@ -55,7 +56,7 @@ def test_half_a_picture_of_val_costs_no_training(small, mini_root, tmp_path):
 
 def test_other_errors_are_left_as_they_are():
     for error in (InputError("short"), RuntimeError("shape mismatch"), KeyError("x")):
-        with pytest.raises(type(error)) as caught, worker_errors_explained():
+        with pytest.raises(type(error)) as caught, ended_workers_explained():
             raise error
         assert caught.value is error
 
@@ -74,7 +75,7 @@ def test_a_worker_that_is_killed_is_one_sentence():
 
 
 def drain(loader):
-    with worker_errors_explained():
+    with ended_workers_explained():
         list(loader)
 
 
@@ -82,13 +83,16 @@ def test_spawned_workers_give_the_batches_of_this_process(small, mini, tmp_path)
     """Windows and macOS spawn; Python 3.14 no longer forks."""
     trainer = Trainer(small, mini, tmp_path / "run", **OPTIONS)
 
-    def first(workers, method):
+    def first(workers):
         preset = replace(small, train=replace(small.train, workers=workers))
-        loader = step_loader(preset, trainer.reader, trainer.rows, trainer.accelerator, seed=0, start=0, stop=1)
-        loader.multiprocessing_context = method
-        return next(iter(loader))
+        return next(step_batches(preset, trainer.reader, trainer.rows, trainer.accelerator, seed=0, start=0, stop=1))
 
-    here, there = first(0, None), first(1, "spawn")
+    here, before = first(0), multiprocessing.get_start_method()
+    multiprocessing.set_start_method("spawn", force=True)
+    try:
+        there = first(1)
+    finally:
+        multiprocessing.set_start_method(before, force=True)
     for name in ("images", "masks", "tokens", "plurality_weight"):
         assert torch.equal(getattr(here, name), getattr(there, name)), name
     assert [sample.text for sample in here.samples] == [sample.text for sample in there.samples]
