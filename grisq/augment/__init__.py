@@ -1,5 +1,5 @@
 """Data augmentation for generalized RIS (Sec. 3.3) as a plan: what goes into each slot of a global batch.
 
-`recipes` are the words, `no_target` and `multi_target` the two decisions, `plan` puts them together without
+`recipes` name what a slot holds, `no_target` and `multi_target` are the two decisions, `plan` combines them without
 touching a pixel, `sampler` hands each process its slots, `render` draws them.
 """

@@ -9,13 +9,18 @@ AT_LEAST = 2  # one sample alone in a mosaic would still have a single target
 def choose_mosaic(
     singles: np.ndarray, tau: float, rng: np.random.Generator
 ) -> tuple[int, tuple[tuple[int, int], ...]] | None:
-    """Which slots make this batch's mosaic, in which cells, and which of them gives way to it.
+    """Choose the slots that make this batch's mosaic, their cells, and the slot that the mosaic replaces.
 
     Every slot of `singles` is chosen independently with probability `tau`; of more than four, four are kept at
-    random; with fewer than two there is no mosaic. The others of the chosen stay in the batch.
+    random; with fewer than two there is no mosaic. The chosen slots that are not replaced stay in the batch.
 
-    Args: singles (N,) single-target slots that the no-target augmentation left.
-    Returns: (slot that is replaced, ((cell, slot), ...) in raster order) or None.
+    Args:
+        singles: (N,) single-target slots that the no-target augmentation left.
+        tau: probability for each slot.
+        rng: draws.
+
+    Returns:
+        (slot that is replaced, ((cell, slot), ...) in raster order), or None.
     """
     chosen = singles[rng.random(len(singles)) < tau]
     if len(chosen) < AT_LEAST:

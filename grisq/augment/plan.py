@@ -22,8 +22,15 @@ def plan_batch(
     Fig. 3 has it. Probabilities apply to the batch given here; since the expected number of mosaics is not
     linear in its size, callers give the global batch, whatever the number of processes.
 
-    Args: rows, target_counts, image_ids (B,), of the expressions drawn for this batch.
-    Returns: B recipes.
+    Args:
+        rows: (B,) rows of the expression table that were drawn for this batch.
+        target_counts: (B,) targets of each.
+        image_ids: (B,) picture of each.
+        augment: the two probabilities.
+        rng: draws.
+
+    Returns:
+        B recipes.
     """
     recipes: list[Recipe] = [Plain(int(row)) for row in rows]
     singles = np.flatnonzero(target_counts == 1)  # B~ of Sec. 3.3
@@ -39,11 +46,18 @@ def plan_batch(
 
 
 def expected_shares(single: float, batch: int, augment: AugmentConfig) -> dict[str, float]:
-    """Closed form of what augmentation adds per batch, for a share of singles in the data.
+    """Compute in closed form what augmentation adds to a batch.
 
-    Returns: expected no-target samples, and the probability of a mosaic, in one batch of that size; a slot is
-    chosen for the mosaic if it is single, was not made no-target, and its draw succeeds. Donors are taken to
-    exist always, which is so for large batches.
+    A slot is chosen for the mosaic if it is single, was not made no-target, and its draw succeeds. Donors are assumed
+    to exist always, which holds for large batches.
+
+    Args:
+        single: share of single-target expressions in the data.
+        batch: samples of the global batch.
+        augment: the two probabilities.
+
+    Returns:
+        {"no_target": expected no-target samples of a batch, "mosaic": probability of a mosaic in it}.
     """
     p = single * (1 - augment.tau_no) * augment.tau_multi
     none, one = (1 - p) ** batch, batch * p * (1 - p) ** (batch - 1)
@@ -51,12 +65,20 @@ def expected_shares(single: float, batch: int, augment: AugmentConfig) -> dict[s
 
 
 def shares_after(shares: dict[str, float], batch: int, augment: AugmentConfig) -> dict[str, float]:
-    """Shares of the scenarios that the model trains on, from their shares in the data; both by name, in [0, 1].
+    """Compute the shares of the scenarios that the model trains on, from their shares in the data.
 
     A no-target sample and a mosaic each take the slot of a single-target one, so multi-target expressions of the
     data stay as many as they are.
+
+    Args:
+        shares: of each scenario in the data, by name, in [0, 1].
+        batch: samples of the global batch.
+        augment: the two probabilities.
+
+    Returns:
+        Shares by name.
     """
-    no, single, multi = (shares[kind] for kind in SCENARIOS)
+    no, single, multi = (shares[scenario] for scenario in SCENARIOS)
     added = expected_shares(single, batch, augment)
     no, multi = no + added["no_target"] / batch, multi + added["mosaic"] / batch
     return dict(zip(SCENARIOS, (no, 1 - no - multi, multi)))

@@ -12,7 +12,7 @@ class Plain:
 
 @dataclass(frozen=True)
 class NoTarget:
-    """The picture of row `image` with the words of row `text_from`, and nothing to segment."""
+    """The picture of row `image` with the expression of row `text_from`, and nothing to segment."""
 
     image: int
     text_from: int
@@ -20,7 +20,7 @@ class NoTarget:
 
 @dataclass(frozen=True)
 class Mosaic:
-    """Two to four single-target samples in distinct cells of a 2x2 grid, their words joined by "and".
+    """Two to four single-target samples in distinct cells of a 2x2 grid, their expressions joined by "and".
 
     cells: (cell, row) in raster order; cell 0 is top-left, 1 top-right, 2 bottom-left, 3 bottom-right.
     """

@@ -1,4 +1,4 @@
-"""Draws recipes: the only place of the augmentation that touches pixels. Runs in data workers."""
+"""From recipes to samples: the only place of the augmentation that touches pixels. Runs in data workers."""
 
 from dataclasses import dataclass, replace
 
@@ -12,16 +12,16 @@ from grisq.data.sample import Sample, SampleReader, empty_canvas, place
 
 @dataclass
 class RecipeDataset(Dataset):
-    """Recipe in, Sample out. `max_tokens_mosaic` is the longer limit for expressions joined by "and"."""
+    """Makes the sample of a slot. Picklable, so that data workers may be forked or spawned."""
 
     reader: SampleReader
-    max_tokens_mosaic: int
+    max_tokens_mosaic: int  # the longer limit for expressions joined by "and"
 
     def __getitem__(self, slot: Slot) -> Sample:
         return replace(self.render(slot.recipe), plurality_weight=slot.plurality_weight)
 
     def render(self, recipe: Recipe) -> Sample:
-        """The sample of a recipe; see the recipes for what each one means."""
+        """Make the sample of a recipe; see the recipes for what each one means."""
         match recipe:
             case Plain(row):
                 return self.reader.read(row)
@@ -43,8 +43,11 @@ class RecipeDataset(Dataset):
         )
 
     def _mosaic(self, cells: tuple[tuple[int, int], ...]) -> Sample:
-        """Each original is letterboxed into its cell. The whole canvas counts as picture: its gaps are not at
-        the right and below, as padding must be, so the model sees them as mean color."""
+        """Letterbox each original into its cell.
+
+        The whole canvas counts as picture: its gaps are not at the right and below, as padding must be, so the model
+        sees them as mean color.
+        """
         side = self.reader.side
         half = side // 2
         image, valid = empty_canvas(side)

@@ -17,10 +17,10 @@ _ORDER, _AUGMENT = 0, 1  # streams of randomness
 
 
 class Slot(NamedTuple):
-    """A recipe and its weight in the plurality loss.
+    """A recipe and its weight in the plurality loss, which averages over the samples that have a target.
 
-    The loss averages over the samples of the *global* batch that have a target; a process that sees a part of
-    it cannot count them, so each slot carries parts / labeled samples of the whole.
+    A process sees only its share of the global batch and cannot count those samples itself. Each slot therefore
+    carries the factor `parts / n_with_target`, counted over the global batch.
     """
 
     recipe: Recipe
@@ -29,15 +29,12 @@ class Slot(NamedTuple):
 
 @dataclass
 class TrainingPlan:
-    """The whole training as a function of the step: epochs of shuffled rows, cut into global batches, augmented.
+    """The whole training as a function of the step: epochs of shuffled rows, cut into global batches, augmented."""
 
-    Args: rows, target_counts, image_ids (N,) of the training split; batch: global batch size.
-    """
-
-    rows: np.ndarray
-    target_counts: np.ndarray
-    image_ids: np.ndarray
-    batch: int
+    rows: np.ndarray  # (N,) of the expression table, ascending
+    target_counts: np.ndarray  # (N,) targets of each
+    image_ids: np.ndarray  # (N,) picture of each
+    batch: int  # global: over all processes and accumulation parts
     seed: int
     augment: AugmentConfig
     _orders: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
@@ -45,9 +42,11 @@ class TrainingPlan:
     def __post_init__(self):
         if len(self.rows) == 0:
             raise InputError("The training split has no expressions: choose another split or data set.")
+        if np.any(np.diff(self.rows) <= 0):  # `has_target` searches in them
+            raise InputError("The rows to train on must be in ascending order, each once: sort them.")
 
     def recipes(self, step: int) -> list[Recipe]:
-        """The recipes of one global batch; steps count from 0."""
+        """Return the recipes of one global batch; steps count from 0."""
         positions = np.arange(step * self.batch, (step + 1) * self.batch)
         epochs, places = positions // len(self.rows), positions % len(self.rows)
         drawn = np.array([self._order(int(epoch))[place] for epoch, place in zip(epochs, places)])
@@ -69,7 +68,10 @@ class TrainingPlan:
 
 
 def check_parts(batch: int, world: int, accumulate: int) -> None:
-    """Errors: InputError if a global batch cannot be cut evenly over processes and accumulation steps."""
+    """Check that a global batch can be cut evenly over processes and accumulation steps.
+
+    Raises: InputError if it cannot.
+    """
     parts = world * accumulate
     if batch % parts:
         raise InputError(
@@ -82,7 +84,7 @@ class StepSampler(Sampler[list[Slot]]):
     """A DataLoader's batch sampler: this process's slots of every step, one list per accumulation part.
 
     The plan is made for the global batch and then cut, so that processes and accumulation change nothing in it.
-    Errors: InputError as `check_parts`.
+    Raises: InputError as `check_parts`.
     """
 
     def __init__(
@@ -96,10 +98,10 @@ class StepSampler(Sampler[list[Slot]]):
         parts = self.world * self.accumulate
         for step in range(self.start, self.stop):
             recipes = self.plan.recipes(step)
-            labeled = sum(self.plan.has_target(recipe) for recipe in recipes)
-            weight = parts / max(labeled, 1)
-            for turn in range(self.accumulate):
-                yield [Slot(recipe, weight) for recipe in recipes[turn * self.world + self.rank :: parts]]
+            n_with_target = sum(self.plan.has_target(recipe) for recipe in recipes)
+            weight = parts / max(n_with_target, 1)
+            for part in range(self.accumulate):
+                yield [Slot(recipe, weight) for recipe in recipes[part * self.world + self.rank :: parts]]
 
     def __len__(self) -> int:
         return (self.stop - self.start) * self.accumulate

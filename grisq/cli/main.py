@@ -8,7 +8,7 @@ import typer
 
 from grisq.cli import data, experiments, predict
 from grisq.cli.options import DataOption, DeviceOption, PresetOption, ProcessesOption, SetOption, read_settings
-from grisq.runtime.distributed import rank, run_in_processes, tell, world_size
+from grisq.runtime.distributed import rank, report_to_parent, run_in_processes, world_size
 from grisq.runtime.errors import InputError
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
@@ -53,7 +53,10 @@ def train(
     seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
     set_: SetOption = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run's folder and start again.")] = False,
-    init: Annotated[Path | None, typer.Option(help="Checkpoint to start the weights from.")] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Run (its last checkpoint) or checkpoint to start the weights from, e.g. for more steps."),
+    ] = None,
     device: DeviceOption = "auto",
     keep_memory: Annotated[
         bool, typer.Option("--keep-memory", help="CPU only: never give freed memory back; faster, larger.")
@@ -64,15 +67,18 @@ def train(
     nodes: Annotated[int, typer.Option(min=1, help="Machines that share the work, each with --processes.")] = 1,
     rendezvous: Annotated[str, typer.Option(help="HOST:PORT of one of the nodes, the same on all of them.")] = "",
 ) -> None:
-    """Train a model; the same command goes on with a run that was stopped.
+    """Train a model; the same command resumes a run that was stopped.
 
-    The batch size stays the global one, whatever the number of processes.
+    The batch size stays the global one, whatever the number of processes. The run's folder holds the checkpoint
+    "last", which every other command uses. With --set train.holdout=0.1 a tenth of the training pictures is held out,
+    and "best" is the checkpoint with the highest gIoU on them; name its folder to use it. Several nodes must share the
+    run's folder.
     """
     from grisq import config
     from grisq.data.catalog import load_dataset
     from grisq.runtime import paths
     from grisq.runtime.device import keep_freed_memory
-    from grisq.training.trainer import goes_on
+    from grisq.training.state import how_to_resume
     from grisq.training.trainer import train as train_model
 
     if keep_memory:
@@ -83,7 +89,7 @@ def train(
     folder = run or paths.RUNS / preset
     dataset = load_dataset(chosen, data)  # before several processes would each make it
     if processes * nodes > 1 and world_size() == 1:
-        run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, then=goes_on(folder))
+        run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, advice=how_to_resume(folder))
         return
     last = train_model(chosen, dataset, folder, seed=seed, fresh=fresh, init=init, device=device)
     if rank() == 0:
@@ -92,13 +98,13 @@ def train(
 
 @app.command(name="eval")
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="Folder of a training run or checkpoint.")],
+    model: Annotated[Path, typer.Argument(help="Folder of a training run (its last checkpoint) or of a checkpoint.")],
     data: DataOption = None,
     split: Annotated[list[str] | None, typer.Option(help="Splits; default: all but train.")] = None,
     protocol: Annotated[list[str] | None, typer.Option(help="rela, original, gsva; default: rela.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the numbers as JSON.")] = None,
     batch: Annotated[int, typer.Option(help="Samples at once.")] = 32,
-    workers: Annotated[int, typer.Option(help="Processes that read pictures.")] = 0,
+    workers: Annotated[int, typer.Option(help="Data workers: processes that read pictures.")] = 0,
     device: DeviceOption = "auto",
     processes: ProcessesOption = 1,
 ) -> None:
@@ -107,7 +113,7 @@ def evaluate(
     from grisq.runtime.files import write_json
 
     if processes > 1 and world_size() == 1:
-        run_in_processes(processes, then="run the same command again.")
+        run_in_processes(processes, advice="run the same command again.")
         return
     report = evaluate_checkpoint(
         model, data, splits=split, protocols=protocol or ["rela"], batch=batch, workers=workers, device=device
@@ -122,7 +128,7 @@ def evaluate(
 
 @app.command()
 def pack(
-    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    run: Annotated[Path, typer.Argument(help="Folder of a training run (its last checkpoint) or of a checkpoint.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; its old content is replaced.")],
     trained_on: Annotated[
         Path | None, typer.Option(help="The data set it was trained on; default: its preset's synthetic set.")
@@ -161,9 +167,9 @@ def main() -> None:
     try:
         app()
     except InputError as error:
-        if not tell(error):
+        if not report_to_parent(error):
             print(f"grisq: {error}", file=sys.stderr)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        print("grisq: stopped; the same command goes on from the last checkpoint.", file=sys.stderr)
+        print("grisq: stopped; the same command resumes from the last checkpoint.", file=sys.stderr)
         raise SystemExit(130) from None

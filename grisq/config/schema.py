@@ -106,6 +106,7 @@ class TrainConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 autocast on GPUs, fp32 on CPUs
     eval_every: int = 5_000
     eval_samples: int = 2_000  # of the validation split, for the periodic evaluation only
+    holdout: float = 0.0  # share of the train pictures kept from training to choose the checkpoint `best`; 0: no `best`
     checkpoint_every: int = 1_000
     workers: int = 8
 

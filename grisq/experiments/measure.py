@@ -1,4 +1,4 @@
-"""A finished training run becomes a result: evaluated under every protocol, with its history, cost and some answers."""
+"""From a finished training run to a result: evaluated under every protocol, with its history, cost and examples."""
 
 import math
 from pathlib import Path
@@ -17,10 +17,10 @@ from grisq.experiments.registry import Experiment
 from grisq.experiments.results import SCHEMA, Cost, Example, Result
 from grisq.inference.segmenter import Segmenter
 from grisq.models.base import count_parameters
-from grisq.runtime.device import resolve_device
+from grisq.runtime.distributed import gather, join, rank, world_size
 from grisq.training.history import history_columns, read_history
 
-EXAMPLES = 4  # answers of each kind to look at, evenly spaced over val
+EXAMPLES_PER_SCENARIO = 4  # predictions to look at, evenly spaced over val
 
 
 def measure(
@@ -28,43 +28,65 @@ def measure(
 ) -> Result:
     """Measure the last checkpoint of a run: no choice of a step was made by looking at any evaluation split.
 
-    Errors: InputError if the run has no checkpoint.
+    The processes of a launcher share the samples: all of them call this, and each gets the result of all.
+
+    Args:
+        experiment: that was trained.
+        run: folder of the training run.
+        data: the data set.
+        device: auto, cpu, cuda or cuda:1.
+        progress: whether to draw bars.
+
+    Raises:
+        InputError: if the run has no checkpoint.
     """
-    place = resolve_device(device)
+    place = join(device)
     loaded = checkpoint.load(run / "last", place)
     report = evaluate_loaded(
         loaded,
         data,
         device=place,
         protocols=[*PROTOCOLS, *DIAGNOSTICS],
+        workers=loaded.about["preset"]["train"]["workers"],
         keep_samples=data.splits,
+        rank=rank(),
+        world=world_size(),
         progress=progress,
     )
-    samples = {split: _columns(found, data) for split, found in report.pop("samples").items()}
+    samples = _gathered(report.pop("samples", {}))
     return Result(
         schema=SCHEMA,
         experiment=experiment.name,
         settings=loaded.about["preset"],
         parameters={part: count_parameters(module) for part, module in loaded.model.named_children()},
         history=history_columns(run),
-        samples=samples,
-        examples=_examples(Segmenter(loaded.model, loaded.tokenizer, device=device), data),
+        samples={split: _columns(found, data) for split, found in samples.items()},
+        examples=_examples(Segmenter(loaded.model, loaded.tokenizer, device=str(place)), data),
         cost=_cost(run, loaded),
         **report,
     )
 
 
+def _gathered(samples: dict[str, list[dict]]) -> dict[str, list[dict]]:
+    """The samples of all processes by split, each once and in the order of the data set's rows."""
+    by_row: dict[str, dict[int, dict]] = {}
+    for part in gather(samples):
+        for split, found in part.items():
+            by_row.setdefault(split, {}).update({sample["row"]: sample for sample in found})
+    return {split: [found[row] for row in sorted(found)] for split, found in by_row.items()}
+
+
 def _columns(samples: list[dict], data: GRefCOCO) -> Samples:
     columns = {name: [sample[name] for sample in samples] for name in samples[0]}
     heads = {
-        name: None if columns[name][0] is None else [_down(value) for value in columns[name]]
+        name: None if columns[name][0] is None else [_round_down(value) for value in columns[name]]
         for name in ("presence", "plurality")
     }
     pixels = {name: columns[name] for name in ("row", "target_count", "predicted", "annotated", "intersection")}
     return Samples(image=data.image_ids[columns["row"]].tolist(), **pixels, **heads)
 
 
-def _down(probability: float) -> float:
+def _round_down(probability: float) -> float:
     """Four decimals, rounded down, so that no probability below one half becomes one half."""
     return math.floor(probability * 1e4) / 1e4
 
@@ -81,19 +103,23 @@ def _cost(run: Path, loaded: checkpoint.Checkpoint) -> Cost:
 
 
 def _examples(segmenter: Segmenter, data: GRefCOCO) -> list[Example]:
+    """Predictions for expressions of every scenario, the same ones for every system; none without val."""
+    if "val" not in data.splits:
+        return []
     rows = data.rows("val")
-    of_kind = rows_by_scenario(rows, data.target_counts[rows])
-    return [_example(segmenter, data, int(row)) for found in of_kind for row in evenly(found, EXAMPLES)]
+    by_scenario = rows_by_scenario(rows, data.target_counts[rows])
+    chosen = [evenly(found, EXAMPLES_PER_SCENARIO) for found in by_scenario]
+    return [_example(segmenter, data, int(row)) for row in np.concatenate(chosen)]
 
 
 def _example(segmenter: Segmenter, data: GRefCOCO, row: int) -> Example:
     expression = data.expression(row)
-    said = segmenter(data.image_path(expression.image_id), expression.text)
+    prediction = segmenter(data.image_path(expression.image_id), expression.text)
     has_head = segmenter.model.presence_head is not None
     return Example(
         row=row,
         text=expression.text,
-        mask=masks.encode(said.raw_mask),
-        presence=_down(said.presence) if has_head else None,
-        plurality=None if said.plurality is None else _down(said.plurality),
+        mask=masks.encode(prediction.raw_mask),
+        presence=_round_down(prediction.presence) if has_head else None,
+        plurality=None if prediction.plurality is None else _round_down(prediction.plurality),
     )

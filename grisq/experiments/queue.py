@@ -1,4 +1,4 @@
-"""Many experiments with many seeds, several at once: what is finished is found, what was killed goes on.
+"""Many experiments with many seeds, several at once: finished ones are found, stopped ones are resumed.
 
 Every run is a process of its own. On a CPU it gets one thread: these models are many small operations, so two runs of
 one thread finish sooner than one run of two, and a run's numbers do not depend on how many cores the machine has.
@@ -10,45 +10,48 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import torch
 from tqdm import tqdm
 
-from grisq.config import Preset, from_dict, to_dict
+from grisq.config import Preset
 from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.experiments import results, selection
 from grisq.experiments.measure import measure
-from grisq.experiments.registry import Experiment, find_experiment
+from grisq.experiments.registry import find_experiment
+from grisq.runtime.distributed import agree, available_cores, join, lost_connections_explained, rank, world_size
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import read_json, write_json
+from grisq.runtime.files import write_text
 from grisq.runtime.paths import EXPERIMENTS, OWN_RESULTS
 from grisq.training.trainer import train
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+_POLL_SECONDS = 0.5
 
 
-@dataclass(frozen=True)
-class Job:
-    """One experiment with one seed, of a preset: the folders of runs and of results, and how it is to be run."""
+class Job(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One experiment with one seed, as the queue's processes read it from JSON."""
 
-    experiment: Experiment
+    experiment: str  # its name in the registry
     seed: int
-    preset: Preset
-    runs: Path
-    out: Path
-    fresh: bool = False
+    preset: Preset  # before the experiment's changes
+    data: Path  # folder of the data set
+    runs: Path  # folder of the training runs
+    out: Path  # folder of the results
+    fresh: bool = False  # train again what is finished
     device: str = "auto"
 
     @property
     def name(self) -> str:
-        return f"{self.experiment.name}-seed{self.seed}"
+        return f"{self.experiment}-seed{self.seed}"
 
     @property
     def configured(self) -> Preset:
-        return self.experiment.configure(self.preset)
+        """The preset with the experiment's changes."""
+        return find_experiment(self.experiment).configure(self.preset)
 
     @property
     def run(self) -> Path:
@@ -58,15 +61,33 @@ class Job:
     @property
     def result(self) -> Path:
         """The file of its result."""
-        return results.path_of(self.out, self.preset.name, self.experiment.name, self.seed)
+        return results.path_of(self.out, self.preset.name, self.experiment, self.seed)
 
     @property
     def log(self) -> Path:
-        """What its process says; beside the run's folder, which a fresh run deletes."""
+        """The output of its process; next to the run's folder, which a fresh run deletes."""
         return self.run.with_name(f"{self.name}.log")
 
+    @property
+    def description(self) -> Path:
+        """The JSON file that its process reads the job from."""
+        return self.run.with_name(f"{self.name}.job.json")
+
+    def write(self, path: Path) -> Path:
+        """Describe the job in a JSON file. Raises: InputError if the disk is full."""
+        write_text(path, msgspec.json.format(msgspec.json.encode(self, enc_hook=str), indent=1).decode() + "\n")
+        return path
+
+    @classmethod
+    def read(cls, path: Path) -> "Job":
+        """Read what `write` wrote. Raises: InputError if the file is missing or describes no job."""
+        try:
+            return msgspec.json.decode(path.read_bytes(), type=cls, dec_hook=lambda form, value: form(value))
+        except (OSError, msgspec.MsgspecError) as error:
+            raise InputError(f"{path} describes no run ({error}): start it with grisq experiments run.") from None
+
     def steps_done(self) -> int:
-        """Steps in the history so far."""
+        """Return the steps in the history so far."""
         try:
             with (self.run / "history.jsonl").open("rb") as lines:
                 lines.seek(max(0, lines.seek(0, os.SEEK_END) - 2000))
@@ -88,63 +109,86 @@ def run_experiments(
     device: str = "auto",
     progress: bool = True,
 ) -> list[Path]:
-    """Train and measure every experiment with every seed; returns the paths of the results.
+    """Train and measure every experiment with every seed; a run that fails does not stop the others.
 
-    Args: jobs: runs at once, by default one for each CPU core, or one where there is a GPU; fresh: train finished ones
-    again; runs, out: folders of the training runs and of the results. Under `accelerate launch` all processes share
-    one run after the other. A run that fails does not stop the others.
-    Errors: InputError for an unknown experiment, for a result that was made with other settings, and at the end if a
-    run failed, with its last words.
+    Under `accelerate launch` or `torchrun` all processes share one run after the other.
+
+    Args:
+        names: experiments of the registry.
+        preset: that the experiments change.
+        data: the data set.
+        seeds: of the trainings.
+        jobs: runs at once; by default one for each CPU core, or one where there is a GPU.
+        fresh: train finished ones again.
+        runs: folder of the training runs.
+        out: folder of the results.
+        device: auto, cpu, cuda or cuda:1.
+        progress: whether to draw bars.
+
+    Returns:
+        The paths of the results.
+
+    Raises:
+        InputError: for an unknown experiment, for a result that was made with other settings, and at the end if a
+            run failed, with the last line of its output.
     """
-    chosen = [Job(find_experiment(name), seed, preset, runs, out, fresh, device) for seed in seeds for name in names]
-    todo = [job for job in chosen if fresh or not _found(job, data)]
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        for job in todo:
-            run_job(job, data, progress=progress)
-    elif todo:
-        _work(todo, data, jobs or _jobs_by_default(device), progress)
+    chosen = [
+        Job(find_experiment(name).name, seed, preset, data.root, Path(runs), Path(out), fresh, device)
+        for seed in seeds
+        for name in names
+    ]
+    if world_size() > 1:
+        _run_together(chosen, data, device, progress)
+    elif todo := _unfinished(chosen, data):
+        _run_in_processes(todo, jobs or _default_jobs(device), progress)
     return [job.result for job in chosen]
 
 
 def run_job(job: Job, data: GRefCOCO, *, progress: bool) -> None:
-    """Train and measure in this process. Errors: InputError as `train` and `measure`."""
-    how = {"device": job.device, "progress": progress}
-    train(job.configured, data, job.run, seed=job.seed, fresh=job.fresh, **how)
-    if int(os.environ.get("RANK", "0")) == 0:
-        results.save(measure(job.experiment, job.run, data, **how), job.out)
+    """Train and measure in this process, and with the others of a launcher. Raises: InputError as both do."""
+    options = {"device": job.device, "progress": progress}
+    train(job.configured, data, job.run, seed=job.seed, fresh=job.fresh, **options)
+    result = measure(find_experiment(job.experiment), job.run, data, **options)
+    if rank() == 0:
+        results.save(result, job.out)
 
 
 def run_described_job(path: Path) -> None:
-    """What a process of the queue does: the job that `path` describes. Errors: InputError as `run_job`."""
-    said = read_json(path)
-    preset = from_dict(Preset, said["preset"], f"{path}: preset")
-    job = Job(
-        find_experiment(said["experiment"]),
-        said["seed"],
-        preset,
-        Path(said["runs"]),
-        Path(said["out"]),
-        said["fresh"],
-        said["device"],
-    )
-    run_job(job, load_dataset(preset, Path(said["data"]), progress=False), progress=False)
+    """Run the job that a file describes, as a process of the queue does. Raises: InputError as `run_job`."""
+    job = Job.read(path)
+    run_job(job, load_dataset(job.preset, job.data, progress=False), progress=False)
 
 
-def _found(job: Job, data: GRefCOCO) -> bool:
+def _run_together(jobs: list[Job], data: GRefCOCO, device: str, progress: bool) -> None:
+    """All processes of a launcher train and measure one job after the other."""
+    join(device)
+    with lost_connections_explained("the same command resumes it."):
+        for job in agree(lambda: _unfinished(jobs, data)):
+            run_job(job, data, progress=progress)
+
+
+def _unfinished(jobs: list[Job], data: GRefCOCO) -> list[Job]:
+    """The jobs without a result, or all of those that are to be trained afresh."""
+    return [job for job in jobs if job.fresh or not _is_finished(job, data)]
+
+
+def _is_finished(job: Job, data: GRefCOCO) -> bool:
     if selection.find_finished(job.result, job.configured, data.content_hash) is None:
         return False
     print(f"{job.name}: finished before ({job.result})")
     return True
 
 
-def _jobs_by_default(device: str) -> int:
-    if device != "cpu" and torch.cuda.is_available():
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _uses_gpu(device: str) -> bool:
+    return device != "cpu" and torch.cuda.is_available()
 
 
-def _work(jobs: list[Job], data: GRefCOCO, at_once: int, progress: bool) -> None:
-    """A process for every job, `at_once` together, with one bar over all of their steps."""
+def _default_jobs(device: str) -> int:
+    return 1 if _uses_gpu(device) else available_cores()
+
+
+def _run_in_processes(jobs: list[Job], at_once: int, progress: bool) -> None:
+    """Run a process for every job, `at_once` together, with one bar over all of their steps."""
     waiting, running, failed = list(jobs), {}, []
     steps = {job: job.configured.train.steps for job in jobs}
     bar = tqdm(total=sum(steps.values()), unit="step", disable=not progress, smoothing=0.05, mininterval=1)
@@ -152,8 +196,8 @@ def _work(jobs: list[Job], data: GRefCOCO, at_once: int, progress: bool) -> None
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
-                running[job] = _start(job, data)
-            time.sleep(0.5)
+                running[job] = _start(job, one_thread=at_once > 1 or not _uses_gpu(job.device))
+            time.sleep(_POLL_SECONDS)
             for job in [each for each, process in running.items() if process.poll() is not None]:
                 if running.pop(job).returncode:
                     failed.append(job)
@@ -167,20 +211,17 @@ def _work(jobs: list[Job], data: GRefCOCO, at_once: int, progress: bool) -> None
             process.terminate()
         bar.close()
     if failed:
-        raise InputError(f"{failed[0].name} failed: {_last_words(failed[0])} (see {failed[0].log})")
+        raise InputError(f"{failed[0].name} failed: {_last_line(failed[0])} (see {failed[0].log})")
 
 
-def _start(job: Job, data: GRefCOCO) -> subprocess.Popen:
-    described = job.run.with_name(f"{job.name}.job.json")
-    places = {"runs": str(job.runs), "out": str(job.out), "data": str(data.root)}
-    said = {"experiment": job.experiment.name, "seed": job.seed, "fresh": job.fresh, "device": job.device}
-    write_json(described, said | places | {"preset": to_dict(job.preset)})
-    threads = {} if torch.cuda.is_available() else _ONE_THREAD
+def _start(job: Job, *, one_thread: bool) -> subprocess.Popen:
+    described = job.write(job.description)
     with job.log.open("w", encoding="utf-8") as log:
         command = [sys.executable, "-m", "grisq", "experiments", "job", str(described)]
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=os.environ | threads)
+        environment = os.environ | (_ONE_THREAD if one_thread else {})
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
-def _last_words(job: Job) -> str:
+def _last_line(job: Job) -> str:
     lines = job.log.read_text(errors="replace", encoding="utf-8").strip().splitlines()
-    return lines[-1].removeprefix("grisq: ") if lines else "it said nothing"
+    return lines[-1].removeprefix("grisq: ") if lines else "it printed nothing"

@@ -7,6 +7,7 @@ from grisq.config import Preset, flat, from_dict, to_dict
 from grisq.experiments.results import Result, load
 from grisq.runtime.errors import InputError
 from grisq.runtime.paths import OWN_RESULTS, RESULTS
+from grisq.training.state import FREE_SETTINGS
 
 Results = Mapping[tuple[str, int], Result]  # by experiment and seed
 
@@ -48,7 +49,10 @@ def find_finished(path: Path, wanted: Preset, data: str) -> Result | None:
         return None
     result = load(path)
     made = to_dict(from_dict(Preset, result.settings, f"{path}: settings"))
-    different = [name for name, value in flat(to_dict(wanted)).items() if flat(made).get(name) != value]
+    before = flat(made)
+    different = [
+        name for name, value in flat(to_dict(wanted)).items() if before.get(name) != value and name not in FREE_SETTINGS
+    ]
     if result.data != data:
         different.insert(0, "data")
     if different:

@@ -53,13 +53,22 @@ def pack(
     note: str = "",
     progress: bool = True,
 ) -> Path:
-    """Write a run's best checkpoint in half precision into the folder `out`, measured, with its card.
+    """Write a run's last checkpoint in half precision into the folder `out`, measured, with its card.
 
-    Args: trained_on: the data set's folder that the run was trained on, by default its preset's synthetic set; data:
-    the folder to measure on, by default the same; note: a paragraph for the card. Returns: out, which appears only
-    when all of it is there.
-    Errors: InputError for a missing run or data set, if `trained_on` is not what the run was trained on, or if `out`
-    holds anything but an older packed model.
+    Args:
+        run: folder of a training run, or of one of its checkpoints.
+        out: folder to write, which appears only when all of it is there.
+        trained_on: folder of the data set that the run was trained on, by default its preset's synthetic set.
+        data: folder of the data set to measure on, by default the same.
+        note: a paragraph for the card.
+        progress: whether to draw bars.
+
+    Returns:
+        out.
+
+    Raises:
+        InputError: for a missing run or data set, if `trained_on` is not what the run was trained on, or if `out`
+            holds anything but an older packed model.
     """
     run, out = Path(run).resolve(), Path(out).resolve()
     _refuse_to_replace(out, run)
@@ -105,6 +114,15 @@ def _name_of(run: Path) -> str:
     return run.parent.name if run.name in ("best", "last") else run.name
 
 
+def _chosen(about: dict) -> str:
+    """How the checkpoint was chosen, for a reader of numbers on its own data set's splits."""
+    if checkpoint.HOLDOUT_SCORE in about:
+        return "of which held-out train pictures chose the checkpoint"
+    if about["step"] == about["preset"]["train"]["steps"]:
+        return "none of which chose the checkpoint: it is of the schedule's last step"
+    return "of which val may have chosen the checkpoint: it is not of the schedule's last step"
+
+
 def _card(
     name: str,
     run: str,
@@ -134,9 +152,7 @@ def _card(
         device=trained["device"],
         rules=protocol(PROTOCOL).describe(),
         measured_on=report["data"][:12],
-        seen="whose val split chose the checkpoint"
-        if same
-        else "another set than the one it was trained and chosen on",
+        seen=_chosen(loaded.about) if same else "another set than the one it was trained on",
         measured=MEASURED,
         table=markdown(table(report).reset_index()),
     )

@@ -1,7 +1,7 @@
 """Several processes for one command, on one machine or on several nodes, and one sentence when one of them fails.
 
 Each process runs the same command and finds its rank in the environment (torch's elastic launcher sets it), so
-`torchrun` and Slurm work too; what is here works on CPUs as well, and says what to do in place of a traceback.
+`torchrun` and Slurm work too. Everything here works on CPUs as well.
 """
 
 import json
@@ -10,37 +10,44 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from grisq.runtime.errors import InputError
 
 if TYPE_CHECKING:  # --help answers without torch
     import torch
 
-_SPEAKS = "GRISQ_PARENT_SPEAKS"  # set for processes whose errors the parent tells
-_GRACE = 5  # seconds
-_ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
+T = TypeVar("T")
+
+_PARENT_REPORTS_ERRORS = "GRISQ_PARENT_REPORTS_ERRORS"  # set in worker processes: the launcher prints the error
+_ERROR_FILE = "TORCHELASTIC_ERROR_FILE"  # where torch's launcher looks for a worker's message
+_GRACE_SECONDS = 5  # in which the launcher notices the process that failed first
+_LOST_CONNECTION = ("gloo", "NCCL", "Connection", "peer")  # in errors of torch that have no type of their own
 
 
 def world_size() -> int:
-    """Number of processes that share this command's work; 1 unless a launcher started it."""
+    """Return the number of processes that share this command's work; 1 unless a launcher started it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def rank() -> int:
-    """Number of this process among them; 0 is the one that writes and speaks."""
+    """Return this process's number among them; process 0 writes files and prints."""
     return int(os.environ.get("RANK", "0"))
+
+
+def available_cores() -> int:
+    """Return the number of CPU cores that this process may use, which can be fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def join(device: str) -> "torch.device":
     """Connect this process to the others and return the device that it works on.
 
-    Errors: InputError as `resolve_device`.
-
-    device: as `resolve_device` takes it; "auto" and "cuda" give every process a GPU of its own where there are any.
+    With several processes, "auto" and "cuda" give each its own GPU where there are any.
+    Raises: InputError as `resolve_device`.
     """
     from grisq.runtime.device import resolve_device
 
@@ -52,11 +59,50 @@ def join(device: str) -> "torch.device":
     return PartialState(cpu=on_cpu).device
 
 
-def run_in_processes(count: int, *, nodes: int = 1, rendezvous: str = "", then: str = "") -> None:
-    """Run this very command in `count` processes on each of `nodes` machines; returns when all have finished.
+def agree(decide: Callable[[], T]) -> T:
+    """Let process 0 decide and return its decision in every process; call it in all of them, after `join`.
 
-    rendezvous: HOST:PORT of one of the nodes, the same on all of them. then: what to do after a failure.
-    Errors: InputError with the sentence of the process that failed first, or what became of it; the others are ended.
+    Raises: InputError in every process if process 0 raises one.
+    """
+    if world_size() == 1:
+        return decide()
+    from torch import distributed
+
+    message: list = [None, None]  # decision, refusal
+    if rank() == 0:
+        try:
+            message[0] = decide()
+        except InputError as error:
+            message[1] = str(error)
+    distributed.broadcast_object_list(message, src=0)
+    decision, refusal = message
+    if refusal is not None:
+        raise InputError(refusal)
+    return decision
+
+
+def gather(value: T) -> list[T]:
+    """Return every process's value, ordered by rank; call it in all of them, after `join`."""
+    if world_size() == 1:
+        return [value]
+    from torch import distributed
+
+    values: list = [None] * world_size()
+    distributed.all_gather_object(values, value)
+    return values
+
+
+def run_in_processes(count: int, *, nodes: int = 1, rendezvous: str = "", advice: str = "") -> None:
+    """Run this very command in several processes on each node; return when all have finished.
+
+    Args:
+        count: processes on each node.
+        nodes: machines that share the work.
+        rendezvous: HOST:PORT of one of the nodes, the same on all of them; needed for several nodes.
+        advice: what to do after a failure, the end of a sentence.
+
+    Raises:
+        InputError: with the message of the process that failed first, or how it ended; the others are stopped.
     """
     if nodes > 1 and not rendezvous:
         raise InputError("Several nodes need --rendezvous HOST:PORT, the same on all of them (one node's address).")
@@ -64,9 +110,9 @@ def run_in_processes(count: int, *, nodes: int = 1, rendezvous: str = "", then: 
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # a failure is told below
-    os.environ[_SPEAKS] = "1"
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)  # failures are reported below
+    os.environ[_PARENT_REPORTS_ERRORS] = "1"
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, available_cores() // count)))
     config = LaunchConfig(
         min_nodes=nodes,
         max_nodes=nodes,
@@ -74,18 +120,18 @@ def run_in_processes(count: int, *, nodes: int = 1, rendezvous: str = "", then: 
         run_id="grisq" if nodes > 1 else f"grisq-{os.getpid()}",
         rdzv_backend="c10d",
         rdzv_endpoint=rendezvous or "localhost:0",
-        max_restarts=0,  # going on from the last checkpoint is the next call's work
+        max_restarts=0,  # the same command resumes from the last checkpoint
     )
     try:
         elastic_launch(config, sys.executable)("-m", "grisq", *sys.argv[1:])
     except SignalException as error:
         raise KeyboardInterrupt from error
     except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        raise InputError(_told(rank, count * nodes, failure, then)) from None
+        first, failure = error.get_first_failure()
+        raise InputError(_describe_failure(first, count * nodes, failure, advice)) from None
 
 
-def _told(rank: int, count: int, failure, then: str) -> str:
+def _describe_failure(process: int, count: int, failure, advice: str) -> str:
     if Path(failure.error_file).is_file():
         return failure.message
     ended = f"ended with status {failure.exitcode}"
@@ -93,12 +139,12 @@ def _told(rank: int, count: int, failure, then: str) -> str:
         ended = f"was ended by {signal.Signals(-failure.exitcode).name}"
         if failure.exitcode == -signal.SIGKILL:
             ended += " (on Linux often for want of memory)"
-    return f"Process {rank} of {count} {ended}, and the others were stopped; {then}"
+    return f"Process {process} of {count} {ended}, and the others were stopped; {advice}"
 
 
-def tell(error: InputError) -> bool:
-    """Leave an error to the parent that started this process; False if there is none that would tell it."""
-    if _SPEAKS not in os.environ or _ERROR_FILE not in os.environ:
+def report_to_parent(error: InputError) -> bool:
+    """Hand an error to the launcher that started this process; return False if there is none to print it."""
+    if _PARENT_REPORTS_ERRORS not in os.environ or _ERROR_FILE not in os.environ:
         return False
     Path(os.environ[_ERROR_FILE]).write_text(
         json.dumps({"message": str(error), "timestamp": int(time.time())}), encoding="utf-8"
@@ -107,18 +153,25 @@ def tell(error: InputError) -> bool:
 
 
 @contextmanager
-def others_may_end(then: str) -> Iterator[None]:
-    """Turns the errors of a connection whose other end has gone into one sentence.
+def lost_connections_explained(advice: str) -> Iterator[None]:
+    """Turn the errors of a connection whose other end has gone into one sentence that ends with `advice`.
 
-    Errors: InputError that says `then`. A process with a parent that speaks ends without a word: the parent knows
-    which one was first.
+    A worker process of `run_in_processes` exits silently instead: the launcher knows which process failed first.
+    Raises: InputError.
     """
     try:
         yield
-    except RuntimeError as error:  # gloo's and NCCL's errors have no type of their own in common
-        if world_size() == 1 or not any(word in str(error) for word in ("gloo", "NCCL", "Connection", "peer")):
+    except RuntimeError as error:  # torch's DistError is one
+        if world_size() == 1 or not _is_lost_connection(error):
             raise
-        if _SPEAKS in os.environ:
-            time.sleep(_GRACE)  # so that the parent sees the one that ended first, and ends this one
+        if _PARENT_REPORTS_ERRORS in os.environ:
+            time.sleep(_GRACE_SECONDS)  # the launcher sees the process that failed first and stops this one
             raise SystemExit(1) from None
-        raise InputError(f"Another process of this command has ended; {then}") from None
+        raise InputError(f"Another process of this command has ended; {advice}") from None
+
+
+def _is_lost_connection(error: RuntimeError) -> bool:
+    """Whether an error comes from torch's connections, by its type or, as gloo raises RuntimeErrors, by its words."""
+    from torch.distributed import DistError
+
+    return isinstance(error, DistError) or any(word in str(error) for word in _LOST_CONNECTION)

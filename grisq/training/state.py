@@ -1,77 +1,159 @@
-"""What a training run is made of, and how it goes on: its state, kept in checkpoints that are whole or absent."""
+"""What a training run keeps on disk to be resumed, and when resuming is refused."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 
 from grisq import checkpoint
 from grisq.config import Preset, flat, from_dict, to_dict
-from grisq.data.sample import SampleReader
-from grisq.models.base import System
+from grisq.runtime.distributed import agree, gather
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import finished_folder, read_json
+from grisq.training.history import read_history
 
-RUN = "run.json"  # what was asked for, written when a run starts
+RUN = "run.json"  # the run's settings, written when it starts
 
-
-@dataclass
-class RunState:
-    """Everything the loop works on."""
-
-    accelerator: Accelerator
-    model: System
-    optimizer: torch.optim.Optimizer
-    reader: SampleReader
-    progress: bool  # whether to draw bars
-    step: int = 0  # finished steps
-    best: float = -math.inf  # highest gIoU of the periodic evaluations
+# Settings that change neither what is trained nor which checkpoint is chosen, so a run resumes with other ones.
+FREE_SETTINGS = ("train.workers", "train.eval_every", "train.eval_samples", "train.checkpoint_every")
+_CHOOSING = ("train.eval_every", "train.eval_samples")  # of these, what `best` depends on where there is a hold-out
+# Names of files and folders whose content is in the checkpoint already: they may have moved since.
+_MOVABLE = ("model.swin.pretrained", "model.text.pretrained")
 
 
-def find_resumable(run: Path, about: dict) -> Path | None:
-    """The last checkpoint of a run with the same settings, None if there is no run yet.
+@dataclass(frozen=True)
+class Resumable:
+    """A run's last checkpoint, and how far its evaluations are."""
 
-    Errors: InputError if the folder's run was asked for with something else.
+    path: Path  # of the checkpoint
+    step: int  # finished steps
+    best: float  # highest gIoU on the held-out pictures so far; -inf without
+    evaluated: bool  # whether the periodic evaluation of this very step is in the history
+
+
+def find_resumable(folder: Path, about: dict) -> Resumable | None:
+    """Find the checkpoint that a run resumes from; process 0 looks, and all others must see the same one.
+
+    Args:
+        folder: of the run.
+        about: the settings asked for, as they are written to run.json.
+
+    Returns:
+        None if there is no checkpoint yet.
+
+    Raises:
+        InputError: if the run in the folder has settings that would give another result, if its checkpoint is
+            broken, or if a process does not see it.
     """
-    if not (run / RUN).is_file():
+    found = agree(lambda: _look(folder, about))
+    if found is None:
         return None
-    before = read_json(run / RUN)
-    if "preset" in before:  # a field younger than the run had its default's meaning
-        before["preset"] = to_dict(from_dict(Preset, before["preset"], f"{run / RUN}: preset"))
-    wanted = flat(about)
-    for name, value in flat({key: before.get(key) for key in about}).items():
-        if wanted.get(name) != value:
-            raise InputError(
-                f"{run} holds a run with {name} = {value}, not {wanted.get(name)}: choose another folder for this "
-                "run, or start it afresh."
-            )
-    last = finished_folder(run / "last")
-    return last if last and (last / checkpoint.STATE).is_file() else None
-
-
-def save(state: RunState, folder: Path, about: dict, *, with_state: bool) -> None:
-    """Write a checkpoint from the main process. `with_state`: with what going on needs."""
-    accelerator = state.accelerator
-    if accelerator.is_main_process:
-        extra = {"optimizer": state.optimizer.state_dict(), "step": state.step, "best": state.best}
-        checkpoint.save(
-            folder,
-            accelerator.unwrap_model(state.model),
-            state.reader.tokenizer,
-            about | {"step": state.step},
-            extra if with_state else None,
+    mine = folder / found.path.name  # each process looks where it was told that the run lies
+    seen = gather(_step_of(mine) == found.step)
+    if not all(seen):
+        absent = ", ".join(str(process) for process, sees in enumerate(seen) if not sees)
+        raise InputError(
+            f"The run resumes from step {found.step} in {found.path}, which process {absent} does not see: put the "
+            "run's folder on a disk that all nodes share, or copy it to every node."
         )
-    accelerator.wait_for_everyone()
+    return replace(found, path=mine)
 
 
-def restore(state: RunState, folder: Path) -> None:
-    """Optimizer and counters of a checkpoint whose weights are already loaded."""
-    path = folder / checkpoint.STATE
+def _look(folder: Path, about: dict) -> Resumable | None:
+    """`find_resumable` for one process."""
+    if not (folder / RUN).is_file():
+        return None
+    _refuse_other_settings(folder, about)
+    last = finished_folder(folder / "last")
+    step = None if last is None else _step_of(last)
+    if step is None:
+        return None
+    evaluated = any(record["step"] == step for record in read_history(folder, "eval"))
+    return Resumable(last, step, _best_score(folder), evaluated)
+
+
+def _step_of(path: Path) -> int | None:
+    """The step of a checkpoint that can be resumed from; None if it is not there."""
+    if not (path / checkpoint.STATE).is_file():
+        return None
+    return checkpoint.read_about(path)["step"]
+
+
+def _best_score(folder: Path) -> float:
+    """The score with which the run's `best` was chosen on held-out pictures; -inf if there is none."""
+    best = finished_folder(folder / "best")
+    return -math.inf if best is None else checkpoint.read_about(best).get(checkpoint.HOLDOUT_SCORE, -math.inf)
+
+
+def _refuse_other_settings(folder: Path, about: dict) -> None:
+    """Raise an InputError if the folder's run has other settings than `about` and they matter for its result."""
+    stored = read_json(folder / RUN)
+    if "preset" in stored:  # a field younger than the run had its default's meaning
+        stored["preset"] = to_dict(from_dict(Preset, stored["preset"], f"{folder / RUN}: preset"))
+    before, wanted = (flat({key: values.get(key) for key in about}) for values in (stored, about))
+    for name, value in before.items():
+        if not _is_same(name.removeprefix("preset."), value, wanted.get(name), about):
+            advice = "choose another folder for this run, or start it afresh with --fresh"
+            if name == "preset.train.steps":
+                advice = f"for more steps start from it with --init {folder} in another folder"
+            raise InputError(f"{folder} holds a run with {name} = {value}, not {wanted.get(name)}: {advice}.")
+
+
+def _is_same(name: str, before: object, wanted: object, about: dict) -> bool:
+    """Whether a setting's two values give the same result."""
+    if before == wanted:
+        return True
+    if name in FREE_SETTINGS:
+        return name not in _CHOOSING or about["preset"]["train"]["holdout"] == 0
+    if name in _MOVABLE and before and wanted:
+        return Path(str(before)).name == Path(str(wanted)).name
+    return False
+
+
+def read_state(path: Path) -> dict:
+    """Read what a checkpoint keeps for resuming: {"optimizer": its state, "step": finished steps}.
+
+    Raises: InputError if the file is broken.
+    """
     try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)  # the optimizer moves it to its weights
-    except Exception as error:  # torch raises several kinds for a broken file
-        raise InputError(f"{path} cannot be read ({error}): start this run afresh.") from None
-    state.optimizer.load_state_dict(stored["optimizer"])
-    state.step, state.best = stored["step"], stored["best"]
+        stored = torch.load(path / checkpoint.STATE, map_location="cpu", weights_only=True)
+        return {name: stored[name] for name in ("optimizer", "step")}
+    except Exception as error:  # torch raises several types for a broken file
+        raise InputError(
+            f"{path / checkpoint.STATE} cannot be read ({error}): start this run afresh with --fresh."
+        ) from None
+
+
+def all_finite(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> bool:
+    """Whether every weight, every buffer and the optimizer's state are finite. Waits for the device once."""
+    tensors = [*model.parameters(), *model.buffers()]
+    tensors += [value for state in optimizer.state.values() for value in state.values() if torch.is_tensor(value)]
+    checks = [torch.isfinite(tensor).all().to(tensors[0].device) for tensor in tensors if tensor.is_floating_point()]
+    return bool(torch.stack(checks).all())
+
+
+def diverged(what: str, step: int, folder: Path, saved_step: int | None) -> InputError:
+    """Make the error of a training that diverged.
+
+    Args:
+        what: is not finite, the beginning of a sentence.
+        step: at which that was noticed.
+        folder: of the run.
+        saved_step: of the run's last checkpoint, None if it has none.
+    """
+    kept = "there is no checkpoint yet"
+    if saved_step is not None:
+        kept = f"the checkpoint in {folder / 'last'} is from step {saved_step}"
+    return InputError(f"{what} at step {step}: lower train.lr or set train.clip=1.0; {kept}.")
+
+
+def how_to_resume(run: Path) -> str:
+    """Say what to do when a training ended before its time."""
+    return f"the same command resumes from the last checkpoint in {run}."
+
+
+def refuse_to_delete(init: Path, folder: Path) -> None:
+    """Raise an InputError if starting afresh would delete the checkpoint to start from."""
+    if folder.resolve() in (init.resolve(), *init.resolve().parents):
+        raise InputError(f"{init} lies in {folder}, which starting afresh deletes: choose another folder for the run.")

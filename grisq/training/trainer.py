@@ -1,7 +1,7 @@
 """Training (Sec. 3.4, 4.2): one loop for a laptop, one GPU, several GPUs and several nodes.
 
-Data order, augmentation and dropout are functions of (seed, step), so a run that was killed goes on from its
-last checkpoint as if nothing had happened, bit for bit on a CPU.
+Data order, augmentation and dropout are functions of (seed, step), so a run that was killed resumes from its last
+checkpoint bit for bit (on a CPU).
 """
 
 import math
@@ -12,33 +12,27 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from torch import nn
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from grisq import checkpoint
-from grisq.augment.render import RecipeDataset
-from grisq.augment.sampler import StepSampler, TrainingPlan, check_parts
+from grisq.augment.sampler import check_parts
 from grisq.config import Preset, to_dict
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.loader import evenly
-from grisq.data.sample import Collate, SampleReader
-from grisq.data.tokenizer import ExpressionTokenizer
+from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import Evaluator
-from grisq.models.packaged_weights import local_copy
-from grisq.models.pretrained import load_pretrained
-from grisq.models.registry import build_model
-from grisq.runtime.device import peak_memory_mb, resolve_precision
-from grisq.runtime.distributed import join, others_may_end
-from grisq.runtime.errors import InputError
+from grisq.runtime.device import peak_memory_mb
+from grisq.runtime.distributed import lost_connections_explained
 from grisq.runtime.files import write_json
 from grisq.runtime.provenance import provenance
-from grisq.runtime.seed import seed_everything
+from grisq.training import state
+from grisq.training.accelerator import build_accelerator
 from grisq.training.history import History, Window
+from grisq.training.initial_model import initial_model
+from grisq.training.loader import ended_workers_explained, step_batches
 from grisq.training.losses import total_loss
 from grisq.training.optimizer import build_optimizer, set_learning_rates
-from grisq.training.state import RUN, RunState, find_resumable, restore, save
+from grisq.training.rows import choose_rows
 
 LOG_EVERY = 10  # steps between records of the history
 
@@ -55,190 +49,226 @@ def train(
     init: Path | None = None,
     progress: bool = True,
 ) -> Path:
-    """Train a model on the data set's train split, or go on with an unfinished run in the same folder.
+    """Train a model on a data set's train split, or resume an unfinished run in the same folder.
 
-    Args: run: folder for checkpoints `last` and `best`, history.jsonl, TensorBoard events and run.json; fresh:
-    delete what is there and start again; stop_at: finish after this many steps although the schedule runs to
-    `preset.train.steps` (go on later by calling again); init: checkpoint whose weights and tokenizer to start
-    from. Start several processes with `accelerate launch`; the batch size stays the global one.
-    Returns: the folder of the last checkpoint.
-    Errors: InputError if the folder holds a run with other settings, if the data cannot be used, if the loss
-    stops being finite, or if the disk is full; finished checkpoints stay.
+    Start several processes with `grisq train --processes` or a launcher; the batch size stays the global one.
+
+    Args:
+        preset: every size, rate and step.
+        data: the data set.
+        run: folder for the checkpoint `last`, history.jsonl, TensorBoard events and run.json; with
+            `preset.train.holdout` also for the checkpoint `best`.
+        seed: of weights, order, augmentation and dropout.
+        fresh: start again, in place of what the folder holds.
+        stop_at: finish after this many steps although the schedule runs to `preset.train.steps`; another call
+            resumes.
+        device: auto, cpu, cuda, cuda:1, mps.
+        init: checkpoint whose weights and tokenizer to start from.
+        progress: whether to draw a bar.
+
+    Returns:
+        The folder of the last checkpoint.
+
+    Raises:
+        InputError: if the folder holds a run with other settings, if the data cannot be used, if the training
+            diverges, or if the disk is full; finished checkpoints stay.
     """
-    config = preset.train
-    accelerator = _accelerator(config.precision, device)
-    check_parts(config.batch, accelerator.num_processes, config.accumulate)  # before the run's folder holds anything
-    if fresh and accelerator.is_main_process:
-        shutil.rmtree(run, ignore_errors=True)
-    accelerator.wait_for_everyone()
-    about = {"preset": to_dict(preset), "seed": seed, "data": data.content_hash, "init": init and str(init)}
-    resumed = find_resumable(run, about)
-    state = _build(preset, data, accelerator, seed, resumed or init, progress)
-    if resumed:
-        restore(state, resumed)
-    about |= {"provenance": provenance()}  # after the comparison with an older run: versions may differ
-    if accelerator.is_main_process and not resumed:
-        write_json(run / RUN, about)
-    stop = min(config.steps, config.steps if stop_at is None else stop_at)
-    if state.step < stop:
-        with others_may_end(goes_on(run)):
-            _loop(state, preset, data, run, about, stop)
-    return run / "last"
-
-
-def goes_on(run: Path) -> str:
-    """What to do when a training ended before its time."""
-    return f"the same command goes on from the last checkpoint in {run}."
-
-
-def _accelerator(precision: str, device: str) -> Accelerator:
-    place = join(device)
-    if place.type == "cuda" and place.index is not None:
-        torch.cuda.set_device(place)  # Accelerator takes the current GPU
-    resolved = resolve_precision(precision, place)
-    return Accelerator(mixed_precision="bf16" if resolved == "bf16" else "no", cpu=place.type == "cpu")
-
-
-def _build(
-    preset: Preset, data: GRefCOCO, accelerator: Accelerator, seed: int, start: Path | None, progress: bool
-) -> RunState:
-    """Model, optimizer and reader. `start`: a checkpoint that gives weights and tokenizer."""
-    seed_everything(seed)
-    model_config = preset.model
-    if start:
-        tokenizer = ExpressionTokenizer.load(checkpoint.find(start))
-    elif model_config.text.pretrained:
-        tokenizer = ExpressionTokenizer.pretrained(local_copy(model_config.text.pretrained))
-    else:
-        rows = data.rows("train")
-        texts = data.expressions["text"].take(rows).to_pylist()
-        tokenizer = ExpressionTokenizer.train(texts, model_config.text.vocabulary)
-    model = build_model(model_config)
-    if start:
-        checkpoint.load_weights(model, checkpoint.find(start) / checkpoint.WEIGHTS)
-    else:
-        for line in load_pretrained(model, model_config):
-            accelerator.print(line)
-    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # LAVT's, over the global batch; torch has none for CPUs
-    model.to(accelerator.device)
-    optimizer = build_optimizer(model, preset.train)
-    model, optimizer = accelerator.prepare(model, optimizer)
-    reader = SampleReader(data, tokenizer, model_config.image_size, model_config.text.max_tokens)
-    return RunState(accelerator, model, optimizer, reader, progress)
-
-
-def _loop(state: RunState, preset: Preset, data: GRefCOCO, run: Path, about: dict, stop: int) -> None:
-    config, accelerator = preset.train, state.accelerator
-    main = accelerator.is_main_process
-    loader = iter(_loader(state, preset, data, about["seed"], stop))
-    history = History(run, state.step) if main else None
-    bar = tqdm(total=stop, initial=state.step, unit="step", desc=run.name, disable=not (state.progress and main))
-    window = Window(config.batch, config.accumulate, partial(accelerator.reduce, reduction="mean"))
-    state.model.train()
-    try:
-        while state.step < stop:
-            norm = _step(state, loader, preset, about["seed"], window)
-            state.step += 1
-            if state.step % LOG_EVERY == 0 or state.step == stop:
-                values = _finite(window.close(), state.step, run)
-                bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['samples_per_second']:.0f} samples/s")
-                if main:
-                    rate = max(group["lr"] for group in state.optimizer.param_groups)
-                    history.write("train", state.step, **values, learning_rate=rate, gradient_norm=norm)
-            bar.update()
-            _milestones(state, preset, data, run, about, stop, history)
-    finally:
-        bar.close()
-        if history:
-            history.close()
-
-
-def _loader(state: RunState, preset: Preset, data: GRefCOCO, seed: int, stop: int) -> DataLoader:
-    rows = data.rows("train")
-    plan = TrainingPlan(rows, data.target_counts[rows], data.image_ids[rows], preset.train.batch, seed, preset.augment)
-    accelerator = state.accelerator
-    sampler = StepSampler(
-        plan,
-        start=state.step,
-        stop=stop,
-        rank=accelerator.process_index,
-        world=accelerator.num_processes,
-        accumulate=preset.train.accumulate,
-    )
-    return DataLoader(
-        RecipeDataset(state.reader, preset.model.text.max_tokens_mosaic),
-        batch_sampler=sampler,
-        num_workers=preset.train.workers,
-        collate_fn=Collate(state.reader.tokenizer.pad_id),
-        pin_memory=accelerator.device.type == "cuda",
-    )
-
-
-def _step(state: RunState, loader, preset: Preset, seed: int, window: Window) -> float:
-    """One optimizer step over all accumulation parts, whose losses go to the window; returns the gradient's norm.
-
-    Dropout draws from (seed, step, process).
-    """
-    config, accelerator = preset.train, state.accelerator
-    key = np.random.SeedSequence([seed, state.step, accelerator.process_index]).generate_state(1)[0]
-    torch.manual_seed(int(key))
-    set_learning_rates(state.optimizer, state.step, config)
-    state.optimizer.zero_grad(set_to_none=True)
-    for turn in range(config.accumulate):
-        batch = next(loader).to(accelerator.device)
-        last = turn == config.accumulate - 1
-        with nullcontext() if last else accelerator.no_sync(state.model):
-            output = state.model(*batch.inputs())
-            losses = total_loss(output, batch, config)
-            accelerator.backward(losses.total / config.accumulate)
-            window.add(losses)
-    norm = math.nan
-    if config.clip is not None:
-        norm = float(accelerator.clip_grad_norm_(state.model.parameters(), config.clip))
-    state.optimizer.step()
-    return norm
-
-
-def _finite(values: dict[str, float], step: int, run: Path) -> dict[str, float]:
-    if not math.isfinite(values["loss"]):
-        raise InputError(
-            f"The loss is {values['loss']} at step {step}: lower train.lr or set train.clip=1.0; the checkpoint in "
-            f"{run / 'last'} is from before."
+    with lost_connections_explained(state.how_to_resume(run)), ended_workers_explained():
+        trainer = Trainer(
+            preset, data, run, seed=seed, fresh=fresh, stop_at=stop_at, device=device, init=init, progress=progress
         )
-    return values
+        return trainer.run()
 
 
-def _milestones(state: RunState, preset: Preset, data: GRefCOCO, run: Path, about: dict, stop: int, history) -> None:
-    """Evaluation and checkpoints that are due after this step."""
-    config, step = preset.train, state.step
-    done = step == stop
-    if step % config.eval_every == 0 or step == config.steps:
-        giou = _evaluate(state, preset, data, history)
-        if giou > state.best:
-            state.best = giou
-            save(state, run / "best", about, with_state=False)
-    if done or step % config.checkpoint_every == 0:
-        save(state, run / "last", about | {"peak_mb": round(peak_memory_mb())}, with_state=True)
+class Trainer:
+    """One training: the model, its optimizer, the data, and what has been reached. `train` explains the arguments.
 
+    Nothing is written before `run`, so input that cannot be used leaves the folder as it is.
+    """
 
-def _evaluate(state: RunState, preset: Preset, data: GRefCOCO, history: History | None) -> float:
-    """Periodic evaluation on an evenly spaced part of val; returns its gIoU."""
-    rows = evenly(data.rows("val"), preset.train.eval_samples)
-    accelerator = state.accelerator
-    evaluator = Evaluator(
-        accelerator.unwrap_model(state.model),
-        state.reader,
-        device=accelerator.device,
-        precision=preset.train.precision,
-        batch=max(1, preset.train.batch // accelerator.num_processes),
-        workers=preset.train.workers,
-        rank=accelerator.process_index,
-        world=accelerator.num_processes,
-        progress=state.progress,
-    )
-    result = evaluator.run(rows)
-    state.model.train()
-    if history:
-        history.write("eval", state.step, **result.metrics["rela"], **result.accuracy)
-    return result.metrics["rela"]["gIoU"]
+    def __init__(
+        self,
+        preset: Preset,
+        data: GRefCOCO,
+        run: Path,
+        *,
+        seed: int = 0,
+        fresh: bool = False,
+        stop_at: int | None = None,
+        device: str = "auto",
+        init: Path | None = None,
+        progress: bool = True,
+    ):
+        self.preset, self.config, self.data, self.folder = preset, preset.train, data, Path(run)
+        self.seed, self.fresh, self.progress = seed, fresh, progress
+        self.accelerator = build_accelerator(self.config.precision, device)
+        check_parts(self.config.batch, self.accelerator.num_processes, self.config.accumulate)
+        self.rows = choose_rows(data, self.config)
+        self.stop = self.config.steps if stop_at is None else min(self.config.steps, stop_at)
+        self.about = {"preset": to_dict(preset), "seed": seed, "data": data.content_hash, "init": init and str(init)}
+        if fresh and init is not None:
+            state.refuse_to_delete(Path(init), self.folder)
+        self.resumed = None if fresh else state.find_resumable(self.folder, self.about)
+        self.step = 0  # finished steps
+        self.best = -math.inf  # highest gIoU on the held-out pictures
+        self.saved_step: int | None = None  # of the checkpoint `last`
+        self.gradient_norm: Tensor | float = math.nan  # of the last step, before clipping
+        self._build(self.resumed.path if self.resumed else init)
+        if self.resumed:
+            self._restore()
+        self.about |= {"provenance": provenance()}  # after the comparison with an older run: versions may differ
+
+    def run(self) -> Path:
+        """Train until `stop` and return the folder of the last checkpoint."""
+        if self.step >= self.stop and not self._evaluation_was_missed():
+            return self.folder / "last"
+        self._open()
+        try:
+            if self._evaluation_was_missed():
+                self.evaluate()
+            while self.step < self.stop:
+                self.train_step()
+                self.log_if_due()
+                self.save_if_due()  # before the evaluation, so that nothing that fails there costs the training
+                self.evaluate_if_due()
+        finally:
+            self._close()
+        return self.folder / "last"
+
+    def train_step(self) -> None:
+        """Take one optimizer step over all accumulation parts. Dropout draws from (seed, step, process)."""
+        key = np.random.SeedSequence([self.seed, self.step, self.accelerator.process_index]).generate_state(1)[0]
+        torch.manual_seed(int(key))
+        set_learning_rates(self.optimizer, self.step, self.config)
+        self.optimizer.zero_grad(set_to_none=True)
+        for part in range(self.config.accumulate):
+            self._backward(is_last=part == self.config.accumulate - 1)
+        if self.config.clip is not None:
+            self.gradient_norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
+        self.optimizer.step()
+        self.step += 1
+        self.bar.update()
+
+    def log_if_due(self) -> None:
+        """Write a record of the losses since the last one."""
+        if self.step % LOG_EVERY and self.step != self.stop:
+            return
+        values = self.window.close()
+        self._refuse_if_not_finite(values["loss"])
+        self.bar.set_postfix_str(f"loss {values['loss']:.3f}, {values['samples_per_second']:.0f} samples/s")
+        if self.history:
+            rate = max(group["lr"] for group in self.optimizer.param_groups)
+            norm = float(self.gradient_norm)  # the first time that the CPU waits for it
+            self.history.write("train", self.step, **values, learning_rate=rate, gradient_norm=norm)
+
+    def save_if_due(self) -> None:
+        """Write the checkpoint `last`, from which the run can be resumed."""
+        if self.step % self.config.checkpoint_every and self.step != self.stop:
+            return
+        resuming = {"optimizer": self.optimizer.state_dict(), "step": self.step}
+        self._save("last", {"peak_mb": round(peak_memory_mb())}, resuming)
+        self.saved_step = self.step
+
+    def evaluate_if_due(self) -> None:
+        """Evaluate every so many steps and at the end of the schedule."""
+        if self._evaluation_is_due():
+            self.evaluate()
+
+    def evaluate(self) -> None:
+        """Evaluate now, write a record of it, and keep the checkpoint `best` if the evaluation may choose it."""
+        evaluator = Evaluator(
+            self.accelerator.unwrap_model(self.model),
+            self.reader,
+            device=self.accelerator.device,
+            precision=self.config.precision,
+            batch=max(1, self.config.batch // self.accelerator.num_processes),
+            workers=self.config.workers,
+            rank=self.accelerator.process_index,
+            world=self.accelerator.num_processes,
+            progress=self.progress,
+        )
+        result = evaluator.run(self.rows.evaluation)
+        self.model.train()
+        giou = result.metrics["rela"]["gIoU"]
+        if self.rows.chooses and giou > self.best:
+            self.best = giou
+            self._save("best", {checkpoint.HOLDOUT_SCORE: giou})
+        if self.history:  # after `best`: an evaluation without a record is repeated when the run is resumed
+            self.history.write("eval", self.step, **result.metrics["rela"], **result.accuracy)
+
+    def _backward(self, *, is_last: bool) -> None:
+        """Compute the gradients of one accumulation part; the processes average theirs at the last one."""
+        batch = next(self.batches).to(self.accelerator.device)
+        with nullcontext() if is_last else self.accelerator.no_sync(self.model):
+            output = self.model(*batch.inputs())
+            losses = total_loss(output, batch, self.config)
+            self.accelerator.backward(losses.total / self.config.accumulate)
+            self.window.add(losses)
+
+    def _evaluation_is_due(self) -> bool:
+        at_the_end = self.step == self.config.steps
+        return len(self.rows.evaluation) > 0 and (self.step % self.config.eval_every == 0 or at_the_end)
+
+    def _evaluation_was_missed(self) -> bool:
+        """Whether the run was killed between a checkpoint and the evaluation of the same step."""
+        here = self.resumed is not None and self.resumed.step == self.step
+        return here and not self.resumed.evaluated and self._evaluation_is_due()
+
+    def _save(self, name: str, facts: dict, resuming: dict | None = None) -> None:
+        """Write a checkpoint from process 0, unless the training has diverged."""
+        self._refuse_if_not_finite(self.window.means().get("loss", 0.0))
+        if not state.all_finite(self.model, self.optimizer):
+            what = "The weights or the optimizer's state are no longer finite"
+            raise state.diverged(what, self.step, self.folder, self.saved_step)
+        if self.accelerator.is_main_process:
+            model = self.accelerator.unwrap_model(self.model)
+            about = self.about | facts | {"step": self.step}
+            checkpoint.save(self.folder / name, model, self.reader.tokenizer, about, resuming)
+        self.accelerator.wait_for_everyone()
+
+    def _refuse_if_not_finite(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise state.diverged(f"The loss is {loss}", self.step, self.folder, self.saved_step)
+
+    def _build(self, start: Path | None) -> None:
+        """Make model, optimizer and reader. `start`: a checkpoint that gives weights and tokenizer."""
+        config, accelerator = self.preset.model, self.accelerator
+        texts = self.data.expressions["text"].take(self.rows.train).to_pylist()
+        model, tokenizer = initial_model(config, texts, self.seed, start, accelerator.print)
+        if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+            # LAVT's, over the global batch; torch has none for CPUs
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        model.to(accelerator.device)
+        self.model, self.optimizer = accelerator.prepare(model, build_optimizer(model, self.config))
+        self.reader = SampleReader(self.data, tokenizer, config.image_size, config.text.max_tokens)
+
+    def _restore(self) -> None:
+        """Restore the optimizer and the counters of the checkpoint whose weights `_build` has loaded."""
+        stored = state.read_state(self.resumed.path)
+        self.optimizer.load_state_dict(stored["optimizer"])
+        self.step = self.saved_step = stored["step"]
+        self.best = self.resumed.best
+
+    def _open(self) -> None:
+        """Write run.json for a new run, and open everything that the loop writes to or reads from."""
+        main = self.accelerator.is_main_process
+        if main and not self.resumed:
+            if self.fresh:
+                shutil.rmtree(self.folder, ignore_errors=True)
+            write_json(self.folder / state.RUN, self.about)
+        if not self.rows.chooses and "val" not in self.data.splits:
+            self.accelerator.print(f"{self.data.root} has no val split: training goes without periodic evaluation.")
+        self.history = History(self.folder, self.step) if main else None
+        mean = partial(self.accelerator.reduce, reduction="mean")
+        self.window = Window(self.config.batch, self.config.accumulate, mean)
+        self.batches = step_batches(
+            self.preset, self.reader, self.rows, self.accelerator, seed=self.seed, start=self.step, stop=self.stop
+        )
+        hidden = not (self.progress and main)
+        self.bar = tqdm(total=self.stop, initial=self.step, unit="step", desc=self.folder.name, disable=hidden)
+        self.model.train()
+
+    def _close(self) -> None:
+        self.bar.close()
+        if self.history:
+            self.history.close()

@@ -10,16 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from grisq.config import LAVTConfig, Preset, ReLAConfig, TrainConfig, to_dict
+from grisq.config import LAVTConfig, Preset, ReLAConfig, TrainConfig
 from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
 from grisq.experiments import results
 from grisq.experiments.comparison import tallies
-from grisq.experiments.queue import run_experiments
+from grisq.experiments.queue import Job, run_experiments
 from grisq.experiments.results import load, path_of
 from grisq.experiments.selection import collect
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import write_json
 from grisq.training.history import read_history
 
 
@@ -106,12 +106,11 @@ def test_a_run_does_not_depend_on_what_runs_beside_it(places, small, mini, tmp_p
     assert losses[0] == losses[1]
 
 
-def test_a_killed_run_goes_on_where_it_was(small, mini, tmp_path):
+def test_a_killed_run_resumes_where_it_was(small, mini, tmp_path):
     long = replace(small, train=replace(small.train, steps=60, eval_every=1000, checkpoint_every=5))
-    described, run = tmp_path / "job.json", tmp_path / "runs" / "test" / "query-seed1"
-    said = {"experiment": "query", "seed": 1, "fresh": False, "device": "cpu", "runs": str(tmp_path / "runs")}
-    said |= {"out": str(tmp_path), "data": str(mini.root), "preset": to_dict(long)}
-    write_json(described, said)
+    job = Job("query", 1, long, mini.root, tmp_path / "runs", tmp_path, device="cpu")
+    run = job.run
+    described = job.write(tmp_path / "job.json")
     process = subprocess.Popen([sys.executable, "-m", "grisq", "experiments", "job", str(described)])
     deadline = time.monotonic() + 120
     while not (run / "last").is_dir() and time.monotonic() < deadline:
@@ -136,6 +135,80 @@ def test_a_failed_run_is_told_by_its_last_words_and_the_others_finish(small, min
     with pytest.raises(InputError, match=r"query-seed0 failed: The loss is .*query-seed0\.log"):
         run_experiments(["query"], broken, mini, device="cpu", progress=False, **where)
     assert not path_of(where["out"], "test", "query", 0).exists()
+
+
+def test_a_job_reads_back_the_same_and_a_broken_one_is_named(small, tmp_path):
+    job = Job("ours", 3, small, tmp_path / "data", tmp_path / "runs", tmp_path / "out", fresh=True, device="cpu")
+    assert Job.read(job.write(job.description)) == job
+    with pytest.raises(InputError, match=r"none\.json describes no run"):
+        Job.read(tmp_path / "none.json")
+    broken = tmp_path / "broken.json"
+    broken.write_text(job.description.read_text(encoding="utf-8").replace('"seed": 3', '"seed": "x"'), encoding="utf-8")
+    with pytest.raises(InputError, match=r"broken\.json describes no run .*seed"):
+        Job.read(broken)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "jobs", "threads"), [(False, 1, "1"), (False, 2, "1"), (True, 2, "1"), (True, 1, None)]
+)
+def test_every_run_has_one_thread_unless_it_is_alone_on_a_gpu(small, mini, tmp_path, monkeypatch, gpu, jobs, threads):
+    """A GPU does not give several processes more CPU cores."""
+    seen = []
+
+    class Process:
+        returncode = 0
+
+        def __init__(self, command, env, **_):
+            seen.append(env.get("NUMBA_NUM_THREADS"))
+
+        def poll(self):
+            return 0
+
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(subprocess, "Popen", Process)
+    where = {"runs": tmp_path / "runs", "out": tmp_path / "results"}
+    run_experiments(["query", "ours"], small, mini, jobs=jobs, progress=False, **where)
+    assert seen == [threads, threads]
+
+
+def test_two_processes_share_every_run_and_give_the_result_of_one(places, small, mini_root, mini, tmp_path):
+    """Both measure: nobody waits for a process that has gone to the next run."""
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    where = {"runs": tmp_path / "runs", "out": tmp_path / "results"}
+    job = Job("ours", 0, small, mini_root, where["runs"], where["out"], device="cpu").write(tmp_path / "job.json")
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = subprocess.run(
+        [*launcher, script, job, "ours", "query"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = collect(where["out"], "test")
+    assert set(found) == {("ours", 0), ("query", 0)}
+    one, two = collect(places["out"], "test")["ours", 0], found["ours", 0]
+    for split in ("val", "testA", "testB"):
+        assert two.samples[split].row == one.samples[split].row == mini.rows(split).tolist()
+        assert two.samples[split].annotated == one.samples[split].annotated
+        assert two.metrics(split)["n_single"] == one.metrics(split)["n_single"]
+    again = subprocess.run([*launcher, script, job, "ours"], capture_output=True, text=True, timeout=300)
+    assert again.stdout.count("finished before") == 1, again.stderr[-3000:]
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from grisq.data import grefcoco
+from grisq.experiments.queue import Job, run_experiments
+job = Job.read(Path(sys.argv[1]))
+run_experiments(
+    sys.argv[2:], job.preset, grefcoco.load(job.data), runs=job.runs, out=job.out, device=job.device, progress=False
+)
+"""
 
 
 def test_broken_results_are_named(tmp_path, places):

@@ -22,13 +22,13 @@ def run(mini, model_config, tmp_path_factory):
 
 def test_a_packed_model_is_half_as_large_and_says_the_same(run, mini_root, tmp_path):
     out = pack(run, tmp_path / "mine", trained_on=mini_root, note="For testing.", progress=False)
-    before, after = load_file(run / "best" / checkpoint.WEIGHTS), load_file(out / checkpoint.WEIGHTS)
+    before, after = load_file(run / "last" / checkpoint.WEIGHTS), load_file(out / checkpoint.WEIGHTS)
     assert before.keys() == after.keys()
     for name, tensor in before.items():
         if tensor.is_floating_point():
             assert after[name].dtype == torch.float16
             torch.testing.assert_close(after[name].float(), tensor, atol=1e-4, rtol=1e-3)
-    assert (out / checkpoint.WEIGHTS).stat().st_size < 0.6 * (run / "best" / checkpoint.WEIGHTS).stat().st_size
+    assert (out / checkpoint.WEIGHTS).stat().st_size < 0.6 * (run / "last" / checkpoint.WEIGHTS).stat().st_size
     loaded, full = checkpoint.load(out).model, checkpoint.load(run).model
     assert next(loaded.parameters()).dtype == torch.float32
     image, tokens = torch.randn(2, 3, 64, 64), torch.randint(5, 100, (2, 6))
@@ -49,6 +49,7 @@ def test_the_card_says_what_it_was_trained_on_and_is_not_for(run, mini, mini_roo
     for fact in (
         mini.content_hash[:12],
         "step 2 of 2",
+        "none of which chose the checkpoint",
         "96 expressions about 24 pictures",
         "What it is not for",
         "gIoU",
@@ -70,7 +71,7 @@ def test_another_data_set_than_the_runs_is_refused(run, tmp_path):
 
 def test_nothing_else_is_replaced_and_nothing_half_done_stays(run, mini_root, tmp_path):
     """A packed model may be packed again; a run, a folder with other things, and an older package survive failures."""
-    for out in (run, run.parent, run / "best"):
+    for out in (run, run.parent, run / "last"):
         with pytest.raises(InputError, match="lie in one another"):
             pack(run, out, trained_on=mini_root, progress=False)
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")

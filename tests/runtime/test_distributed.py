@@ -13,12 +13,13 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.distributed import DistBackendError, DistNetworkError, DistStoreError
 
 from grisq import checkpoint
 from grisq.config import AugmentConfig, preset
 from grisq.data import grefcoco
 from grisq.evaluation.report import evaluate_checkpoint
-from grisq.runtime.distributed import others_may_end, run_in_processes
+from grisq.runtime.distributed import agree, available_cores, gather, lost_connections_explained, run_in_processes
 from grisq.runtime.errors import InputError
 from grisq.training.trainer import train
 
@@ -104,7 +105,7 @@ def test_evaluation_by_two_is_evaluation_by_one(two, mini_root, tmp_path):
     assert mine == pytest.approx(report["results"]["val"]["protocols"]["rela"], rel=0.01)
 
 
-def test_a_killed_process_ends_the_run_which_goes_on_from_its_last_checkpoint(small, two, mini_root, tmp_path):
+def test_a_killed_process_ends_the_run_which_resumes_from_its_last_checkpoint(small, two, mini_root, tmp_path):
     folder = tmp_path / "run"
     arguments = ("train", "--data", mini_root, "--run", folder, *settings(small))
     parent = subprocess.Popen(command(*arguments), stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
@@ -118,7 +119,7 @@ def test_a_killed_process_ends_the_run_which_goes_on_from_its_last_checkpoint(sm
     assert "Traceback" not in said
     (line,) = [line for line in said.splitlines() if line.startswith("grisq: ")]
     assert "Process 1 of 2 was ended by SIGKILL" in line
-    assert "the same command goes on" in line
+    assert "the same command resumes" in line
     assert checkpoint.load(folder / "last").about["step"] < STEPS
     assert run(*arguments)[0] == 0
     # The first record's losses are means since the resumed step, those of the last are over the same steps.
@@ -145,12 +146,46 @@ def test_several_nodes_need_a_place_to_meet():
         run_in_processes(2, nodes=2)
 
 
-def test_only_errors_of_lost_connections_are_translated(monkeypatch):
+LOST = [
+    RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:1"),
+    DistBackendError("a collective failed"),  # by type: nothing in their words says what they are
+    DistNetworkError("timed out"),
+    DistStoreError("timed out"),
+]
+
+
+@pytest.mark.parametrize("error", LOST, ids=lambda error: type(error).__name__)
+def test_errors_of_lost_connections_are_one_sentence(monkeypatch, error):
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match="Another process of this command has ended; go on"), others_may_end("go on"):
-        raise RuntimeError("[gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:1")
-    with pytest.raises(RuntimeError, match="shape"), others_may_end("go on"):
-        raise RuntimeError("shape mismatch")
+    with pytest.raises(InputError, match=r"Another process of this command has ended; resume"), explained():
+        raise error
     monkeypatch.setenv("WORLD_SIZE", "1")
-    with pytest.raises(RuntimeError, match="gloo"), others_may_end("go on"):
-        raise RuntimeError("gloo")
+    with pytest.raises(type(error)) as caught, explained():
+        raise error
+    assert caught.value is error
+
+
+def explained():
+    return lost_connections_explained("resume")
+
+
+def test_other_errors_are_left_as_they_are(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(RuntimeError, match="shape"), explained():
+        raise RuntimeError("shape mismatch")
+
+
+def test_alone_a_process_agrees_with_itself(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert agree(lambda: 3) == 3
+    assert gather("a") == ["a"]
+    with pytest.raises(InputError, match="no"):
+        agree(refuse)
+
+
+def refuse():
+    raise InputError("no")
+
+
+def test_cores_are_those_that_this_process_may_use():
+    assert 1 <= available_cores() <= (os.cpu_count() or 1)

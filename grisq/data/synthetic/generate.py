@@ -5,7 +5,6 @@ machine and for every number of workers. The shares of no-target and multi-targe
 """
 
 import json
-import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -31,6 +30,7 @@ from grisq.data.synthetic.refs import group_sentences, ref_record, wordings
 from grisq.data.synthetic.scene import Scene, scene_of
 from grisq.data.synthetic.specs import SplitSpec, SyntheticSpec
 from grisq.data.synthetic.vocabulary import HYPERNYMS, PEOPLE, Vocabulary, is_human
+from grisq.runtime.distributed import available_cores
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder
 from grisq.runtime.seed import chance
@@ -177,11 +177,6 @@ def _annotations(picture: Picture, image_id: int) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def available_cores() -> int:
-    """Cores that this process may use; all of the machine's where the system does not say."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _make_all(tasks: list[Task], spec: SyntheticSpec, folder: Path, workers: int | None) -> Iterator[Made]:
