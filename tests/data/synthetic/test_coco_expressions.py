@@ -11,7 +11,6 @@ from grisq.data.synthetic.grammar import Every, One, parse_tree
 from grisq.data.synthetic.noun_phrases import Noun
 from grisq.data.synthetic.scene import scenes_of
 from grisq.data.synthetic.vocabulary import COCO_NAMES
-from grisq.runtime.errors import InputError
 
 
 def document(*names, pictures=40, seed=0, **fields):
@@ -146,11 +145,12 @@ def test_pictures_without_anything_leave_no_split_empty():
         assert {ref["image_id"] for ref in refs} == set(kept)
 
 
-def test_one_picture_is_too_few():
-    with pytest.raises(InputError, match=r"Only one picture, 1\.jpg, has expressions"):
-        described("cat", "car", pictures=1)
-    alone = describe_document(document("cat", "car", pictures=1), seed=0, val_share=0, progress=False)
+def test_one_picture_has_no_val_and_the_user_learns_it():
+    alone = described("cat", "car", pictures=1)
     assert {ref["split"] for ref in alone.refs} == {"train"}
+    assert "Only one picture, 1.jpg, has expressions, so the set has no val" in alone.notes[0]
+    without_val = describe_document(document("cat", "car", pictures=1), seed=0, val_share=0, progress=False)
+    assert without_val.notes == ()
 
 
 def test_hypernyms_need_all_their_members_and_nothing_unknown():
