@@ -20,7 +20,6 @@ from grisq.data.synthetic.scene import Scene, scenes_of
 from grisq.data.synthetic.specs import SHARES
 from grisq.data.synthetic.splits import assign_splits, fill_train_and_val
 from grisq.data.synthetic.vocabulary import COCO_NAMES, HYPERNYMS, LEXICON, Lexicon, Vocabulary, is_human
-from grisq.runtime.errors import InputError
 
 EXPRESSIONS_PER_PICTURE = 4
 
@@ -46,7 +45,7 @@ def describe_document(
         progress: Whether to show a progress bar.
 
     Raises:
-        InputError: If `words` do not fit the categories, or if too few pictures have expressions for two splits.
+        InputError: If `words` do not fit the categories, or if no category has a name to use.
     """
     annotated = {record["category_id"] for record in document["annotations"]}
     names = name_categories(document["categories"], annotated, words)
@@ -64,8 +63,7 @@ def describe_document(
             sentences = wordings(found, 1, rng, vocabulary.lexicon)
             refs.append(ref_record(image, split, found, sentences, category_of))
     fill_train_and_val(refs, val_share)
-    _check_splits(refs, val_share)
-    return Described(document, refs, names.notes)
+    return Described(document, refs, (*names.notes, *_notes_on_splits(refs, val_share)))
 
 
 def vocabulary_of(nouns: Iterable[str], lexicon: Lexicon = LEXICON) -> Vocabulary:
@@ -106,10 +104,11 @@ def _describe_picture(
     return found
 
 
-def _check_splits(refs: list[dict[str, Any]], val_share: float) -> None:
-    """Raise InputError if a set with a single picture should be split."""
-    if val_share > 0 and len({ref["image_id"] for ref in refs}) == 1:
-        raise InputError(
-            f"Only one picture, {refs[0]['file_name']}, has expressions: annotate a second one, since training needs "
-            "one for train and one for val."
-        )
+def _notes_on_splits(refs: list[dict[str, Any]], val_share: float) -> list[str]:
+    """Explain why a set has no val although it should."""
+    if val_share == 0 or len({ref["image_id"] for ref in refs}) != 1:
+        return []
+    return [
+        f"Only one picture, {refs[0]['file_name']}, has expressions, so the set has no val: annotate a second one "
+        "before training on it."
+    ]

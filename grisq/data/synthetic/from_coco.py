@@ -1,9 +1,4 @@
-"""Turns any COCO instances file into a gRefCOCO-format set by the same grammar: training data from your own boxes.
-
-COCO says nothing of colors or of men and women, so these expressions speak of categories, hypernyms, positions,
-sizes, counts, relations, "and" and "except". Nothing is said about a category of which a picture holds a crowd
-region or an instance too small to be counted.
-"""
+"""Turns any COCO instances file into a set in gRefCOCO's layout, with expressions from the synthetic sets' grammar."""
 
 import os
 import shutil

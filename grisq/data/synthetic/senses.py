@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from grisq.data.synthetic.plurals import singular
 from grisq.data.synthetic.vocabulary import HYPERNYMS, LOOKALIKES, PEOPLE, SYNONYMS, is_human
 
 _ANYBODY = ("person", "human")
@@ -33,24 +34,25 @@ def wider_senses(supercategories: Mapping[str, str | None]) -> dict[str, frozens
         The other nouns of the file that each such noun could also mean. A noun of the file that the grammar would
         otherwise take for a hypernym or a word for people is listed in any case.
     """
-    kinds: dict[str, set[str]] = {noun: set() for noun in supercategories}
+    narrower: dict[str, set[str]] = {noun: set() for noun in supercategories}
     for other, supercategory in supercategories.items():
-        for name in (_other_names(other) | {supercategory}) & kinds.keys() - {other}:
-            kinds[name].add(other)
+        above = singular(str(supercategory or "").replace("_", " ").lower())
+        for name in (_other_names(other) | {above}) & narrower.keys() - {other}:
+            narrower[name].add(other)
     people = [noun for noun in supercategories if is_human(noun)]
     found = {}
     for noun in supercategories:
-        wider = _reachable(noun, kinds) | {other for other in people if _could_be_the_same_person(noun, other)}
+        wider = _reachable(noun, narrower) | {other for other in people if _could_be_the_same_person(noun, other)}
         if wider - {noun} or noun in HYPERNYMS or noun in PEOPLE:
             found[noun] = frozenset(wider - {noun})
     return found
 
 
-def _reachable(noun: str, kinds: Mapping[str, set[str]]) -> set[str]:
-    """Return the kinds of a noun, their kinds, and so on."""
+def _reachable(noun: str, narrower: Mapping[str, set[str]]) -> set[str]:
+    """Return the nouns directly below a noun, those below them, and so on."""
     found, left = set(), [noun]
     while left:
-        new = kinds[left.pop()] - found
+        new = narrower[left.pop()] - found
         found |= new
         left += new
     return found

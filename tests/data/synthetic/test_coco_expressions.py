@@ -11,7 +11,6 @@ from grisq.data.synthetic.grammar import Every, One, parse_tree
 from grisq.data.synthetic.noun_phrases import Noun
 from grisq.data.synthetic.scene import scenes_of
 from grisq.data.synthetic.vocabulary import COCO_NAMES
-from grisq.runtime.errors import InputError
 
 
 def document(*names, pictures=40, seed=0, **fields):
@@ -93,10 +92,10 @@ def test_a_person_by_any_spelling_is_a_person():
         tests = [ref for ref in found.refs if ref["split"] == "testA"]
         assert tests
         assert all(heads(parse_tree(ref["tree"])) == {"person"} for ref in tests)
-        said = {sentence["sent"] for ref in found.refs for sentence in ref["sentences"]}
-        assert said & {"everyone", "everybody"}
-    said = {sentence["sent"] for ref in described("person", "kid").refs for sentence in ref["sentences"]}
-    assert not any(word in sentence for sentence in said for word in ("everyone", "everybody"))
+        sentences = {sentence["sent"] for ref in found.refs for sentence in ref["sentences"]}
+        assert sentences & {"everyone", "everybody"}
+    sentences = {sentence["sent"] for ref in described("person", "kid").refs for sentence in ref["sentences"]}
+    assert not any(word in sentence for sentence in sentences for word in ("everyone", "everybody"))
 
 
 def test_equal_names_are_counted_together():
@@ -116,9 +115,9 @@ def test_what_is_left_out_is_never_mentioned():
 
 def test_words_of_the_user_are_used():
     found = described("Hund", "Auto", words={"Hund": ("dachshund", "dachshunds"), "Auto": ("car", "cars")})
-    said = {word for ref in found.refs for sentence in ref["sentences"] for word in sentence["sent"].split()}
-    assert {"dachshund", "dachshunds", "car", "cars"} <= said
-    assert not said & {"hund", "hunds", "auto", "autos"}
+    words = {word for ref in found.refs for sentence in ref["sentences"] for word in sentence["sent"].split()}
+    assert {"dachshund", "dachshunds", "car", "cars"} <= words
+    assert not words & {"hund", "hunds", "auto", "autos"}
     scenes = scenes_of(found.document)
     for ref in found.refs:
         assert parse_tree(ref["tree"]).meaning(scenes[ref["image_id"]]) == {i for i in ref["ann_id"] if i > 0}
@@ -126,9 +125,9 @@ def test_words_of_the_user_are_used():
 
 def test_plurals_are_english():
     found = described("box", "leaf", "church", "goose")
-    said = {word for ref in found.refs for sentence in ref["sentences"] for word in sentence["sent"].split()}
-    assert {"boxes", "leaves", "churches", "geese"} <= said
-    assert not said & {"boxs", "leafs", "churchs", "gooses"}
+    words = {word for ref in found.refs for sentence in ref["sentences"] for word in sentence["sent"].split()}
+    assert {"boxes", "leaves", "churches", "geese"} <= words
+    assert not words & {"boxs", "leafs", "churchs", "gooses"}
 
 
 @pytest.mark.parametrize("pictures", [2, 3, 4, 5])
@@ -146,11 +145,12 @@ def test_pictures_without_anything_leave_no_split_empty():
         assert {ref["image_id"] for ref in refs} == set(kept)
 
 
-def test_one_picture_is_too_few():
-    with pytest.raises(InputError, match=r"Only one picture, 1\.jpg, has expressions"):
-        described("cat", "car", pictures=1)
-    alone = describe_document(document("cat", "car", pictures=1), seed=0, val_share=0, progress=False)
+def test_one_picture_has_no_val_and_the_user_learns_it():
+    alone = described("cat", "car", pictures=1)
     assert {ref["split"] for ref in alone.refs} == {"train"}
+    assert "Only one picture, 1.jpg, has expressions, so the set has no val" in alone.notes[0]
+    without_val = describe_document(document("cat", "car", pictures=1), seed=0, val_share=0, progress=False)
+    assert without_val.notes == ()
 
 
 def test_hypernyms_need_all_their_members_and_nothing_unknown():

@@ -54,11 +54,11 @@ def test_near_shares_a_word_with_the_picture_and_far_shares_none(scene, seed):
     """Judged on the sentence's words, with the synonyms listed here once more."""
     found = describe(scene, NO_TARGET, VOCABULARY, np.random.default_rng(seed))
     sentence = found.tree.render(np.random.default_rng(seed))
-    said = {_SINGULAR.get(word, word) for word in re.findall(r"[a-z]+", sentence)}
+    words = {_SINGULAR.get(word, word) for word in re.findall(r"[a-z]+", sentence)}
     there = {i.category for i in scene.instances} | {i.color for i in scene.instances}
     there |= {i.variant for i in scene.instances if i.variant}
     there |= {"animal"} if there & {"dog", "cat"} else set()
-    assert bool(said & there) == (found.form == "near"), sentence
+    assert bool(words & there) == (found.form == "near"), sentence
 
 
 _SYNONYMS = {

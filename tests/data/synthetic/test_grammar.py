@@ -186,7 +186,7 @@ def test_a_mirrored_expression_means_the_same_in_the_mirrored_picture(tree, scen
 
 
 @settings(max_examples=100, deadline=None)
-@given(TREES, scenes(), st.integers(2, 5))
+@given(TREES, scenes(), st.sampled_from([2, 4, 8]))  # powers of two: margins are met exactly or not at all
 def test_meaning_is_free_of_scale_and_of_the_order_of_annotations(tree, scene, scale):
     larger = [
         replace(i, box=tuple(scale * side for side in i.box), area=scale**2 * i.area) for i in reversed(scene.instances)

@@ -23,7 +23,7 @@ def box_at(ann_id, category, x, y=50, side=10, color=None, variant=None):
 
 
 def sentences_about_cats(*places):
-    """What is said of 40 pictures with cats at these horizontal places, in hundredths of the width."""
+    """Sample expressions about 40 pictures with cats at these horizontal places, in hundredths of the width."""
     images = [{"id": i, "file_name": f"{i}.jpg", "width": 100, "height": 100} for i in range(1, 41)]
     boxes = [(image["id"], [x - 5, 45, 10, 10]) for image in images for x in places]
     annotations = [
@@ -47,15 +47,17 @@ def test_all_but_one_of_two_is_not_a_single_target():
 @unmended
 def test_the_far_left_is_on_the_left():
     """ "The far left kid" of three in the right half stands in the right half."""
-    said = sentences_about_cats(60, 75, 90)
-    assert not any(phrase in sentence for sentence in said for phrase in ("far left", "in the middle", "in center"))
+    sentences = sentences_about_cats(60, 75, 90)
+    assert not any(
+        phrase in sentence for sentence in sentences for phrase in ("far left", "in the middle", "in center")
+    )
 
 
 @unmended
 def test_two_on_the_left_are_on_the_left():
     """ "Two people on the left" are the first two in a row, wherever the row is."""
-    said = sentences_about_cats(58, 75, 92)
-    assert not any(re.fullmatch(r"(two|2) (cat|kittie)s on (the )?left", sentence) for sentence in said)
+    sentences = sentences_about_cats(58, 75, 92)
+    assert not any(re.fullmatch(r"(two|2) (cat|kittie)s on (the )?left", sentence) for sentence in sentences)
 
 
 @unmended
@@ -66,8 +68,10 @@ def test_the_next_in_a_list_is_not_part_of_the_clothes():
     found = [
         describe(Scene(100, 100, (girl, bag)), MULTI_TARGET, vocabulary, np.random.default_rng(s)) for s in range(99)
     ]
-    said = {each.tree.render(np.random.default_rng(seed)) for each in found if each for seed in range(20)}
-    assert not any(re.search(r"(in|wearing|with) white( shirt)? (and|&) (red )?(backpack|rucksack)", s) for s in said)
+    sentences = {each.tree.render(np.random.default_rng(seed)) for each in found if each for seed in range(20)}
+    assert not any(
+        re.search(r"(in|wearing|with) white( shirt)? (and|&) (red )?(backpack|rucksack)", s) for s in sentences
+    )
 
 
 @unmended
