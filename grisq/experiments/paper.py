@@ -1,9 +1,9 @@
 """The paper as data: its tables, figures and claims, and where each equation lives in this project."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import msgspec
 import pandas as pd
 
 from grisq.runtime.errors import InputError
@@ -14,8 +14,7 @@ PAPER = DATA / "paper"
 METRICS = ("gIoU", "cIoU", "N-acc")  # of Tables 1 and 2
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What would support a claim here; runs are named as in `grisq.experiments.comparison`."""
 
     test: Literal["difference", "at least", "explained by presence"]  # see `grisq.experiments.claims`
@@ -26,9 +25,13 @@ class Evidence:
     reference: str | None = None  # the run that it is compared with; None for "at least"
     when: Literal["first", "end"] | None = None  # which periodic evaluation, for "at least"
 
+    def __post_init__(self):
+        needed = "when" if self.test == "at least" else "reference"
+        if getattr(self, needed) is None:
+            raise ValueError(f"the test `{self.test}` needs the field `{needed}`")
 
-@dataclass(frozen=True)
-class Claim:
+
+class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A claim of the paper, and what would support it here."""
 
     id: str
@@ -70,13 +73,16 @@ def figure5a() -> pd.DataFrame:
 
 
 def claims(path: Path = PAPER / "claims.json") -> list[Claim]:
-    """Read every claim. Raises InputError naming the file and the claim if a field is missing or unknown."""
+    """Read every claim. Raises InputError naming the file, the claim and the field that is missing or wrong."""
+    stored = read_json(path)
+    if not isinstance(stored, dict) or not isinstance(stored.get("claims"), list):
+        raise InputError(f'{path} has no list "claims": compare it with git.')
     found = []
-    for number, each in enumerate(_entries(path, "claims"), start=1):
+    for number, each in enumerate(stored["claims"], start=1):
         try:
-            found.append(Claim(**(each | {"evidence": tuple(Evidence(**one) for one in each["evidence"])})))
-        except (KeyError, TypeError) as error:
-            name = each.get("id", f"number {number}") if isinstance(each, dict) else f"number {number}"
+            found.append(msgspec.convert(each, Claim))
+        except msgspec.ValidationError as error:
+            name = each.get("id", number) if isinstance(each, dict) else number
             raise InputError(f"{path}: claim {name} cannot be read ({error}): compare it with git.") from None
     return found
 
@@ -88,10 +94,3 @@ def equations() -> pd.DataFrame:
 
 def _read(name: str) -> dict:
     return read_json(PAPER / name)
-
-
-def _entries(path: Path, field: str) -> list:
-    stored = read_json(path)
-    if not isinstance(stored, dict) or not isinstance(stored.get(field), list):
-        raise InputError(f'{path} has no list "{field}": compare it with git.')
-    return stored[field]

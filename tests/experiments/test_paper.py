@@ -108,12 +108,20 @@ def test_the_tables_have_the_metrics_that_are_named_once():
 def test_a_broken_claim_is_named(tmp_path):
     path = tmp_path / "claims.json"
     claim = {"id": "first", "place": "", "claim": "", "arithmetic": ""}
-    write_json(path, {"claims": [claim | {"evidence": [{"test": "difference", "of": "ours"}]}]})
-    with pytest.raises(InputError, match=r"claims\.json: claim first cannot be read .*'of'"):
-        paper.claims(path)
-    write_json(path, {"claims": [claim]})
-    with pytest.raises(InputError, match=r"claim first cannot be read .*evidence"):
-        paper.claims(path)
+    evidence = {"test": "difference", "system": "ours", "reference": "rela", "split": "val", "metrics": {"gIoU": 1.0}}
+    for broken, message in (
+        (claim, "missing required field `evidence`"),
+        (claim | {"evidence": [evidence | {"over": "rela"}]}, "unknown field `over`.*evidence"),
+        (claim | {"evidence": [evidence | {"test": "differnce"}]}, "'differnce'.*test"),
+        (claim | {"evidence": [evidence | {"reference": None}]}, "`difference` needs the field `reference`.*evidence"),
+        (claim | {"evidence": [evidence | {"test": "at least"}]}, "`at least` needs the field `when`.*evidence"),
+        (claim | {"evidence": [evidence | {"metrics": {"gIoU": "high"}}]}, "got `str`.*metrics"),
+    ):
+        write_json(path, {"claims": [broken]})
+        with pytest.raises(InputError, match=rf"claims\.json: claim first cannot be read .*{message}"):
+            paper.claims(path)
+    write_json(path, {"claims": [claim | {"evidence": [evidence]}]})
+    assert paper.claims(path)[0].evidence[0].reference == "rela"
     write_json(path, {"verdicts": []})
     with pytest.raises(InputError, match=r'claims\.json has no list "claims"'):
         paper.claims(path)
