@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import torch
+import workload
 from torch import Tensor, nn
 
-from grisq.config import LAVTConfig, ModelConfig, ReLAConfig, SwinConfig, TextConfig, TrainConfig
+from grisq.config import LAVTConfig, ModelConfig, ReLAConfig, SwinConfig, TextConfig
 from grisq.data.sample import Batch
 from grisq.models.registry import build_model
-from grisq.training.losses import total_loss
 
 SIDE = 96
 CONFIG = ModelConfig(
@@ -68,9 +68,8 @@ def small_model(row: str) -> nn.Module:
 def outcome(model: nn.Module, batch: Batch, device: str, *, bf16: bool = False) -> tuple[Tensor, Tensor]:
     """All logits and all gradients of one step on the device, flat, in float32 on the CPU."""
     model, batch = model.to(device), batch.to(device)
-    with torch.autocast(torch.device(device).type, torch.bfloat16, enabled=bf16):
-        output = model(*batch.inputs())
-    total_loss(output, batch, TrainConfig()).total.backward()
+    output, loss = workload.forward_and_loss(model, batch, "bf16" if bf16 else "fp32")
+    loss.backward()
     heads = [output.mask_logits, output.presence_logits, output.plurality_logits]
     logits = torch.cat([head.detach().float().cpu().flatten() for head in heads if head is not None])
     return logits, torch.cat([p.grad.float().cpu().flatten() for p in model.parameters()])

@@ -1,12 +1,13 @@
-"""The training step that is measured. Every name of the package that the timings need is imported here alone."""
+"""The step of training that is timed and compared; what it needs of the package is imported here alone."""
 
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from grisq.config import ModelConfig, TrainConfig
 from grisq.data.sample import Batch
+from grisq.models.base import Output
 from grisq.models.registry import build_model
 from grisq.training.losses import total_loss
 
@@ -39,6 +40,13 @@ def random_batch(size: int, side: int, words: int, vocabulary: int, device: str)
     ).to(device)
 
 
+def forward_and_loss(model: nn.Module, batch: Batch, precision: str = "fp32") -> tuple[Output, Tensor]:
+    """What the model predicts for the batch, and the total loss, ready for backward. "bf16" runs under autocast."""
+    with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        output = model(*batch.inputs())
+    return output, total_loss(output, batch, TrainConfig()).total
+
+
 def build_on(config: ModelConfig, device: str) -> nn.Module:
     """A model in training mode with random weights, made on the device."""
     with torch.device(device):
@@ -62,13 +70,10 @@ def training_step(
         precision: "bf16" runs the forward pass under autocast.
         clip: Largest norm of the gradient, None to leave it.
     """
-    config, device = TrainConfig(), batch.images.device.type
 
     def step() -> None:
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16"):
-            output = model(*batch.inputs())
-        total_loss(output, batch, config).total.backward()
+        forward_and_loss(model, batch, precision)[1].backward()
         if clip:
             nn.utils.clip_grad_norm_(model.parameters(), clip)
         optimizer.step()

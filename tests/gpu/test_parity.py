@@ -61,13 +61,14 @@ def test_the_fixes_change_nothing_but_speed():
 @pytest.mark.cuda
 def test_how_often_a_step_waits_for_the_gpu():
     import parity
+    import workload
 
-    model, batch = parity.small_model("ours"), parity.small_batch(True)
-    parity.outcome(model, batch, "cuda")
+    model, batch = parity.small_model("ours").cuda(), parity.small_batch(True).to("cuda")
+    workload.forward_and_loss(model, batch)  # constants that are made once
     torch.cuda.set_sync_debug_mode("warn")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model(*batch.to("cuda").inputs())
+        workload.forward_and_loss(model, batch)[1].backward()
     torch.cuda.set_sync_debug_mode("default")
     waits = [w for w in caught if "synchroniz" in str(w.message)]
     print(f"WAITS {len(waits)}: " + "; ".join(sorted({f"{Path(w.filename).name}:{w.lineno}" for w in waits})))
