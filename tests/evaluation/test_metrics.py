@@ -179,6 +179,12 @@ def test_a_new_metric_is_one_line(monkeypatch):
     assert metric_of(np.stack([add_up(score_all(built))[0]] * 3), "cIoU multi").tolist() == [50, 50, 50]
 
 
+def test_epsilon_is_added_to_denominators_that_count_pixels():
+    scores = Scores(*(np.array([value]) for value in (4, 8, 0.5, True, True, 1)))
+    values = metrics_of(add_up(scores)[0], epsilon=2.0)
+    assert (values["cIoU"], values["gIoU"], values["T-acc"]) == (40, 50, 100)
+
+
 def test_always_predicting_nothing_has_perfect_n_acc_and_no_t_acc():
     """Why T-acc must stand next to N-acc."""
     nothing, something = np.zeros((2, 2), bool), np.ones((2, 2), bool)
