@@ -32,7 +32,7 @@ def stats(
 ) -> None:
     """Count pictures, expressions, masks and targets of a data set, by split.
 
-    Says which release of gRefCOCO it is (by the annotation file's SHA-256), and what the reader had to skip.
+    Also names the release of gRefCOCO (by the annotation file's SHA-256) and what the reader had to skip.
     """
     from grisq.config import preset
     from grisq.data import statistics
@@ -152,7 +152,7 @@ def reproduce(
     fresh: Annotated[bool, typer.Option("--fresh", help="Run finished and unchanged notebooks again too.")] = False,
     data: DataOption = None,
     model: Annotated[
-        Path | None, typer.Option("--model", "-m", help="Trained model to look at; default: the one that comes along.")
+        Path | None, typer.Option("--model", "-m", help="Trained model to look at; default: the bundled one.")
     ] = None,
 ) -> None:
     """Run the notebooks in order by papermill; executed copies and a log go to notebooks/executed/PRESET."""

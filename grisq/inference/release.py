@@ -26,9 +26,9 @@ _TEXT = """# {name}
 |---|---|
 | made from | the run `{run}`, step {step:,} of {steps:,}, seed {seed} |
 | model | {parameters:,} parameters, pictures of {side} pixels; stored in half precision, computed in float32 |
-| trained on | annotations SHA-256 `{trained_on}`: {expressions:,} expressions about {pictures:,} pictures |
+| trained on | annotations SHA-256 `{trained_on}`: {expressions:,} expressions about {pictures:,} pictures{held_out} |
 | by | commit `{commit}`, torch {torch}, {device} |
-| settings | `config.json` beside this file |
+| settings | `config.json` next to this file |
 
 ## What it reaches
 
@@ -97,7 +97,7 @@ def _refuse_to_replace(out: Path, run: Path) -> None:
 
 
 def _training_data(loaded: checkpoint.Checkpoint, preset: Preset, folder: Path | None, progress: bool) -> GRefCOCO:
-    """The set that the run was trained on. Errors: InputError if it is not named or is another one."""
+    """Load the set that the run was trained on. Raises: InputError if it is not named or is another one."""
     if folder is None and preset.data is None:
         raise InputError(f"The preset {preset.name!r} has no set of its own: name the run's with --trained-on.")
     data = load_dataset(preset, folder, progress=progress)
@@ -147,6 +147,7 @@ def _card(
         trained_on=training_data.content_hash[:12],
         expressions=int(counts["expressions"]),
         pictures=int(counts["images"]),
+        held_out=f", {preset.train.holdout:.1%} of the pictures held out" if preset.train.holdout else "",
         commit=trained["commit"],
         torch=trained["packages"]["torch"],
         device=trained["device"],

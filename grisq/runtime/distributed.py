@@ -174,4 +174,4 @@ def _is_lost_connection(error: RuntimeError) -> bool:
     """Whether an error comes from torch's connections, by its type or, as gloo raises RuntimeErrors, by its words."""
     from torch.distributed import DistError
 
-    return isinstance(error, DistError) or any(word in str(error) for word in _LOST_CONNECTION)
+    return isinstance(error, DistError) or any(sign in str(error) for sign in _LOST_CONNECTION)

@@ -20,6 +20,7 @@ FREE_SETTINGS = ("train.workers", "train.eval_every", "train.eval_samples", "tra
 _CHOOSING = ("train.eval_every", "train.eval_samples")  # of these, what `best` depends on where there is a hold-out
 # Names of files and folders whose content is in the checkpoint already: they may have moved since.
 _MOVABLE = ("model.swin.pretrained", "model.text.pretrained")
+_STEPS = "preset.train.steps"
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def find_resumable(folder: Path, about: dict) -> Resumable | None:
     found = agree(lambda: _look(folder, about))
     if found is None:
         return None
-    mine = folder / found.path.name  # each process looks where it was told that the run lies
+    mine = folder / found.path.name  # in the folder that this process was given
     seen = gather(_step_of(mine) == found.step)
     if not all(seen):
         absent = ", ".join(str(process) for process, sees in enumerate(seen) if not sees)
@@ -92,22 +93,25 @@ def _refuse_other_settings(folder: Path, about: dict) -> None:
     if "preset" in stored:  # a field younger than the run had its default's meaning
         stored["preset"] = to_dict(from_dict(Preset, stored["preset"], f"{folder / RUN}: preset"))
     before, wanted = (flat({key: values.get(key) for key in about}) for values in (stored, about))
-    for name, value in before.items():
-        if not _is_same(name.removeprefix("preset."), value, wanted.get(name), about):
-            advice = "choose another folder for this run, or start it afresh with --fresh"
-            if name == "preset.train.steps":
-                advice = f"for more steps start from it with --init {folder} in another folder"
-            raise InputError(f"{folder} holds a run with {name} = {value}, not {wanted.get(name)}: {advice}.")
+    different = [name for name in before if not _is_same(name, before[name], wanted.get(name), about)]
+    if not different:
+        return
+    name = different[0]
+    advice = "choose another folder for this run, or start it afresh with --fresh"
+    if different == [_STEPS] and wanted[_STEPS] > before[_STEPS]:
+        advice = f"for more steps start from it with --init {folder} in another folder"
+    raise InputError(f"{folder} holds a run with {name} = {before[name]}, not {wanted.get(name)}: {advice}.")
 
 
 def _is_same(name: str, before: object, wanted: object, about: dict) -> bool:
     """Whether a setting's two values give the same result."""
     if before == wanted:
         return True
+    name = name.removeprefix("preset.")
     if name in FREE_SETTINGS:
         return name not in _CHOOSING or about["preset"]["train"]["holdout"] == 0
     if name in _MOVABLE and before and wanted:
-        return Path(str(before)).name == Path(str(wanted)).name
+        return not str(wanted).startswith("package:") and Path(str(before)).name == Path(str(wanted)).name
     return False
 
 
@@ -149,7 +153,7 @@ def diverged(what: str, step: int, folder: Path, saved_step: int | None) -> Inpu
 
 
 def how_to_resume(run: Path) -> str:
-    """Say what to do when a training ended before its time."""
+    """Return the advice for a training that ended before its time, as the end of a sentence."""
     return f"the same command resumes from the last checkpoint in {run}."
 
 

@@ -170,7 +170,7 @@ class Trainer:
         self.saved_step = self.step
 
     def evaluate_if_due(self) -> None:
-        """Evaluate every so many steps and at the end of the schedule."""
+        """Run the periodic evaluation, which is due every `eval_every` steps and at the end of the schedule."""
         if self._evaluation_is_due():
             self.evaluate()
 

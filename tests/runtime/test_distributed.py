@@ -114,10 +114,10 @@ def test_a_killed_process_ends_the_run_which_resumes_from_its_last_checkpoint(sm
         time.sleep(0.01)
     victim = next(child for child in psutil.Process(parent.pid).children(True) if child.environ().get("RANK") == "1")
     victim.send_signal(signal.SIGKILL)
-    said = parent.communicate(timeout=60)[1]
+    printed = parent.communicate(timeout=60)[1]
     assert parent.returncode == 2
-    assert "Traceback" not in said
-    (line,) = [line for line in said.splitlines() if line.startswith("grisq: ")]
+    assert "Traceback" not in printed
+    (line,) = [line for line in printed.splitlines() if line.startswith("grisq: ")]
     assert "Process 1 of 2 was ended by SIGKILL" in line
     assert "the same command resumes" in line
     assert checkpoint.load(folder / "last").about["step"] < STEPS

@@ -55,18 +55,18 @@ def start(small, mini_root, tmp_path):
 def test_two_nodes_resume_together_only_where_both_see_the_checkpoint(start, small, mini, tmp_path):
     own, nodes = tmp_path / "nodeRANK", [tmp_path / "node0", tmp_path / "node1"]
     train(small, mini, nodes[0], stop_at=2, device="cpu", progress=False)
-    for said in start(own, 6):
-        assert said.count("refused:") == 1
-        assert "resumes from step 2" in said
-        assert "which process 1 does not see: put the run's folder on a disk that all nodes share" in said
+    for printed in start(own, 6):
+        assert printed.count("refused:") == 1
+        assert "resumes from step 2" in printed
+        assert "which process 1 does not see: put the run's folder on a disk that all nodes share" in printed
     assert checkpoint.load(nodes[0]).about["step"] == 2  # nothing was trained on
     shutil.copytree(nodes[0], nodes[1])
     config = nodes[1] / "last" / checkpoint.CONFIG
     of_another_step = config.read_text(encoding="utf-8").replace('"step": 2', '"step": 1')
     config.write_text(of_another_step, encoding="utf-8")
-    for said in start(own, 6):
-        assert "process 1 does not see" in said
-    assert not any("refused" in said for said in start(nodes[0], 6))
+    for printed in start(own, 6):
+        assert "process 1 does not see" in printed
+    assert not any("refused" in printed for printed in start(nodes[0], 6))
     assert checkpoint.load(nodes[0]).about["step"] == 6
     assert [record["step"] for record in read_history(nodes[0], "eval")] == [3, 6]
 
@@ -75,6 +75,6 @@ def test_a_refusal_of_process_0_is_everybodys(start, small, mini, tmp_path):
     train(small, mini, tmp_path / "run", stop_at=1, device="cpu", progress=False)
     other = replace(small, train=replace(small.train, lr=0.5))
     (tmp_path / "preset.json").write_text(json.dumps(to_dict(other)), encoding="utf-8")
-    for said in start(tmp_path / "run", 6):
-        assert "refused:" in said
-        assert "preset.train.lr = 0.001, not 0.5" in said
+    for printed in start(tmp_path / "run", 6):
+        assert "refused:" in printed
+        assert "preset.train.lr = 0.001, not 0.5" in printed

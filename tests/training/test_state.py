@@ -191,6 +191,9 @@ def test_more_steps_start_from_the_run_with_init(small, mini, tmp_path):
     longer = with_train(small, steps=8)
     with pytest.raises(InputError, match=rf"for more steps start from it with --init {run}"):
         train(longer, mini, run, **OPTIONS)
+    for other in (with_train(small, steps=4), with_train(longer, lr=0.5)):  # not what --init is for
+        with pytest.raises(InputError, match="choose another folder"):
+            train(other, mini, run, **OPTIONS)
     train(longer, mini, tmp_path / "more", init=run, stop_at=1, **OPTIONS)
     assert checkpoint.load(run).about["step"] == 6
 
