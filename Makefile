@@ -84,8 +84,9 @@ model: $(SETUP)  ## train the model in data/models/tiny again (35 to 50 minutes 
 benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine
 	for name in deformable_attention model systems reader scale paper_size prediction; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
+# Jupyter's own limit is 10 MB a message: a larger picture dropped into notebook 12 would close the connection.
 lab: $(SETUP)  ## open the course in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=.
+	$(BIN)/jupyter lab --notebook-dir=. --ServerApp.tornado_settings='{"websocket_max_message_size": 268435456}'
 
 constraints: $(SETUP) $(BROWSER)  ## write down the versions that are installed now
 	( grep '^#' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+(cpu|cu[0-9]+)//' ) > constraints.new
