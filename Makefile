@@ -93,8 +93,9 @@ $(MUTANTS): $(SETUP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
 	touch $@
 
+# Jupyter's own limit is 10 MB a message: a larger picture dropped into notebook 12 would close the connection.
 lab: $(SETUP)  ## open the course in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=.
+	$(BIN)/jupyter lab --notebook-dir=. --ServerApp.tornado_settings='{"websocket_max_message_size": 268435456}'
 
 constraints: $(SETUP) $(BROWSER) $(MUTANTS)  ## write down the versions that are installed now
 	( grep '^#' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+(cpu|cu[0-9]+)//' ) > constraints.new

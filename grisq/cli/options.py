@@ -1,4 +1,4 @@
-"""Options that several commands take, and how their text is read."""
+"""Options that several commands take, and functions that read their text."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,19 +21,19 @@ ProcessesOption = Annotated[
 
 
 def read_settings(pairs: list[str] | None) -> dict[str, str]:
-    """name=value pairs of `--set` by name. Errors: InputError for one without a value."""
+    """Read the name=value pairs of `--set`. Raises InputError for one without a value."""
     settings = {}
     for pair in pairs or []:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise InputError(f"--set takes name=value, for example train.steps=100, and not {pair!r}.")
+            raise InputError(f"--set takes name=value, for example train.steps=100, not {pair!r}.")
         settings[name] = value
     return settings
 
 
 def read_numbers(text: str) -> list[int]:
-    """Seeds such as "0,1,2". Errors: InputError for what is no whole number."""
+    """Read seeds such as "0,1,2". Raises InputError for what is not a whole number."""
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise InputError(f"--seeds takes whole numbers with commas between, such as 0,1,2, and not {text!r}.") from None
+        raise InputError(f"--seeds takes whole numbers separated by commas, such as 0,1,2, not {text!r}.") from None

@@ -1,4 +1,4 @@
-"""A picture, an expression, and what the model makes of them: the widget of notebook 12."""
+"""The widget of notebook 12: a picture, an expression, and what the model predicts."""
 
 import copy
 import io
@@ -17,13 +17,23 @@ from grisq.runtime.errors import InputError
 UPLOADED = "your own file"
 _LONGEST = 480  # pixels of the picture on the page
 _NOT_ALIVE = "A widget stands here while the notebook runs: a picture, a field for the expression, and the answer."
+# Jupyter closes the connection at a larger message, and no program in the kernel ever hears of it.
+_LIMIT = "A file of more than 10 MB needs the JupyterLab of make lab (up to 256 MB)."
 
 
 class Demo:
     """Choose or drop in a picture, type an expression, press Enter: mask, presence and plurality.
 
-    Show it by `demo.show()`; `demo.prediction` is the last answer, None after an error, which `demo.answer` holds as
-    one sentence. The segmenter keeps its own threshold. Errors: InputError without any picture.
+    `demo.show()` puts it on the page. `demo.prediction` is the last prediction, None after an error, which
+    `demo.answer` then holds as one sentence. The given segmenter keeps its own threshold.
+
+    Args:
+        segmenter: the model.
+        pictures: name -> picture, to choose from.
+        expression: the first one to ask.
+
+    Raises:
+        InputError: without any picture.
     """
 
     def __init__(self, segmenter: Segmenter, pictures: Mapping[str, Picture], expression: str = "the dog"):
@@ -33,6 +43,7 @@ class Demo:
         self.prediction: Prediction | None = None
         self.picture = widgets.Dropdown(options=list(self.pictures), description="picture")
         self.upload = widgets.FileUpload(accept="image/*", multiple=False, description="or your own")
+        self.limit = widgets.Label(value=_LIMIT)
         self.text = widgets.Text(value=expression, description="expression", continuous_update=False)
         self.threshold = widgets.FloatSlider(
             value=segmenter.threshold, min=0, max=1, step=0.05, description="presence ≥", continuous_update=False
@@ -51,15 +62,15 @@ class Demo:
         self.update()
 
     def update(self, *_) -> None:
-        """Ask the model again and show what it says; a bad input becomes a sentence in the widget."""
+        """Predict again and show the result; a bad input becomes a sentence in the widget."""
         self.segmenter.threshold = self.threshold.value
         try:
-            said = self.segmenter(self.pictures[self.picture.value], self.text.value)
+            prediction = self.segmenter(self.pictures[self.picture.value], self.text.value)
         except InputError as error:
             self._refuse(str(error))
             return
-        self.prediction, self.answer.value = said, said.describe()
-        drawn = said.overlay(raw=self.before.value)
+        self.prediction, self.answer.value = prediction, prediction.describe()
+        drawn = prediction.overlay(raw=self.before.value)
         drawn.thumbnail((_LONGEST, _LONGEST))
         if max(drawn.size) < _LONGEST:  # a small picture in its own pixels, larger
             factor = max(1, _LONGEST // max(drawn.size))
@@ -88,11 +99,11 @@ class Demo:
             self.update()
 
     def _refuse(self, sentence: str) -> None:
-        """Say what is wrong, and show no mask that belongs to something else."""
+        """Show what is wrong, and no mask that belongs to another question."""
         self.prediction, self.answer.value, self.image.value = None, sentence, b""
 
     def show(self) -> None:
-        """Put the widget on the page; where widgets are not alive, as on paper, a sentence stands there."""
-        controls = widgets.VBox([self.picture, self.upload, self.text, self.threshold, self.before])
+        """Put the widget on the page; where widgets do not work, as on paper, a sentence stands there."""
+        controls = widgets.VBox([self.picture, self.upload, self.limit, self.text, self.threshold, self.before])
         bundle = widgets.VBox([widgets.HBox([self.image, controls]), self.answer])._repr_mimebundle_()
         display(bundle | {"text/plain": _NOT_ALIVE}, raw=True)

@@ -1,4 +1,4 @@
-"""Runs the notebooks in order by papermill and tells, for each, how it ended, how long it took and its peak memory."""
+"""Runs the notebooks in order by papermill and reports how each ended, how long it took and its peak memory."""
 
 import ast
 import hashlib
@@ -27,18 +27,19 @@ from grisq.runtime.errors import InputError
 from grisq.runtime.provenance import provenance
 
 CELL_LIMIT = 3600  # seconds for one cell
+KERNEL = "python3"  # of the environment that runs this; editors store kernels of other environments in a notebook
 LOG = "reproduce.log"
 
 
 @dataclass
 class Outcome:
-    """How one notebook ended: "done", "unchanged" or "failed"; seconds; peak megabytes of its processes."""
+    """How one notebook ended."""
 
     name: str
-    status: str
+    status: str  # "done", "unchanged" or "failed"
     seconds: float = 0.0
-    peak_mb: float = 0.0
-    error: str = ""
+    peak_mb: float = 0.0  # of its processes together
+    error: str = ""  # one line, empty if it did not fail
 
     def line(self) -> str:
         tail = f"  {self.error}" if self.error else ""
@@ -76,12 +77,24 @@ def reproduce(
     folder: Path | None = None,
     out: Path | None = None,
 ) -> bool:
-    """Run the course; True if every notebook ended well. Stops at the first failure, later ones build on it.
+    """Run the notebooks in order; stop at the first failure, since later ones build on it.
 
-    Args: only, start: notebook numbers such as "08"; fresh: run finished and unchanged ones again; parameters:
-    for every chosen notebook; data, model: the data set and the trained model to look at, for the notebooks that
-    have such a parameter; folder, out: where notebooks are and where executed copies and reproduce.log go.
-    Errors: InputError for an unknown preset, number or parameter.
+    Args:
+        preset: the value of every notebook's parameter `preset`.
+        only: numbers of notebooks to run, such as "08".
+        start: the number of the first one to run.
+        fresh: run finished and unchanged notebooks again.
+        parameters: for every chosen notebook.
+        data: folder of the data set, for notebooks with a parameter `data_root`.
+        model: trained model, for notebooks with a parameter `model`.
+        folder: where the notebooks are.
+        out: where the executed copies and reproduce.log go.
+
+    Returns:
+        True if no notebook failed.
+
+    Raises:
+        InputError: for an unknown preset, number or parameter, and for what is not a Python notebook.
     """
     find_preset(preset)
     folder = folder or paths.NOTEBOOKS
@@ -112,11 +125,11 @@ def _choose(paths_: list[Path], only: Sequence[str] | None, start: str | None) -
 
 
 def _parameters(path: Path, preset: str, wanted: dict, offered: dict) -> dict:
-    """Every parameter of a notebook with its value in this run, checked against its own parameters cell.
+    """Return every parameter of a notebook with its value in this run, checked against its parameters cell.
 
-    `offered` ones are left out where the notebook does not have them, `wanted` ones are refused.
+    Parameters that the notebook does not have are left out if they are `offered`, and refused if they are `wanted`.
     """
-    found = papermill.inspect_notebook(str(path))
+    found = papermill.inspect_notebook(_read(path))
     defaults = {name: _literal(each["default"], name, path) for name, each in found.items()}
     values = {"preset": preset} | full_parameters(path) | wanted
     unknown = sorted(set(values) - set(defaults))
@@ -133,10 +146,26 @@ def full_parameters(path: Path) -> dict:
     The notebook says so itself: "reproduce" in the metadata of its parameters cell.
     """
     found: dict = {}
-    for cell in nbformat.read(path, as_version=4).cells:
+    for cell in _read(path).cells:
         if "parameters" in cell.metadata.get("tags", []):
             found |= cell.metadata.get("reproduce", {})
     return found
+
+
+def _read(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook as one of this environment's kernel. Raises InputError for what is not a Python notebook."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # of nbformat, json and jsonschema
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{path} is not a valid notebook ({reason}): open it in JupyterLab and save it.") from None
+    kernel = notebook.metadata.get("kernelspec", {})
+    language = notebook.metadata.get("language_info", {}).get("name") or kernel.get("language") or "python"
+    if language.lower() not in ("python", "ipython"):
+        raise InputError(f"{path} is written in {language}: the course runs Python notebooks; choose a Python kernel.")
+    notebook.metadata["kernelspec"] = {"name": KERNEL, "display_name": "Python 3 (ipykernel)", "language": "python"}
+    return notebook
 
 
 def _literal(text: str, name: str, path: Path) -> object:
@@ -149,7 +178,7 @@ def _literal(text: str, name: str, path: Path) -> object:
 
 
 def _log(out: Path, outcome: Outcome) -> None:
-    """One more line in the log that stays beside the executed copies."""
+    """Add a line to the log, which stays next to the executed copies."""
     out.mkdir(parents=True, exist_ok=True)
     with (out / LOG).open("a", encoding="utf-8") as lines:
         lines.write(f"{datetime.now().isoformat(' ', 'seconds')}  {' '.join(outcome.line().split())}\n")
@@ -165,7 +194,7 @@ def _run(path: Path, parameters: dict, target: Path, fresh: bool) -> Outcome:
     with _watched() as peak:
         try:
             papermill.execute_notebook(
-                str(path),
+                _read(path),
                 str(partial),
                 parameters=parameters,
                 cwd=str(path.parent),
@@ -174,7 +203,7 @@ def _run(path: Path, parameters: dict, target: Path, fresh: bool) -> Outcome:
             )
         except PapermillExecutionError as failure:
             error = f"cell {failure.exec_count}: {failure.ename}: {failure.evalue} (see {partial})"
-        except Exception as failure:  # a dead kernel, a time limit, a broken notebook: say it and stop in order
+        except Exception as failure:  # a dead kernel, a time limit: report it and stop in order
             error = f"{type(failure).__name__}: {failure}"
     seconds = time.perf_counter() - began
     if error:
@@ -212,7 +241,7 @@ def _finish(partial: Path, target: Path, key: str, parameters: dict) -> None:
 
 
 def _data_hash(parameters: dict) -> str | None:
-    """SHA-256 of the annotations that a notebook looked at; None for one without data, or whose data is gone."""
+    """Return the SHA-256 of the annotations that a notebook read; None without data, or if they are gone."""
     if "data_root" not in parameters:
         return None
     folder = parameters["data_root"] and Path(parameters["data_root"])
@@ -223,8 +252,8 @@ def _data_hash(parameters: dict) -> str | None:
 
 
 def _key(path: Path, parameters: dict) -> str:
-    """Changes when something does that a notebook reads: itself, its parameters, the package, the given data, the model
-    that is looked at, or the stored results of its preset, the costs and the paper's numbers."""
+    """Hash everything that a notebook depends on: its cells and parameters, the package's source, the given data, the
+    model, the stored results of its preset, the costs and the paper's numbers."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     for cell in nbformat.read(path, as_version=4).cells:
         digest.update(cell.source.encode())

@@ -1,8 +1,10 @@
 import io
+import shlex
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from jupyter_server.serverapp import ServerApp
 from PIL import Image
 
 from grisq.course.demo import UPLOADED, Demo
@@ -11,6 +13,7 @@ from grisq.inference.prediction import Prediction
 from grisq.inference.segmenter import Segmenter
 from grisq.models.grisq import GRISQ
 from grisq.runtime.errors import InputError
+from grisq.runtime.paths import ROOT
 
 
 def picture(seed):
@@ -104,3 +107,35 @@ def test_it_is_shown_alive_and_as_a_sentence_on_paper(demo, monkeypatch):
     demo.show()
     assert "application/vnd.jupyter.widget-view+json" in seen[0]
     assert seen[0]["text/plain"].startswith("A widget stands here")
+
+
+def test_a_large_photograph_is_taken_from_the_page(demo):
+    """An upload of 12 MB: Jupyter's own limit is 10."""
+    content = io.BytesIO()
+    picture(3).resize((2000, 2000)).save(content, "bmp")
+    assert len(content.getvalue()) > 10 * 2**20
+    demo.upload.value = file("large.bmp", content.getvalue())
+    assert demo.prediction.picture.size == (2000, 2000)
+    assert max(Image.open(io.BytesIO(demo.image.value)).size) == 480
+
+
+def test_the_limit_of_the_page_is_named_in_the_widget(demo):
+    assert "10 MB" in demo.limit.value
+    assert "make lab" in demo.limit.value
+
+
+@pytest.mark.filterwarnings("ignore:.*dict-traits:DeprecationWarning")
+def test_make_lab_takes_pictures_of_256_mb(tmp_path, monkeypatch):
+    """The option in the Makefile reaches the web server as a number."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    line = next(line for line in makefile.splitlines() if "/jupyter lab" in line)
+    options = shlex.split(line.split("--notebook-dir=.")[1])
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"):
+        monkeypatch.setenv(name, str(tmp_path))
+    server = ServerApp()
+    server.initialize([*options, "--no-browser", "--allow-root", "--ServerApp.port=0"], find_extensions=False)
+    try:
+        assert server.web_app.settings["websocket_max_message_size"] == 256 * 2**20
+    finally:
+        server.http_server.stop()
+        ServerApp.clear_instance()

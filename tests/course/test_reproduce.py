@@ -1,3 +1,5 @@
+import sys
+
 import nbformat
 import pytest
 
@@ -141,4 +143,37 @@ def test_a_default_that_is_no_literal_is_named(tmp_path):
     book.cells[0].source = 'preset = "tiny"\nsteps = 8 * 60'
     nbformat.write(book, tmp_path / "01_computes.ipynb")
     with pytest.raises(InputError, match=r"'steps' of 01_computes\.ipynb must be one literal"):
+        reproduce.reproduce("tiny", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"kernelspec": {"name": "my-venv", "display_name": "My venv"}},
+        {"kernelspec": {"name": "conda-env-x-py", "display_name": "x", "language": "python"}},
+        {"language_info": {"name": "python"}},
+    ],
+    ids=["none", "unknown", "another environment's", "language only"],
+)
+def test_notebooks_saved_with_another_kernel_run_in_this_environment(tmp_path, metadata):
+    notebook(tmp_path, "01_saved", "import sys; print(sys.prefix)")
+    book = nbformat.read(tmp_path / "01_saved.ipynb", as_version=4)
+    book.metadata = nbformat.from_dict(metadata)
+    nbformat.write(book, tmp_path / "01_saved.ipynb")
+    assert reproduce.reproduce("tiny", folder=tmp_path)
+    made = read(tmp_path, "01_saved")
+    assert made.cells[-1].outputs[0].text == f"{sys.prefix}\n"
+    assert made.metadata["kernelspec"]["name"] == reproduce.KERNEL
+
+
+def test_what_is_no_python_notebook_is_one_sentence(tmp_path):
+    notebook(tmp_path, "01_r")
+    book = nbformat.read(tmp_path / "01_r.ipynb", as_version=4)
+    book.metadata = nbformat.from_dict({"kernelspec": {"name": "ir", "display_name": "R", "language": "R"}})
+    nbformat.write(book, tmp_path / "01_r.ipynb")
+    with pytest.raises(InputError, match="is written in R"):
+        reproduce.reproduce("tiny", folder=tmp_path)
+    (tmp_path / "01_r.ipynb").write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match="is not a valid notebook"):
         reproduce.reproduce("tiny", folder=tmp_path)
