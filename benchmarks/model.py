@@ -52,7 +52,7 @@ def sample(batch=1, side=SIDE, words=TOKENS, vocabulary=2000):
 def ours(model, batch, precision):
     def run():
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            model(*batch.inputs())
+            model(*model.inputs(batch))
 
     return run
 
@@ -63,8 +63,9 @@ def ours_step(model, batch, precision):
     def run():
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            output = model(*batch.inputs())
-        total_loss(output, batch, TrainConfig()).total.backward()
+            output = model(*model.inputs(batch))
+        config = TrainConfig()
+        total_loss(output, batch, config, model.extra_losses(output, batch, config)).total.backward()
         optimizer.step()
 
     return run

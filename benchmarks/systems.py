@@ -16,12 +16,11 @@ from model import ours, ours_step, sample
 
 from grisq.config import preset
 from grisq.models.base import count_parameters
-from grisq.models.registry import build_model
+from grisq.models.registry import SYSTEMS, build_model
 from grisq.runtime.device import keep_freed_memory, peak_memory_mb
 from grisq.runtime.files import write_json
 from grisq.runtime.provenance import provenance
 
-SYSTEMS = ("lavt", "rela", "grisq")
 SIZES = {"tiny": {"batch": 32, "words": 10, "vocabulary": 500}, "paper": {"batch": 1}}
 
 

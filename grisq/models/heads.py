@@ -47,32 +47,21 @@ class MaskHead(nn.Module):
     -> logits (B, 2, H, W): channel 0 background, channel 1 target.
     """
 
-    def __init__(
-        self,
-        *,
-        channels_in: int,
-        channels: int,
-        layers: int = 3,
-        at: Literal["full", "quarter"] = "full",
-        smoothing: bool = False,
-    ):
+    def __init__(self, *, channels_in: int, channels: int, at: Literal["full", "quarter"] = "full"):
         super().__init__()
         self.lateral = LevelProjection(channels_in, channels)
-        self.smoothing = nn.Conv2d(channels, channels, 3, padding=1) if smoothing else None
-        self.mlp = mlp(channels, channels, 2, layers=layers)
+        self.mlp = mlp(channels, channels, 2, layers=3)
         self.at = at
 
     def forward(self, finest: Tensor, second: FeatureMap, first: FeatureMap, valid: Tensor | None) -> Tensor:
-        x = add_finest_level(self.lateral, finest, second, first)
-        if self.smoothing is not None:
-            x = self.smoothing(extend(x, first.valid))
+        x = add_finest_level(self.lateral, finest, second, first)  # (B, C, H/4, W/4)
         mlp_below = self.mlp[:1] if self.at == "full" else self.mlp
-        x = mlp_below(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C or 2, H1, W1)
+        x = mlp_below(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C or 2, H/4, W/4)
         x = extend(x, None if valid is None else pool(valid, 4))
         if self.at == "quarter":
-            return F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
-        strips = _upsampled_strips(x.permute(0, 2, 3, 1))
-        return torch.cat([self.mlp[1:](strip) for strip in strips], dim=1).permute(0, 3, 1, 2)
+            return F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)  # (B, 2, H, W)
+        strips = _upsampled_strips(x.permute(0, 2, 3, 1))  # (B, rows, W, C) each
+        return torch.cat([self.mlp[1:](strip) for strip in strips], dim=1).permute(0, 3, 1, 2)  # (B, 2, H, W)
 
 
 def _upsampled_strips(x: Tensor) -> Iterator[Tensor]:

@@ -20,7 +20,7 @@ def config(request, model_config):
 
 
 def heads(output):
-    found = (output.mask_logits, output.presence_logits, output.plurality_logits, output.minimap_logits)
+    found = (output.mask_logits, output.presence_logits, output.plurality_logits, *output.extras.values())
     return [logits for logits in found if logits is not None]
 
 
@@ -75,7 +75,8 @@ def test_a_few_steps_lower_the_loss(config, reader, mini):
     losses = []
     for _ in range(25):
         optimizer.zero_grad()
-        loss = total_loss(model(*batch.inputs()), batch, train).total
+        output = model(*model.inputs(batch))
+        loss = total_loss(output, batch, train, model.extra_losses(output, batch, train)).total
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
