@@ -62,9 +62,10 @@ def assert_alike(one, other, size):
 
 
 PADDED = [((50, 61), (64, 64)), ((61, 34), (64, 96)), ((52, 60), (64, 64)), ((36, 92), (96, 96))]  # on both axes
+FITTING = [((64, 96), (64, 96)), ((96, 32), (96, 32))]  # at the border of a canvas, and inside a larger one
 
 
-@pytest.mark.parametrize(("size", "canvas"), PADDED)
+@pytest.mark.parametrize(("size", "canvas"), PADDED + FITTING)
 def test_more_padding_changes_nothing_inside_the_picture(config, size, canvas):
     model, text = build_model(config).eval(), words(1)
     image = torch.randn(1, 3, *size)
