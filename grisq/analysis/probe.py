@@ -143,7 +143,13 @@ def separation(high: np.ndarray, low: np.ndarray) -> float:
 
 
 def separation_error(high: np.ndarray, low: np.ndarray, rounds: int = 200) -> float:
-    """Standard error of `separation` by the bootstrap: both sides resampled with replacement, from a fixed seed."""
+    """Standard error of `separation` by the bootstrap, from a fixed seed.
+
+    Args:
+        high: (N,), resampled with replacement.
+        low: (M,), likewise.
+        rounds: number of resamplings.
+    """
     rng = np.random.default_rng(0)
     drawn = [separation(rng.choice(high, len(high)), rng.choice(low, len(low))) for _ in range(rounds)]
     return float(np.std(drawn))

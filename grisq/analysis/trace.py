@@ -31,7 +31,15 @@ class Trace:
 
 
 def trace(model: GRISQ, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Trace:
-    """Run the model without gradients and keep the output of its parts. The arguments are those of GRISQ.forward."""
+    """Run the model without gradients and keep the output of its parts.
+
+    Args:
+        model: in evaluation mode.
+        image: (B, 3, H, W), normalized, zeros in the padding.
+        valid: (B, H, W) bool, False in the padding, or None.
+        tokens: (B, T) long.
+        token_mask: (B, T) bool, False in the padding.
+    """
     seen: dict[str, list] = {
         name: [] for name in ("words", "word_attention", "levels", "decoded", "sampling", "queries")
     }

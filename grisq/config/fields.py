@@ -75,9 +75,15 @@ def _bounds(meta: object) -> str:
 
 
 def read_value(value: object, hint: object, where: str) -> object:
-    """A value, perhaps a string from a command line, as the type of its field. `where` names it in the error.
+    """A value as the type of its field.
 
-    Raises: InputError that says what the field takes.
+    Args:
+        value: of a matching type, or a string as a command line has it.
+        hint: the field's annotated type.
+        where: names the value in the error.
+
+    Raises:
+        InputError: the field does not take this value; the sentence says what it takes.
     """
     plain = value
     if isinstance(plain, str) and plain.lower() == "none" and type(None) in typing.get_args(_bare(hint)):

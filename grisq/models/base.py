@@ -90,8 +90,12 @@ class System(nn.Module):
     def extra_losses(self, output: Output, batch: "Batch", config: TrainConfig) -> dict[str, LossTerm]:
         """Losses on top of Eq. 5 that only this system has, by the name of their column in the history.
 
-        They are computed from `output` alone, without the parameters, and averaged so that the parts of a batch
-        average to the whole.
+        They are computed without the parameters, and averaged so that the parts of a batch average to the whole.
+
+        Args:
+            output: of this system.
+            batch: the samples with their labels.
+            config: class weights and whatever else all systems share.
         """
         return {}
 

@@ -3,6 +3,7 @@
 import torch
 
 from grisq.config import ModelConfig
+from grisq.config.consistency import check_sizes
 from grisq.models.base import System
 from grisq.models.grisq import GRISQ
 from grisq.models.lavt import LAVT
@@ -13,6 +14,7 @@ SYSTEMS: dict[str, type[System]] = {"grisq": GRISQ, "lavt": LAVT, "rela": ReLA}
 
 def build_model(config: ModelConfig) -> System:
     """The system that `config.system` names, with random weights. Raises InputError for settings that do not fit."""
+    check_sizes(config)
     return SYSTEMS[config.system](config)
 
 

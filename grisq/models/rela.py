@@ -129,7 +129,10 @@ class ReLA(FusedSystem):
         return self.answer(self.region_norm(regions), f, image.shape[-2:])
 
     def extra_losses(self, output: Output, batch: "Batch", config: TrainConfig) -> dict[str, LossTerm]:
-        """Cross-entropy of the minimap with the regions that the target covers, under the pixel loss's weights."""
+        """Cross-entropy of the minimap with the regions that the target covers, under the class weights of L_pixel.
+
+        Args: as `System.extra_losses`.
+        """
         logits = output.extras[MINIMAP]  # (B, 2, P, P)
         covered = covered_regions(batch.masks, logits.shape[-1])
         value = weighted_cross_entropy(logits, covered, config.pixel_weights)

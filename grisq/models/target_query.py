@@ -82,7 +82,13 @@ class TargetQuery(nn.Module):
     def attend_words(
         self, words: Tensor, word_mask: Tensor, need_weights: bool = False
     ) -> tuple[Tensor, Tensor | None]:
-        """Eq. 3: e_0 (B, 1, C), and its attention over the words (B, T) or None."""
+        """Eq. 3: e_0 (B, 1, C), and its attention over the words (B, T) or None.
+
+        Args:
+            words: f^T (B, T, D).
+            word_mask: (B, T) bool, False in the padding.
+            need_weights: whether to return the attention.
+        """
         query = self.initial.expand(words.shape[0], -1, -1)  # (B, 1, C)
         return self.read_words(query, words, word_mask, need_weights=need_weights)
 

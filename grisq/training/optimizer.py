@@ -5,7 +5,7 @@ import torch
 from grisq.config import TrainConfig
 from grisq.models.base import System
 
-# Tables of positions: small, looked up by index, and not to be pulled to zero.
+# Small tables that are indexed by position; weight decay would pull them to zero.
 _POSITION_TABLES = ("relative_position_bias_table", "position_embeddings", "level_embedding")
 
 
@@ -51,7 +51,16 @@ def learning_rate_factor(step: int, config: TrainConfig) -> float:
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, step: int, config: TrainConfig) -> float:
-    """Set the learning rate of every group for this step; returns the factor."""
+    """Set the learning rate of every group.
+
+    Args:
+        optimizer: with a `base_lr` in each group.
+        step: finished steps.
+        config: the schedule.
+
+    Returns:
+        The factor of the schedule at this step.
+    """
     factor = learning_rate_factor(step, config)
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor

@@ -60,7 +60,7 @@ def test_rows_of_table_2_are_working_models(model_config, switches, presence, pl
 
 
 @pytest.mark.parametrize(("level", "positions"), [(2, 64), (3, 16), (4, 4)])
-def test_the_query_reads_the_level_that_it_is_told_to(model_config, level, positions):
+def test_the_query_reads_the_configured_level(model_config, level, positions):
     model = GRISQ(replace(model_config, query_level=level))
     output = model(torch.randn(2, 3, 64, 64), None, *tokens(2), need_weights=True)
     _, *layers = output.attention

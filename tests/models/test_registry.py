@@ -1,12 +1,15 @@
 """What every system must do, ours and the baselines alike."""
 
+import re
 import typing
 from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from grisq.config import LAVTConfig, ModelConfig, ReLAConfig, TrainConfig, preset
+from grisq.config import LAVTConfig, ModelConfig, ReLAConfig, TrainConfig, override, preset
 from grisq.data.sample import Collate
 from grisq.models.base import FusedSystem, count_parameters
 from grisq.models.registry import SYSTEMS, build_model, build_on_meta
@@ -144,6 +147,52 @@ def test_a_few_steps_lower_the_loss(config, reader, mini):
 def test_the_settings_know_the_systems_that_are_built():
     known = typing.get_args(typing.get_type_hints(ModelConfig)["system"])
     assert set(known) == set(SYSTEMS)
+
+
+SIZES = {
+    "channels": st.sampled_from((8, 12, 16, 24, 40, 256, 264, 288)),
+    "heads": st.sampled_from((1, 2, 3, 4, 8)),
+    "embed_dim": st.sampled_from((6, 8, 12, 16)),
+    "num_heads": st.tuples(*[st.sampled_from((1, 2, 3, 4, 6))] * 4),
+    "hidden": st.sampled_from((8, 12, 20)),
+    "text_heads": st.sampled_from((1, 2, 3, 4)),
+}
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(system=st.sampled_from(sorted(SYSTEMS)), **SIZES)
+def test_any_sizes_give_a_model_or_a_sentence(
+    model_config, system, channels, heads, embed_dim, num_heads, hidden, text_heads
+):
+    swin = replace(model_config.swin, embed_dim=embed_dim, num_heads=num_heads)
+    text = replace(model_config.text, hidden=hidden, heads=text_heads)
+    sized = replace(model_config, system=system, channels=channels, heads=heads, swin=swin, text=text)
+    try:
+        model = build_on_meta(sized)
+    except InputError as error:
+        sentence = str(error)
+    else:
+        sentence = None
+    if sentence is not None:
+        assert re.fullmatch(r".* is \d+, which is not divisible by .*\d: change one of them\.", sentence)
+        return
+    with torch.device("meta"):
+        image, (tokens, mask) = torch.ones(2, 3, 64, 96), words(2)
+    assert model(image, None, tokens, mask).mask_logits.shape == (2, 2, 64, 96)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("model.heads", 3, "model.channels is 64, which is not divisible by model.heads = 3: change one of them."),
+        ("model.channels", 12, "model.channels is 12, which is not divisible by 8: change one of them."),
+        ("model.text.heads", 5, "model.text.hidden is 96, which is not divisible by model.text.heads = 5"),
+        ("model.swin.num_heads", (1, 2, 4, 7), "stage 4 (model.swin.embed_dim x 8) is 256, which is not divisible by"),
+    ],
+)
+def test_sizes_that_do_not_divide_each_other_are_named(name, value, sentence):
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        build_on_meta(override(preset("tiny"), {name: value}).model)
 
 
 def test_backbones_are_parts_of_the_system(config):

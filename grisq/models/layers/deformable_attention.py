@@ -120,7 +120,13 @@ class MultiScaleDeformableAttention(nn.Module):
         return self.output_proj(out.to(query.dtype))
 
     def locations(self, query: Tensor, reference: Tensor, sizes: Sizes) -> Tensor:
-        """The sampling locations of each head. -> (B, Q, heads, L, points, 2), (x, y) in [0, 1], float32."""
+        """The sampling locations of each head. -> (B, Q, heads, L, points, 2), (x, y) in [0, 1], float32.
+
+        Args:
+            query: (B, Q, C).
+            reference: (B, Q, L, 2) as (x, y), in [0, 1] on each level's canvas.
+            sizes: (H_l, W_l) of each level.
+        """
         B, Q, _ = query.shape
         offsets = self.sampling_offsets(query).view(B, Q, self.heads, self.levels, self.points, 2).float()
         pixels = torch.tensor(sizes, dtype=torch.float32, device=query.device).flip(-1)  # (L, 2) as (W, H)

@@ -288,8 +288,8 @@ print(hashlib.sha256(bits).hexdigest())
 
 
 def test_a_compiled_kernel_and_one_from_the_cache_give_the_same_bits(tmp_path):
-    """Else a run that goes on in another process would not repeat one that was never stopped."""
-    said = [
+    """Otherwise a run that is resumed in another process would not repeat one that was never stopped."""
+    hashes = [
         subprocess.run(
             [sys.executable, "-c", PROBE],
             env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
@@ -300,5 +300,5 @@ def test_a_compiled_kernel_and_one_from_the_cache_give_the_same_bits(tmp_path):
         for _ in ("compiles", "reads the cache")
     ]
     assert list(tmp_path.rglob("*.nbc"))
-    assert len(said[0].strip()) == 64
-    assert said[0] == said[1]
+    assert len(hashes[0].strip()) == 64
+    assert hashes[0] == hashes[1]
