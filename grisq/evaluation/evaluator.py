@@ -9,18 +9,17 @@ import torch
 from torch import distributed
 from tqdm import tqdm
 
+from grisq.config.answer import THRESHOLD
 from grisq.data import masks
 from grisq.data.loader import batches
 from grisq.data.sample import Batch, Sample, SampleReader
 from grisq.data.scenarios import scenario_index
 from grisq.evaluation.metrics import AccuracyByScenario, GRISMetrics
 from grisq.evaluation.outcomes import Outcomes
-from grisq.evaluation.protocols import THRESHOLD, PixelCounts, Protocol, Scores, count_pixels, protocol
+from grisq.evaluation.protocols import PixelCounts, Protocol, Scores, count_pixels, protocol
 from grisq.models.base import Decision, System
 from grisq.runtime.device import autocast, resolve_precision
 from grisq.runtime.errors import InputError
-
-PRECISIONS = ("auto", "fp32", "bf16")
 
 
 @dataclass
@@ -77,8 +76,6 @@ class Evaluator:
         Raises:
             InputError: for an unknown protocol or precision.
         """
-        if precision not in PRECISIONS:
-            raise InputError(f"The precision cannot be {precision!r}: choose fp32, bf16 or auto.")
         self.model, self.reader, self.device = model, reader, torch.device(device)
         self.protocols = [each if isinstance(each, Protocol) else protocol(each) for each in protocols]
         self.precision = resolve_precision(precision, self.device)
@@ -120,7 +117,7 @@ class Evaluator:
     def _compare(self, batch: Batch) -> Iterator[_Found]:
         """Predict a batch and count the pixels of its masks at every resolution that a protocol compares them at."""
         with torch.inference_mode(), autocast(self.device, self.precision):
-            output = self.model(*batch.to(self.device).inputs())
+            output = self.model(*self.model.inputs(batch.to(self.device)))
         for sample, decision in zip(batch.samples, output.decide()):
             counts = {each: self._count(sample, decision, each) for each in {*map(_resolution, self.protocols)}}
             yield _Found(sample.row, sample.target_count, decision.presence, decision.plurality, counts)

@@ -7,11 +7,11 @@ from typing import Literal
 import msgspec
 import numpy as np
 
+from grisq.config.answer import THRESHOLD
 from grisq.data.scenarios import SCENARIOS
 from grisq.evaluation.protocols import (
     DIAGNOSTICS,
     PROTOCOLS,
-    THRESHOLD,
     PixelCounts,
     Protocol,
     Scores,

@@ -12,8 +12,6 @@ import numpy as np
 from grisq.data.scenarios import scenario_index
 from grisq.runtime.errors import InputError
 
-THRESHOLD = 0.5  # least probability that counts as "present" and as "several" (Sec. 3.4)
-
 
 @dataclass(frozen=True)
 class Protocol:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from grisq.config.answer import Answer
 from grisq.data.masks import decode
 from grisq.evaluation.outcomes import Samples
 from grisq.evaluation.protocols import PROTOCOLS
@@ -22,7 +23,7 @@ class Cost(msgspec.Struct, forbid_unknown_fields=True):
     peak_mb: float | None  # highest memory in MB; None where it was not measured
 
 
-class Example(msgspec.Struct, forbid_unknown_fields=True):
+class Example(Answer, msgspec.Struct, forbid_unknown_fields=True):
     """One stored prediction to look at."""
 
     row: int  # of the data set
@@ -32,20 +33,10 @@ class Example(msgspec.Struct, forbid_unknown_fields=True):
     plurality: float | None  # probability of several targets; None without a plurality head
 
     @property
-    def answer(self) -> str:
-        """What is predicted: "nothing", "one" or "several"; "present" where there is no plurality head.
-
-        Without a presence head the 50-pixel rule of Sec. 4.1 decides.
-        """
-        if self.presence is None:
-            present = PROTOCOLS["rela"].enough_pixels(decode(self.mask))
-        else:
-            present = self.presence >= 0.5
-        if not present:
-            return "nothing"
-        if self.plurality is None:
-            return "present"
-        return "several" if self.plurality >= 0.5 else "one"
+    def present(self) -> bool:
+        """The presence decision; without a presence head the 50-pixel rule of Sec. 4.1 decides."""
+        decided = super().present
+        return PROTOCOLS["rela"].enough_pixels(decode(self.mask)) if decided is None else decided
 
 
 class Result(msgspec.Struct, forbid_unknown_fields=True):

@@ -35,7 +35,7 @@ class Window:
 
     def add(self, losses: Losses) -> None:
         """Add the losses of one accumulation part."""
-        terms = {name: value for name, value in vars(losses).items() if value is not None}
+        terms = losses.named()
         self.names = tuple(terms)
         values = torch.stack([value.detach() for value in terms.values()])
         self.total = values if self.total is None else self.total + values

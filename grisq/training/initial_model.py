@@ -8,7 +8,6 @@ from grisq.config import ModelConfig, TextConfig
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.models.base import System
 from grisq.models.packaged_weights import local_copy
-from grisq.models.pretrained import load_pretrained
 from grisq.models.registry import build_model
 from grisq.runtime.seed import seed_everything
 
@@ -36,12 +35,12 @@ def initial_model(
         return model, tokenizer
     tokenizer = _new_tokenizer(config.text, texts)
     model = build_model(config)
-    for line in load_pretrained(model, config):
+    for line in model.load_pretrained():
         report(line)
     return model, tokenizer
 
 
 def _new_tokenizer(config: TextConfig, texts: Sequence[str]) -> ExpressionTokenizer:
     if config.pretrained:
-        return ExpressionTokenizer.pretrained(local_copy(config.pretrained))
+        return ExpressionTokenizer.pretrained(local_copy(config.pretrained), config.vocabulary)
     return ExpressionTokenizer.train(list(texts), config.vocabulary)

@@ -199,9 +199,10 @@ class Trainer:
     def _backward(self, *, is_last: bool) -> None:
         """Compute the gradients of one accumulation part; the processes average theirs at the last one."""
         batch = next(self.batches).to(self.accelerator.device)
+        system = self.accelerator.unwrap_model(self.model)  # its methods; the wrapper has forward alone
         with nullcontext() if is_last else self.accelerator.no_sync(self.model):
-            output = self.model(*batch.inputs())
-            losses = total_loss(output, batch, self.config)
+            output = self.model(*system.inputs(batch))
+            losses = total_loss(output, batch, self.config, system.extra_losses(output, batch, self.config))
             self.accelerator.backward(losses.total / self.config.accumulate)
             self.window.add(losses)
 
