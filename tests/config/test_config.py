@@ -185,7 +185,7 @@ def test_every_stored_result_and_the_bundled_model_load():
     for path in stored:
         settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
         assert from_dict(Preset, settings).name == path.parent.name
-    bundled = json.loads((paths.SHIPPED / "config.json").read_text(encoding="utf-8"))
+    bundled = json.loads((paths.BUNDLED_MODEL / "config.json").read_text(encoding="utf-8"))
     assert from_dict(Preset, bundled["about"]["preset"]).model == from_dict(ModelConfig, bundled["model"])
 
 
