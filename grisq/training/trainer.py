@@ -162,8 +162,9 @@ class Trainer:
             self.history.write("train", self.step, **values, learning_rate=rate, gradient_norm=norm)
 
     def save_if_due(self) -> None:
-        """Write the checkpoint `last`, from which the run can be resumed."""
-        if self.step % self.config.checkpoint_every and self.step != self.stop:
+        """Write the checkpoint `last`, from which the run can be resumed, also before every evaluation."""
+        due = self.step % self.config.checkpoint_every == 0 or self.step == self.stop
+        if not due and not self._evaluation_is_due():
             return
         resuming = {"optimizer": self.optimizer.state_dict(), "step": self.step}
         self._save("last", {"peak_mb": round(peak_memory_mb())}, resuming)
