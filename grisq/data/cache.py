@@ -12,7 +12,7 @@ import pyarrow as pa
 from grisq.data.annotation_files import Tables
 from grisq.runtime.errors import InputError
 
-VERSION = 1  # of the tables' layout; part of the cache's key
+VERSION = 2  # of the tables' layout; part of the cache's key
 _NAMES = ("expressions", "images", "annotations", "categories")
 _DONE = "skipped.json"  # written last
 

@@ -1,6 +1,7 @@
 """gRefCOCO's layout on disk: where each file lies, and how the annotation files are written."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,23 @@ def number(refs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def write(root: Path, refs: list[dict[str, Any]], instances: dict[str, Any]) -> None:
-    """Write both annotation files below `root`."""
+    """Write both annotation files below `root`; numbers that JSON does not have (NaN, infinity) become null."""
     for place, content in ((REFS, number(refs)), (INSTANCES, instances)):
         (root / place).parent.mkdir(parents=True, exist_ok=True)
-        (root / place).write_text(json.dumps(content, separators=(",", ":")), encoding="utf-8")
+        (root / place).write_text(to_json(content), encoding="utf-8")
+
+
+def to_json(content: Any) -> str:
+    """JSON as the sets are written: without spaces, and null for numbers that JSON does not have."""
+    try:
+        return json.dumps(content, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(content), separators=(",", ":"), allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,17 +1,16 @@
 """From a row of the table to pixels, tokens and labels, and from samples to a batch (Sec. 3.4, 4.2)."""
 
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from grisq.data import masks
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.letterbox import Letterbox
+from grisq.data.pictures import has_shape, open_picture
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.runtime.errors import InputError
 
@@ -90,26 +89,31 @@ def normalize(images: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
     return scaled * valid[:, None], valid
 
 
-def open_picture(path: Path | BinaryIO, near: int | None = None, *, name: str | None = None) -> Image.Image:
-    """An RGB picture. `near`: a JPEG much larger than this side may be decoded at a reduced size, much faster.
+def open_annotated(data: GRefCOCO, image_id: int, near: int | None = None) -> Image.Image:
+    """A picture of a data set in the frame that its masks have.
 
-    `name`: what errors call an open file. Errors: InputError if there is no such file or it is not a picture.
+    That is the upright one, unless instances.json has the size of the stored pixels and not the upright size.
+
+    Args:
+        data: the data set.
+        image_id: of the picture.
+        near: a JPEG much larger than this side may be decoded at a reduced size.
+
+    Raises:
+        InputError: the file is missing, broken, or has neither shape.
     """
-    name = str(path) if name is None else name
-    try:
-        picture = Image.open(path)
-        if near is not None:
-            picture.draft("RGB", (near, near))
-        return picture.convert("RGB")
-    except FileNotFoundError:
-        raise InputError(f"The picture {name} does not exist: check the path or the data set's image folder.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{name} cannot be read as a picture ({error}): give a complete JPEG or PNG.") from None
-
-
-def has_shape(size: tuple[int, int], width: int, height: int) -> bool:
-    """Whether a picture of that size (width, height) shows what was annotated at width x height, reduced or not."""
-    return abs(size[0] * height - size[1] * width) <= 8 * max(width, height)  # JPEGs are reduced to whole pixels
+    info, path = data.image(image_id), data.image_path(image_id)
+    picture = open_picture(path, near=near)
+    if has_shape(picture.size, info.width, info.height):
+        return picture
+    if has_shape(picture.size[::-1], info.width, info.height):
+        stored = open_picture(path, near=near, upright=False)
+        if has_shape(stored.size, info.width, info.height):
+            return stored
+    raise InputError(
+        f"{path} has the shape {picture.width}x{picture.height} but instances.json says {info.width}x{info.height} for "
+        f"image {image_id}: the annotations belong to another picture."
+    )
 
 
 def place(canvas: np.ndarray, valid: np.ndarray, picture: Image.Image, box: Letterbox, x: int, y: int) -> None:
@@ -141,14 +145,7 @@ class SampleReader:
         Errors: InputError if the file is missing, broken, or not of the annotated size.
         """
         info = self.data.image(image_id)
-        path = self.data.image_path(image_id)
-        picture = open_picture(path, near=side)
-        if not has_shape(picture.size, info.width, info.height):
-            raise InputError(
-                f"{path} has the shape {picture.width}x{picture.height} but instances.json says "
-                f"{info.width}x{info.height} for image {image_id}: the annotations belong to another picture."
-            )
-        return picture, Letterbox(info.width, info.height, side)
+        return open_annotated(self.data, image_id, near=side), Letterbox(info.width, info.height, side)
 
     def target_mask(self, ann_ids: tuple[int, ...], box: Letterbox, side: int, x: int = 0, y: int = 0) -> np.ndarray:
         """Union of the targets, rasterized after the geometry so that small ones survive. -> (side, side) bool."""

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,13 +82,65 @@ def write_json(path: Path, value: object) -> None:
 
 
 def read_json(path: Path) -> dict:
-    """Errors: InputError if the file is missing or is not JSON, saying which."""
+    """Parse a JSON file. Raises InputError that says what the file is instead, and what to do."""
+    text = read_utf8(path).decode("utf-8")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path} is not valid JSON ({error}): {_remedy(text, error)}.") from None
+    except RecursionError:
+        raise InputError(f"{path} is not valid JSON (nested too deeply): write or copy it again.") from None
+
+
+def read_utf8(path: Path) -> bytes:
+    """The bytes of a text file as UTF-8 without byte order mark; UTF-16 and UTF-32 are recognized.
+
+    Raises:
+        InputError: the file is missing, empty, an archive, a web page, or in another encoding.
+    """
+    try:
+        content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path} is missing: give the folder that holds it.") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not valid JSON ({error}): write or copy it again.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give a file that you may read.") from None
+    for start, what in _NOT_TEXT.items():
+        if content.startswith(start):
+            raise InputError(f"{path} is {what}: unpack it and give the file inside.")
+    if not content.strip():
+        raise InputError(f"{path} is empty: write or copy it again.")
+    if content.lstrip()[:1] == b"<":
+        raise InputError(f"{path} is a web page or XML, not JSON: save the file that the page links to.")
+    try:
+        encoding = json.detect_encoding(content)
+        content = content if encoding == "utf-8" else content.decode(encoding).encode("utf-8")
+        content.decode("utf-8")
+    except UnicodeError as error:
+        place = getattr(error, "start", 0)
+        raise InputError(
+            f"{path} is not in UTF-8 (byte {place:,}; in Windows-1252 it would be "
+            f"{content[place : place + 1].decode('cp1252', 'replace')!r}): save it as UTF-8."
+        ) from None
+    return content
+
+
+_NOT_TEXT = {
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x1f\x8b": "compressed by gzip",
+    b"BZh": "compressed by bzip2",
+    b"\xfd7zXZ": "compressed by xz",
+}
+
+
+def _remedy(text: str, error: json.JSONDecodeError) -> str:
+    if error.msg == "Extra data":
+        return "several documents follow each other (JSON lines?), write one"
+    near = text[max(error.pos - 20, 0) : error.pos + 2]
+    if re.search(r",\s*[\]}]", near) or near.endswith(("//", "/*")) or near.rstrip().endswith("#"):
+        return "JSON has no comments, and no comma before a closing bracket"
+    if "'" in near[-2:]:
+        return "JSON has double quotes only"
+    return "write or copy it again"
 
 
 @contextmanager
