@@ -84,17 +84,15 @@ def _sha256(path: Path) -> str:
 
 
 class GRefCOCO:
-    """The table of expressions and what it refers to; read-only, cheap to pickle. Made by `load`.
-
-    content_hash: SHA-256 over both annotation files; refs_hash: of grefs(unc).json alone, which names a release.
-    """
+    """The table of expressions and what it refers to; read-only, cheap to pickle. Made by `load`."""
 
     def __init__(self, root: Path, folder: Path, content_hash: str, refs_hash: str):
         self.root, self._folder = root, folder
-        self.content_hash, self.refs_hash = content_hash, refs_hash
-        self.expressions = cache.read_table(folder, "expressions")
+        self.content_hash = content_hash  # SHA-256 over both annotation files
+        self.refs_hash = refs_hash  # SHA-256 of grefs(unc).json alone, which names a release
+        self.expressions = cache.read_table(folder, "expressions")  # one row a sentence
         self._images = cache.read_table(folder, "images")
-        self._annotations = cache.read_table(folder, "annotations")
+        self.annotations = cache.read_table(folder, "annotations")  # by image, then id
 
     def __reduce__(self):
         return GRefCOCO, (self.root, self._folder, self.content_hash, self.refs_hash)
@@ -146,6 +144,11 @@ class GRefCOCO:
         row = self._find(self._image_index, image_id, "image")
         return ImageInfo(*(self._images[name][row].as_py() for name in ("id", "file_name", "width", "height")))
 
+    def images(self) -> list[ImageInfo]:
+        """Every picture of instances.json, by id."""
+        columns = [self._images[name].to_pylist() for name in ("id", "file_name", "width", "height")]
+        return [ImageInfo(*values) for values in zip(*columns)]
+
     def image_path(self, image_id: int) -> Path:
         """Where the picture should be; whoever opens it finds out whether it is."""
         return self.root / IMAGES / self.image(image_id).file_name
@@ -170,12 +173,13 @@ class GRefCOCO:
 
     def _annotation(self, row: int) -> Annotation:
         names = ("id", "category_id", "iscrowd", "area", "bbox", "attributes")
-        ann_id, category_id, iscrowd, area, bbox, attributes = (self._annotations[name][row].as_py() for name in names)
+        ann_id, category_id, iscrowd, area, bbox, attributes = (self.annotations[name][row].as_py() for name in names)
         extra = json.loads(attributes) if attributes else {}
+        extra = extra if isinstance(extra, dict) else {}  # null or a list in some exports
         return Annotation(ann_id, category_id, iscrowd, area, tuple(bbox), self._segmentation(row), extra)
 
     def _segmentation(self, row: int) -> masks.Segmentation:
-        return msgspec.json.decode(self._annotations["segmentation"][row].as_buffer())
+        return msgspec.json.decode(self.annotations["segmentation"][row].as_buffer())
 
     @cached_property
     def _image_index(self) -> np.ndarray:
@@ -183,11 +187,11 @@ class GRefCOCO:
 
     @cached_property
     def _annotation_images(self) -> np.ndarray:
-        return self._annotations["image_id"].to_numpy()
+        return self.annotations["image_id"].to_numpy()
 
     @cached_property
     def _annotation_index(self) -> tuple[np.ndarray, np.ndarray]:
-        ids = self._annotations["id"].to_numpy()
+        ids = self.annotations["id"].to_numpy()
         order = np.argsort(ids, kind="stable")
         return ids[order], order
 

@@ -99,6 +99,13 @@ def upright_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
+def decode_fully(path: Path) -> None:
+    """Read every byte of a picture file, making few pixels. Raises InputError if it is not complete."""
+    with readable(str(path)), _open(path) as picture:
+        picture.draft("RGB", (1, 1))  # an eighth of a JPEG's pixels on each side
+        picture.load()
+
+
 def has_shape(size: tuple[int, int], width: int, height: int) -> bool:
     """Whether a picture of that size (width, height) shows what was annotated at width x height, reduced or not."""
     return abs(size[0] * height - size[1] * width) <= 8 * max(width, height)  # JPEGs are reduced to whole pixels

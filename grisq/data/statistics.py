@@ -49,6 +49,7 @@ EARLIER = Release(
     },
 )
 RELEASES = (CURRENT, EARLIER)
+_UNKNOWN = "none that is known"
 
 
 def release_of(data: GRefCOCO) -> str:
@@ -60,7 +61,12 @@ def release_of(data: GRefCOCO) -> str:
     for release in RELEASES:
         if sizes == {split: counts[0] for split, counts in release.splits.items()}:
             return f"{release.name} (by its counts; the file differs)"
-    return f"none that is known (SHA-256 {data.refs_hash[:12]})"
+    return f"{_UNKNOWN} (SHA-256 {data.refs_hash[:12]})"
+
+
+def is_known(data: GRefCOCO) -> bool:
+    """Whether the set is a known release."""
+    return not release_of(data).startswith(_UNKNOWN)
 
 
 def beside_known(data: GRefCOCO) -> pd.DataFrame:
