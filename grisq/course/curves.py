@@ -12,7 +12,7 @@ from grisq.course.figures import Tile, expression_tile, wall
 from grisq.course.style import OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS, rgb
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.masks import decode
-from grisq.data.sample import open_picture
+from grisq.data.sample import open_annotated
 from grisq.data.scenarios import rows_by_scenario, scenario_of
 from grisq.experiments.results import Example
 from grisq.inference.overlay import overlay
@@ -68,7 +68,7 @@ def prediction_wall(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], r
 
 def example_tile(example: Example, data: GRefCOCO) -> Tile:
     """A stored answer: its mask unless it says that nothing is meant; blue where it is right about presence."""
-    picture = np.asarray(open_picture(data.image_path(data.expression(example.row).image_id)))
+    picture = np.asarray(open_annotated(data, data.expression(example.row).image_id))
     mask, word = decode(example.mask), example.answer
     right = (word != "nothing") == (data.target_counts[example.row] > 0)
     shown = overlay(picture, mask if word != "nothing" else np.zeros_like(mask), MASK_COLOR)

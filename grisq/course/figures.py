@@ -14,7 +14,7 @@ from PIL import Image
 
 from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.sample import open_picture
+from grisq.data.sample import open_annotated
 from grisq.data.scenarios import scenario_of
 from grisq.inference.overlay import overlay
 from grisq.runtime.paths import FIGURES
@@ -60,7 +60,7 @@ def expression_tile(data: GRefCOCO, row: int) -> Tile:
     """A row's picture with its annotated targets outlined, titled by the expression, in the color of its kind."""
     expression = data.expression(row)
     color = SCENARIO_COLORS[scenario_of(expression.target_count)]
-    image = np.asarray(open_picture(data.image_path(expression.image_id)))
+    image = np.asarray(open_annotated(data, expression.image_id))
     return Tile(overlay(image, data.mask(row), rgb(color)), expression.text, color)
 
 

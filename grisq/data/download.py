@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-import httpx
+import httpx2
 from tqdm import tqdm
 
 from grisq.data import grefcoco
@@ -88,7 +88,7 @@ def download(
     return root
 
 
-def _fetch_large(client: httpx.Client, source: Source, target: Path, progress: bool, wait) -> None:
+def _fetch_large(client: httpx2.Client, source: Source, target: Path, progress: bool, wait) -> None:
     if source.size:
         _need(target.parent, source.size, target.name)
     partial = partial_of(target)
@@ -102,7 +102,7 @@ def _fetch_large(client: httpx.Client, source: Source, target: Path, progress: b
 
 
 def _one_by_one(
-    client: httpx.Client, sources: Sources, folder: Path, infos: list[ImageInfo], jobs: int, progress: bool, wait
+    client: httpx2.Client, sources: Sources, folder: Path, infos: list[ImageInfo], jobs: int, progress: bool, wait
 ) -> None:
     _need(folder, sources.mean_size * len(infos), f"{len(infos):,} pictures")
     failed: dict[str, str] = {}
@@ -129,7 +129,7 @@ def _one_by_one(
         )
 
 
-def _fetch_picture(client: httpx.Client, sources: Sources, folder: Path, info: ImageInfo, wait) -> None:
+def _fetch_picture(client: httpx2.Client, sources: Sources, folder: Path, info: ImageInfo, wait) -> None:
     source = Source(sources.images.url.replace("{name}", info.file_name), sources.images.by_hand)
     fetch(
         client,
@@ -141,7 +141,7 @@ def _fetch_picture(client: httpx.Client, sources: Sources, folder: Path, info: I
 
 
 def _from_archive(
-    client: httpx.Client, sources: Sources, root: Path, infos: list[ImageInfo], progress: bool, wait
+    client: httpx2.Client, sources: Sources, root: Path, infos: list[ImageInfo], progress: bool, wait
 ) -> None:
     packed, folder = root / ARCHIVE, root / IMAGES
     if not packed.is_file():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import clear_disk_errors
@@ -15,7 +15,7 @@ from grisq.runtime.files import clear_disk_errors
 TRIES = 6  # of one file; waits between them double from one second
 LONGEST_WAIT = 60.0  # seconds, whatever the server asks for
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that a later try may not get
-_TIMEOUT = httpx.Timeout(30, connect=15)  # seconds without a single byte
+_TIMEOUT = httpx2.Timeout(30, connect=15)  # seconds without a single byte
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class _TryAgain(Exception):
         self.wait = wait
 
 
-def open_client(jobs: int = 8) -> httpx.Client:
+def open_client(jobs: int = 8) -> httpx2.Client:
     """A client that several threads share; follows redirects and takes files as they are, uncompressed."""
-    limits = httpx.Limits(max_connections=jobs, max_keepalive_connections=jobs)
+    limits = httpx2.Limits(max_connections=jobs, max_keepalive_connections=jobs)
     headers = {"Accept-Encoding": "identity", "User-Agent": "grisq"}
-    return httpx.Client(timeout=_TIMEOUT, limits=limits, headers=headers, follow_redirects=True)
+    return httpx2.Client(timeout=_TIMEOUT, limits=limits, headers=headers, follow_redirects=True)
 
 
 def fetch(
-    client: httpx.Client,
+    client: httpx2.Client,
     source: Source,
     target: Path,
     *,
@@ -69,7 +69,7 @@ def fetch(
             try:
                 _receive(client, source, target, received)
                 break
-            except (_TryAgain, httpx.TransportError) as error:
+            except (_TryAgain, httpx2.TransportError) as error:
                 if turn == TRIES - 1:
                     raise InputError(_told(source, target, f"could not be reached ({_reason(error)})")) from None
                 asked = getattr(error, "wait", None)
@@ -87,8 +87,8 @@ def partial_of(target: Path) -> Path:
     return target.with_name(target.name + ".partial")
 
 
-def _receive(client: httpx.Client, source: Source, target: Path, received: Callable[[int], None]) -> None:
-    """One request for what is missing. Errors: _TryAgain, httpx.TransportError, InputError."""
+def _receive(client: httpx2.Client, source: Source, target: Path, received: Callable[[int], None]) -> None:
+    """One request for what is missing. Errors: _TryAgain, httpx2.TransportError, InputError."""
     partial = partial_of(target)
     tag, begun = _tag(partial), partial.stat().st_size if partial.is_file() else 0
     known = tag.read_text(encoding="utf-8") if tag.is_file() else ""
@@ -114,11 +114,11 @@ def _receive(client: httpx.Client, source: Source, target: Path, received: Calla
                 for piece in response.iter_raw():
                     file.write(piece)
                     received(len(piece))
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
         raise InputError(f"{source.url!r} is not an address that can be fetched ({error}): mend it.") from None
 
 
-def _refuse(response: httpx.Response, source: Source, target: Path) -> None:
+def _refuse(response: httpx2.Response, source: Source, target: Path) -> None:
     if response.status_code in _PASSING:
         asked = response.headers.get("retry-after", "")
         raise _TryAgain(f"status {response.status_code}", float(asked) if asked.isdigit() else None)
@@ -128,7 +128,7 @@ def _refuse(response: httpx.Response, source: Source, target: Path) -> None:
         raise InputError(_told(source, target, "answered with a web page instead of the file"))
 
 
-def _validator(response: httpx.Response) -> str:
+def _validator(response: httpx2.Response) -> str:
     """What tells that the server's file is the same as before: a strong ETag, else its date; "" if it has neither."""
     etag = response.headers.get("etag", "")
     return etag if etag and not etag.startswith("W/") else response.headers.get("last-modified", "")

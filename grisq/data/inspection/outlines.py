@@ -37,11 +37,14 @@ def read_outline(segmentation: Any, height: int, width: int) -> Outline | Fault:
         return _from_runs(segmentation, height, width)
     if not isinstance(segmentation, list):
         return NO_OUTLINE
-    parts = [_read_part(part) for part in _parts(segmentation)]
+    given = _parts(segmentation)
+    parts = [_read_part(part) for part in given]
     good = [part for part in parts if part is not None and len(part) >= 2 * MIN_CORNERS]
     if not good:
         return NO_OUTLINE
-    return _from_polygons(segmentation, good, any(part is None for part in parts), height, width)
+    lost = any(part is None for part in parts)
+    kept = segmentation if given is segmentation and not lost and _is_plain(given) else good
+    return _from_polygons(good, kept, lost, height, width)
 
 
 def corners_of(segmentation: Any) -> Iterator[tuple[float, float]]:
@@ -99,18 +102,23 @@ def _read_part(part: Any) -> list[float] | None:
     return numbers
 
 
-def _from_polygons(given: list, parts: list[list[float]], lost: bool, height: int, width: int) -> Outline | Fault:
+def _from_polygons(
+    parts: list[list[float]], kept: list[list[float]], lost: bool, height: int, width: int
+) -> Outline | Fault:
     x = [value for part in parts for value in part[::2]]
     y = [value for part in parts for value in part[1::2]]
     left, right, top, bottom = min(x), max(x), min(y), max(y)
     if left >= width or right <= 0 or top >= height or bottom <= 0 or max(right, bottom, -left, -top) > _FAR:
         return OUTSIDE
-    area = float(coco.area(coco.merge(coco.frPyObjects(parts, height, width)))) or _shoelace(parts)
+    area = float(coco.area(coco.merge(coco.frPyObjects(parts, height, width))))
+    if not area:
+        area = _shoelace(parts)
+        if area >= 1:  # it passes by the picture
+            return OUTSIDE
     if not area:
         return NO_OUTLINE
     box = (max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height)))
     beyond = max(-left, -top, right - width, bottom - height, 0.0)
-    kept = given if _is_plain(given) and not lost else parts
     return Outline(kept, area, (box[0], box[1], box[2] - box[0], box[3] - box[1]), lost, beyond)
 
 

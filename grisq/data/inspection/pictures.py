@@ -18,7 +18,7 @@ RENAMED = Fault("pictures", "{have} another name in the folder", "the folder's n
 SEVERAL_RECORDS = Fault(
     "pictures", "{have} several records", "their annotations are united, and equal ones counted once"
 )
-UNREADABLE = Fault("pictures", "cannot be read", "left out with {their} annotations")
+UNREADABLE = Fault("pictures", "cannot be used", "left out with their annotations")
 OTHER_SHAPE = Fault("pictures", "{have} another shape than 'width' and 'height' say", "left out with their annotations")
 NO_SIZE = Fault("pictures", "{have} no usable 'width' and 'height'", "they are taken from the file")
 SAME_OBJECT = 0.7  # IoU of two boxes of one category from which two records of a picture mean the same object
@@ -51,8 +51,9 @@ def read_headers(files: Mapping[int, str], folder: Path, findings: Findings) -> 
     for image_id, file in files.items():
         try:
             headers[image_id] = read_header(folder / file)
-        except InputError:
-            findings.add(UNREADABLE, file)
+        except InputError as error:
+            reason = str(error).removeprefix(f"{folder / file} ").partition(": give ")[0]
+            findings.add(UNREADABLE, f"{file} (it {reason})")
     return headers
 
 

@@ -81,11 +81,14 @@ def expressions_from_coco(
     refuse_if_taken(out)
     found = inspect_with_pictures(instances_file, images_folder, boxes_as_masks=boxes_as_masks, orientation=orientation)
     refs = _describe_all(found.document, seed, val_share, progress)
+    if all(ref["no_target"] for ref in refs):
+        reasons = " ".join(found.findings.lines())
+        raise InputError(
+            f"{instances_file} holds no picture about which anything clear can be said of an object"
+            + (f": {reasons}" if reasons else ".")
+        )
     for silent in sorted(set(found.files) - {ref["image_id"] for ref in refs}):
         found.findings.add(NOTHING_CLEAR, found.files[silent])
-    if not refs:
-        reasons = " ".join(found.findings.lines())
-        raise InputError(f"{instances_file} holds no picture about which anything clear can be said. {reasons}".strip())
     _write(out, found, refs, images_folder, dataset_card.coco_text(instances_file.name, seed, refs))
     for line in found.findings.lines():
         report(line)
