@@ -9,7 +9,7 @@ from grisq.data.inspection.values import flag, number
 Box = tuple[float, float, float, float]  # x, y, width, height in pixels
 _NOWHERE = [0.0, 0.0, 0.0, 0.0]
 _SLACK = 4.0  # pixels by which boxes may differ from outlines, or leave the picture, without a word
-_SHARE = 0.25  # the same as a share of the box or area
+_BOX_SHARE, _AREA_SHARE = 0.15, 0.25  # the same as a share of the box and of the area
 
 
 def mend_annotation(
@@ -55,7 +55,7 @@ def _agreeing(
 ) -> dict[str, Any]:
     if outline.lost:
         findings.add(PARTS_LOST, record["id"])
-    if outline.beyond > max(_SLACK, _SHARE * max(outline.box[2:])):
+    if outline.beyond > max(_SLACK, _BOX_SHARE * max(outline.box[2:])):
         findings.add(CUT_OFF, record["id"])
     crowd = flag(record.get("iscrowd"))  # no target, and nothing is said about its size
     if box is None or not (crowd or _boxes_agree(box, outline.box)):
@@ -87,14 +87,14 @@ def _same(old: Any, new: Any) -> bool:
 
 
 def _boxes_agree(given: Box, found: Box) -> bool:
-    """Whether no side differs by more than a few pixels and a quarter of the found box."""
+    """Whether no side differs by more than a few pixels and a share of the found box."""
     pairs = zip(_sides(given), _sides(found))
-    slack = max(_SLACK, _SHARE * min(found[2:]))
+    slack = max(_SLACK, _BOX_SHARE * min(found[2:]))
     return all(abs(a - b) <= slack for a, b in pairs)
 
 
 def _areas_agree(given: float, found: float) -> bool:
-    return abs(given - found) <= max(_SLACK**2, _SHARE * found)
+    return abs(given - found) <= max(_SLACK**2, _AREA_SHARE * found)
 
 
 def _sides(box: Box) -> Box:

@@ -63,7 +63,7 @@ class PictureFolder:
         yield unquote(plain)
         address = urlsplit(plain) if "?" in plain or "://" in plain else None
         for text in [*(parse_qs(address.query).get("d", []) if address else []), address.path if address else plain]:
-            text = unquote(text)
+            text = unquote(text).replace("\\", "/")
             text = text[2:] if text[1:2] == ":" else text
             text = text.lstrip("/").removeprefix("./")
             yield text
