@@ -48,7 +48,9 @@ class PictureFolder:
             there = f"{self.folder} holds {len(self._files):,} files, {_short(self._files[0])} for one"
         else:
             there = f"{self.folder} holds no files"
-        others = f", as are {count - 1:,} others of {total:,}" if count > 1 else ""
+        others = (
+            "" if count == 1 else f", as {'is 1 other' if count == 2 else f'are {count - 1:,} others'} of {total:,}"
+        )
         also = f", nor is there '{_short(last)}' below it" if last != name and not same else ""
         return (
             f"The picture {self.folder / _short(name)} is missing{others}{also}: {there}; give the folder that "

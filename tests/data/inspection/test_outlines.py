@@ -52,7 +52,7 @@ def test_outlines_that_are_read(given, same_as):
     truth = drawn(same_as)
     assert np.array_equal(drawn([p for p in outline.segmentation if len(p) >= 6]), truth)
     assert outline.area == truth.sum()
-    x, y = np.array(sum(same_as, [])).reshape(-1, 2).T
+    x, y = np.concatenate(same_as).reshape(-1, 2).T
     assert outline.box == (x.min(), y.min(), np.ptp(x), np.ptp(y))
     assert json.loads(json.dumps(outline.segmentation)) == outline.segmentation
 
