@@ -17,44 +17,44 @@ from grisq.runtime.errors import InputError
 
 
 class Expression(NamedTuple):
-    """One row: a sentence about a picture and the non-crowd annotations that it means (none, one or several)."""
+    """One row of the table: a sentence about a picture and what it means there."""
 
     ref_id: int
     sent_id: int
     image_id: int
     split: str
-    text: str
-    ann_ids: tuple[int, ...]
-    category_ids: tuple[int, ...]
-    target_count: int
+    text: str  # as written, upper and lower case
+    ann_ids: tuple[int, ...]  # the annotations that are meant, crowd regions left out
+    category_ids: tuple[int, ...]  # theirs
+    target_count: int  # their number; 0 for a no-target expression
 
 
 class ImageInfo(NamedTuple):
-    """A picture as instances.json has it; sizes in pixels."""
+    """A picture as instances.json has it."""
 
     image_id: int
-    file_name: str
-    width: int
+    file_name: str  # below images/train2014
+    width: int  # pixels, of the frame that was annotated
     height: int
 
 
 class Annotation(NamedTuple):
-    """One annotated object; bbox (x, y, width, height) in pixels, segmentation in COCO's form."""
+    """One annotated object."""
 
     ann_id: int
     category_id: int
-    iscrowd: bool
-    area: float
-    bbox: tuple[float, ...]
-    segmentation: Any
-    attributes: dict
+    iscrowd: bool  # a region of many objects, which is never a target
+    area: float  # pixels
+    bbox: tuple[float, ...]  # x, y, width, height in pixels
+    segmentation: Any  # in COCO's form; [] where the object has no outline
+    attributes: dict  # color and the like, in synthetic sets
 
 
 def load(root: str | Path) -> "GRefCOCO":
     """Open a folder that holds `grefcoco/grefs(unc).json`, `grefcoco/instances.json` and `images/train2014/`.
 
     The first call parses the files and keeps memory-mapped tables beside them; later calls, and data workers,
-    open those. Errors: InputError naming the folder or file, what is wrong, and the fix.
+    open those. Raises InputError naming the folder or file, what is wrong, and the fix.
     """
     root = Path(root)
     refs_file, instances_file = root / REFS, root / INSTANCES
@@ -129,7 +129,7 @@ class GRefCOCO:
         return tuple(sorted(found, key=lambda name: (usual.index(name) if name in usual else len(usual), name)))
 
     def rows(self, split: str) -> np.ndarray:
-        """Indices of a split's expressions. Errors: InputError for a split that is not there."""
+        """Indices of a split's expressions. Raises InputError for a split that does not exist."""
         if split not in self.splits:
             raise InputError(f"There is no split {split!r} in {self.root}: it has {', '.join(self.splits)}.")
         return np.flatnonzero(pc.equal(self.expressions["split"], split).to_numpy())
@@ -140,7 +140,7 @@ class GRefCOCO:
         return Expression(*(tuple(value) if isinstance(value, list) else value for value in values))
 
     def image(self, image_id: int) -> ImageInfo:
-        """Errors: InputError for a picture that instances.json does not have."""
+        """Look up a picture. Raises InputError if instances.json does not have it."""
         row = self._find(self._image_index, image_id, "image")
         return ImageInfo(*(self._images[name][row].as_py() for name in ("id", "file_name", "width", "height")))
 
@@ -150,11 +150,11 @@ class GRefCOCO:
         return [ImageInfo(*values) for values in zip(*columns)]
 
     def image_path(self, image_id: int) -> Path:
-        """Where the picture should be; whoever opens it finds out whether it is."""
+        """Where the picture should be; the file may be missing."""
         return self.root / IMAGES / self.image(image_id).file_name
 
     def segmentations(self, ann_ids: tuple[int, ...]) -> list[masks.Segmentation]:
-        """COCO segmentations of annotations, parsed now."""
+        """Parse the COCO segmentations of annotations. Raises InputError for an id that does not exist."""
         index, order = self._annotation_index
         rows = [order[self._find(index, ann_id, "annotation")] for ann_id in ann_ids]
         return [self._segmentation(int(row)) for row in rows]

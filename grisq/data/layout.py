@@ -12,7 +12,7 @@ NOBODY = [-1]  # how gRefCOCO writes "no annotation" for a no-target expression
 
 
 def number(refs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The refs with ref_id and sent_id counted from 1, in their order."""
+    """Give refs and sentences their ref_id and sent_id, counted from 1 in their order."""
     numbered, next_sentence = [], 1
     for ref_id, ref in enumerate(refs, start=1):
         ids = list(range(next_sentence, next_sentence + len(ref["sentences"])))

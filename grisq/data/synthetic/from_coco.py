@@ -80,13 +80,12 @@ def expressions_from_coco(
         raise InputError(f"val_share must lie between 0 and 0.45, so that train is not empty, not {val_share}.")
     refuse_if_taken(out)
     found = inspect_with_pictures(instances_file, images_folder, boxes_as_masks=boxes_as_masks, orientation=orientation)
-    refs = _describe_all(found.document, seed, val_share, progress)
-    if all(ref["no_target"] for ref in refs):
-        reasons = " ".join(found.findings.lines())
-        raise InputError(
-            f"{instances_file} holds no picture about which anything clear can be said of an object"
-            + (f": {reasons}" if reasons else ".")
-        )
+    try:
+        refs = _describe_all(found.document, seed, val_share, progress)
+        if all(ref["no_target"] for ref in refs):
+            raise InputError(f"{instances_file} holds no picture about which anything clear can be said of an object.")
+    except InputError as error:  # what was left out may be the reason
+        raise InputError(" ".join([str(error), *found.findings.lines()])) from None
     for silent in sorted(set(found.files) - {ref["image_id"] for ref in refs}):
         found.findings.add(NOTHING_CLEAR, found.files[silent])
     _write(out, found, refs, images_folder, dataset_card.coco_text(instances_file.name, seed, refs))
