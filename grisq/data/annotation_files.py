@@ -197,14 +197,14 @@ def _check_ids(
 
 def _read_refs(path: Path) -> list[_Ref]:
     content = read_utf8(path)
+    decode = msgspec.json.Decoder(list[_Ref]).decode
     try:
-        return msgspec.json.decode(content, type=list[_Ref])
-    except msgspec.ValidationError as error:
-        raise InputError(f"{path} is not in gRefCOCO's format: {error}; see README, section data.") from None
-    except msgspec.DecodeError as error:
-        document = _lenient(content, error, path)
-    try:
-        return msgspec.convert(document, list[_Ref])
+        try:
+            return decode(content)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError as error:
+            return decode(to_json(_lenient(content, error, path)))
     except msgspec.ValidationError as error:
         raise InputError(f"{path} is not in gRefCOCO's format: {error}; see README, section data.") from None
 
@@ -216,11 +216,11 @@ def _read_instances(path: Path) -> _Instances:
         return msgspec.json.decode(content, type=_Instances)
     except msgspec.MsgspecError as error:
         document = inspect_document(_lenient(content, error, path), path).document
-    return msgspec.json.decode(to_json(document).encode(), type=_Instances)
+    return msgspec.json.decode(to_json(document), type=_Instances)
 
 
 def _lenient(content: bytes, error: Exception, path: Path) -> Any:
-    """The document of a file that strict JSON refuses for NaN or infinity, or whose fields have other types."""
+    """Parse what strict JSON refuses, for NaN, infinity or half a character, or what has fields of other types."""
     try:
         return json.loads(content, parse_constant=lambda name: None)
     except (ValueError, RecursionError):

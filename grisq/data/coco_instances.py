@@ -39,14 +39,12 @@ def read_instances(path: Path) -> dict[str, Any]:
 def inspect_document(document: Any, path: Path) -> Inspected:
     """Look at a parsed document alone. Raises InputError naming the place in `path`."""
     findings = Findings()
-    parts = read_parts(document, path, findings)
+    parts = read_parts(document, path, findings, sized=True)
     sizes = {}
     for index, image in enumerate(parts["images"]):
         sizes[image["id"]] = pictures.size_of(image)
         if sizes[image["id"]] is None:
-            lacking = next((name for name in ("width", "height") if image.get(name) is None), None)
-            what = f"has no '{lacking}', which COCO's format demands" if lacking else "has no usable width and height"
-            raise InputError(f"{path}: 'images[{index}]' {what}.")
+            raise InputError(f"{path}: 'images[{index}]' has no usable width and height: write its pixels.")
     return _mend(document, parts, parts["annotations"], sizes, findings, boxes_as_masks=False)
 
 

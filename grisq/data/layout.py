@@ -30,16 +30,24 @@ def write(root: Path, refs: list[dict[str, Any]], instances: dict[str, Any]) -> 
 
 
 def to_json(content: Any) -> str:
-    """JSON as the sets are written: without spaces, and null for numbers that JSON does not have."""
+    """JSON as the sets are written: without spaces, and readable by parsers that take nothing but JSON.
+
+    Numbers that JSON does not have become null, and halves of a character pair, which some exporters leave, U+FFFD.
+    """
     try:
-        return json.dumps(content, separators=(",", ":"), allow_nan=False)
+        text = json.dumps(content, separators=(",", ":"), allow_nan=False)
     except ValueError:
-        return json.dumps(_finite(content), separators=(",", ":"), allow_nan=False)
+        text = ""
+    if not text or "\\ud" in text:
+        text = json.dumps(_strict(content), separators=(",", ":"), allow_nan=False)
+    return text
 
 
-def _finite(value: Any) -> Any:
+def _strict(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
+        return {_strict(key): _strict(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_finite(each) for each in value]
+        return [_strict(each) for each in value]
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -83,13 +83,17 @@ def open_picture(
         orientation = _orientation(picture)
         if near is not None:
             picture.draft("RGB", (near, near))
-        picture = upright_rgb(picture)
+        picture = _to_rgb(picture, orientation)
         return picture if upright or orientation == 1 else picture.transpose(_BACK[orientation])
 
 
 def upright_rgb(picture: Image.Image) -> Image.Image:
-    """Any PIL image as RGB of 8 bits, turned upright, by the rules at the top of this module."""
-    if _orientation(picture) != 1:
+    """Convert any PIL image to RGB of 8 bits, turned upright, by the rules at the top of this module."""
+    return _to_rgb(picture, _orientation(picture))
+
+
+def _to_rgb(picture: Image.Image, orientation: int) -> Image.Image:
+    if orientation != 1:
         picture = ImageOps.exif_transpose(picture)
     if picture.mode == "F" or picture.mode.startswith("I"):
         return Image.fromarray(_eight_bits(np.asarray(picture))).convert("RGB")

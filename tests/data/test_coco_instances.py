@@ -4,10 +4,13 @@ import copy
 import json
 import math
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
 from grisq.data import grefcoco
@@ -392,3 +395,60 @@ def test_without_pictures_the_size_must_be_there(folder):
         with pytest.raises(InputError, match=r"'images\[0\]' has no"):
             read_instances(write(folder, each("images", **{name: value})(copy.deepcopy(document))))
     assert read_instances(write(folder, document)) == document
+    document["images"] = [{"id": 1, "file_name": "001.png", "height": 120}]  # the width comes before the other images
+    with pytest.raises(InputError, match=r"'images\[0\]' has no 'width', which COCO's format demands\.$"):
+        read_instances(write(folder, document))
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 200),
+    st.floats(),
+    st.sampled_from(["", "x", "1", "-1", "1e400", "nan", "\ud83d", "../x", "C:\\x", "0" * 300]),
+    st.lists(st.none() | st.floats() | st.integers() | st.text(max_size=3), max_size=6),
+    st.dictionaries(st.sampled_from(["size", "counts", "x", "id"]), st.integers() | st.lists(st.integers(0, 20000))),
+)
+FIELDS = {
+    "images": ("id", "file_name", "width", "height", "license"),
+    "annotations": ("id", "image_id", "category_id", "segmentation", "bbox", "area", "iscrowd", "attributes"),
+    "categories": ("id", "name", "supercategory"),
+}
+CHANGES = st.sampled_from(sorted(FIELDS)).flatmap(
+    lambda part: st.tuples(
+        st.just(part), st.integers(0, 8), st.sampled_from(FIELDS[part]), JUNK, st.sampled_from(["set", "remove", "all"])
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("junk") / "mine"
+    return folder, draw(folder, count=4)
+
+
+@settings(deadline=None, max_examples=150)
+@given(changes=st.lists(CHANGES, min_size=1, max_size=4))
+def test_whatever_stands_in_a_field_the_set_can_be_read_or_one_sentence_says_why_not(drawn, changes):
+    folder, document = drawn[0], copy.deepcopy(drawn[1])
+    for part, index, name, value, way in changes:
+        records = document[part] if way == "all" else [document[part][index % len(document[part])]]
+        for record in records:
+            record[name] = copy.deepcopy(value)
+            if way == "remove":
+                del record[name]
+    shutil.rmtree(folder / "set", ignore_errors=True)
+    try:
+        data, _ = make(folder, document)
+    except InputError:
+        assert not (folder / "set").exists()
+        return
+    reader = SampleReader(data, None, 64, 20)
+    for row in range(len(data)):
+        expression = data.expression(row)
+        _, box = reader.picture(expression.image_id, 64)
+        assert reader.target_mask(expression.ann_ids, box, 64).any() == (expression.target_count > 0)
+    for info in data.images():
+        assert all(
+            math.isfinite(value) for each in data.annotations_of(info.image_id) for value in (each.area, *each.bbox)
+        )

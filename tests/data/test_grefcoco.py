@@ -334,6 +334,14 @@ def test_fields_of_other_types_are_mended_on_reading(tmp_path, change):
     assert data.mask(0).sum() == 24
 
 
+def test_nan_and_half_characters_in_texts(tmp_path):
+    refs = [ref(1, [100], "a \ud83d cat 🐈", note=float("nan"))]
+    data = grefcoco.load(write(tmp_path, refs=refs, instances=changed(attributes={"a": float("inf"), "b": "\ud83d"})))
+    assert data.expression(0).text == "a \ufffd cat 🐈"
+    (found,) = (each for each in data.annotations_of(7) if each.ann_id == 100)
+    assert found.attributes == {"a": None, "b": "\ufffd"}
+
+
 def test_supercategories_that_are_null(tmp_path):
     document = changed(categories={"id": 3, "name": "cup", "supercategory": None})
     assert grefcoco.load(write(tmp_path, instances=document)).categories[3] == "cup"

@@ -18,8 +18,14 @@ _IDS = {"images": ("id",), "annotations": ("id", "image_id", "category_id"), "ca
 _COPIES: dict[str, Fault | None] = {"images": IMAGE_COPIES, "annotations": COPIES, "categories": None}
 
 
-def read_parts(document: Any, path: Path, findings: Findings) -> dict[str, list[Record]]:
-    """The records of images, annotations and categories; ids as text or 1.0 become whole numbers.
+def read_parts(document: Any, path: Path, findings: Findings, *, sized: bool = False) -> dict[str, list[Record]]:
+    """Read the records of images, annotations and categories; ids as text or 1.0 become whole numbers.
+
+    Args:
+        document: the parsed file.
+        path: the file, for messages.
+        findings: gets the copies that are left out.
+        sized: whether images need a width and a height, since their files cannot be asked.
 
     Raises:
         InputError: a part or a field is missing, or ids are unreadable, occur twice, or point nowhere.
@@ -29,7 +35,7 @@ def read_parts(document: Any, path: Path, findings: Findings) -> dict[str, list[
         raise InputError(
             f"{path} holds {what}, not an object: 'images' must be a list in it, as must 'annotations', 'categories'."
         )
-    parts = {part: _records(document, part, path) for part in PARTS}
+    parts = {part: _records(document, part, path, sized) for part in PARTS}
     for part, records in parts.items():
         records = [_with_ids(record, part, index, path) for index, record in enumerate(records)]
         parts[part] = _each_once(records, part, path, findings)
@@ -37,13 +43,13 @@ def read_parts(document: Any, path: Path, findings: Findings) -> dict[str, list[
     return parts
 
 
-def _records(document: dict, part: str, path: Path) -> list[Record]:
+def _records(document: dict, part: str, path: Path, sized: bool) -> list[Record]:
     entries = document.get(part)
     if isinstance(entries, dict) and entries and all(isinstance(entry, dict) for entry in entries.values()):
         entries = list(entries.values())  # by id, as some tools write it
     if not isinstance(entries, list) or not entries:
         raise InputError(f"{path}: '{part}' must be a list that is not empty, as in COCO's instances files.")
-    for name in ("", *_NEEDED[part]):
+    for name in ("", *_NEEDED[part], *(("width", "height") if sized and part == "images" else ())):
         lacking = [
             i for i, entry in enumerate(entries) if not isinstance(entry, dict) or (name and _empty(entry, name))
         ]
