@@ -34,11 +34,27 @@ def expressions(
     images: Annotated[Path, typer.Option(help="Folder with its pictures.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
     seed: Annotated[int, typer.Option(help="Another seed makes other expressions.")] = 0,
+    boxes_as_masks: Annotated[
+        bool, typer.Option("--boxes-as-masks", help="Where an object has no outline, take its box for one.")
+    ] = False,
+    orientation: Annotated[
+        str,
+        typer.Option(
+            help="auto, upright or stored: on which picture photographs turned by EXIF were annotated, where nothing "
+            "else tells."
+        ),
+    ] = "auto",
 ) -> None:
-    """Turn your own COCO annotations into expressions and masks for this task."""
+    """Turn your own COCO annotations into expressions and masks for this task.
+
+    At the end it says what was mended in the annotations and what was left out.
+    """
     from grisq.data.synthetic.from_coco import expressions_from_coco
 
-    print(f"The set is in {expressions_from_coco(instances, images, out, seed=seed)}")
+    made = expressions_from_coco(
+        instances, images, out, seed=seed, boxes_as_masks=boxes_as_masks, orientation=orientation
+    )
+    print(f"The set is in {made}")
 
 
 @app.command()
@@ -56,7 +72,7 @@ def download(
 ) -> None:
     """Get gRefCOCO's annotations and the 19,994 COCO pictures that they are about (3.3 GB).
 
-    The same command goes on after a stop and fetches only what is missing.
+    The same command resumes after a stop and fetches only what is missing.
     """
     from grisq.data.download import download as fetch_all
     from grisq.data.download import read_sources
@@ -70,21 +86,27 @@ def check(
     root: RootOption,
     fast: Annotated[bool, typer.Option("--fast", help="Look at the pictures' headers alone.")] = False,
     delete_broken: Annotated[
-        bool, typer.Option("--delete-broken", help="Delete pictures that cannot be used, so that download gets them.")
+        bool,
+        typer.Option(
+            "--delete-broken", help="Delete files that are no pictures (never links), so that download gets them."
+        ),
     ] = False,
 ) -> None:
-    """Say which release a data set is, its counts beside the known ones, and which pictures are missing or broken.
+    """Look at a data set: its release, its counts next to the known ones, its pictures and its outlines.
 
-    Exit status 1 if any is.
+    Exit status 1 if a picture is missing or cannot be used.
     """
     from grisq.data.check import check as look
-    from grisq.data.layout import IMAGES
+    from grisq.data.check import delete_unreadable
 
     found = look(root, fast=fast)
     print(found.describe(root))
     if delete_broken:
-        for name in found.broken:
-            (root / IMAGES / name).unlink()
-        print(f"Deleted: {len(found.broken)}.")
+        deleted, kept = delete_unreadable(root, found)
+        print(f"Deleted: {len(deleted):,}.")
+        if kept:
+            print(
+                f"Kept, for they are links, copies elsewhere depend on them, or only the shape differs: {len(kept):,}."
+            )
     if not found.whole:
         raise typer.Exit(1)

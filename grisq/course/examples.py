@@ -9,7 +9,7 @@ from grisq.course.style import RIGHT, WRONG
 from grisq.course.tiles import Tile, expression_tile, image_grid
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.masks import decode
-from grisq.data.sample import open_picture
+from grisq.data.sample import open_annotated
 from grisq.experiments.results import Example, Result
 from grisq.inference.overlay import overlay
 from grisq.inference.prediction import MASK_COLOR
@@ -17,7 +17,7 @@ from grisq.inference.prediction import MASK_COLOR
 
 def example_tile(example: Example, data: GRefCOCO) -> Tile:
     """Draw a stored prediction: its mask unless its answer is "nothing"; a blue title if it is right about presence."""
-    picture = np.asarray(open_picture(data.image_path(data.expression(example.row).image_id)))
+    picture = np.asarray(open_annotated(data, data.expression(example.row).image_id))
     mask, answer = decode(example.mask), example.answer
     right = (answer != "nothing") == (data.target_counts[example.row] > 0)
     shown = overlay(picture, mask if answer != "nothing" else np.zeros_like(mask), MASK_COLOR)

@@ -12,7 +12,7 @@ from grisq.augment.recipes import Recipe
 from grisq.augment.render import RecipeDataset
 from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.sample import open_picture
+from grisq.data.sample import open_annotated
 from grisq.data.scenarios import scenario_of
 from grisq.inference.overlay import overlay
 
@@ -30,7 +30,7 @@ def expression_tile(data: GRefCOCO, row: int) -> Tile:
     """Draw a row's picture with its annotated targets outlined, under its expression, in its scenario's color."""
     expression = data.expression(row)
     color = SCENARIO_COLORS[scenario_of(expression.target_count)]
-    image = np.asarray(open_picture(data.image_path(expression.image_id)))
+    image = np.asarray(open_annotated(data, expression.image_id))
     return Tile(overlay(image, data.mask(row), rgb(color)), expression.text, color)
 
 

@@ -1,9 +1,10 @@
 """gRefCOCO's two JSON files parsed into Arrow tables, with every trap of the released files handled.
 
 Expressions: one row a sentence. A ref without targets has ann_id [-1]; a single target may be a bare number;
-refs without sentences and refs whose targets are all crowd regions are left out and counted; a ref that names
-an annotation or picture that does not exist is an error. The picture's file name comes from instances.json,
-because the refs' own file names may carry an annotation suffix.
+refs without sentences and refs whose targets are all crowd regions are left out and counted, and a target that its
+ref names twice is one target. Refs that name an annotation or picture that does not exist, or an annotation of another
+picture, ids that stand for two things, and targets that cannot have a pixel are errors. The picture's file name comes
+from instances.json, because the refs' own file names may carry an annotation suffix.
 """
 
 import json
@@ -15,7 +16,11 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from grisq.data.coco_instances import inspect_document
+from grisq.data.inspection.targets import check_targets, unique_records
+from grisq.data.layout import NOBODY, to_json
 from grisq.runtime.errors import InputError
+from grisq.runtime.files import read_utf8
 
 
 class _Sentence(msgspec.Struct):
@@ -66,13 +71,13 @@ class _Instances(msgspec.Struct):
 
 @dataclass
 class Tables:
-    """expressions, images, annotations, categories as Arrow tables; skipped: counts of what was left out."""
+    """What both files hold, as Arrow tables."""
 
-    expressions: pa.Table
-    images: pa.Table
-    annotations: pa.Table
+    expressions: pa.Table  # one row a sentence, see EXPRESSIONS
+    images: pa.Table  # by id
+    annotations: pa.Table  # by image, then id
     categories: pa.Table
-    skipped: dict[str, int]
+    skipped: dict[str, int]  # what was left out, counted by reason
 
 
 EXPRESSIONS = pa.schema(
@@ -94,14 +99,18 @@ EXPRESSIONS = pa.schema(
 
 
 def parse(refs_file: Path, instances_file: Path) -> Tables:
-    """Read both files. Errors: InputError naming the file, the place in it and the fix."""
-    instances = _decode(instances_file, _Instances)
-    refs = _decode(refs_file, list[_Ref])
+    """Read both files. Raises InputError naming the file, the place in it and the fix."""
+    instances = _read_instances(instances_file)
+    refs = _read_refs(refs_file)
     if not refs:
         raise InputError(f"{refs_file} is an empty list: get the annotations again, they hold about 60,000 refs.")
-    expressions, skipped = _expressions(refs, instances, refs_file)
-    annotations = sorted(instances.annotations, key=lambda a: (a.image_id, a.id))
-    images = sorted(instances.images, key=lambda image: image.id)
+    images = unique_records(instances.images, "images", instances_file)
+    annotations = unique_records(instances.annotations, "annotations", instances_file)
+    categories = unique_records(instances.categories, "categories", instances_file)
+    expressions, skipped = _expressions(refs, images, annotations, refs_file)
+    check_targets(expressions, images, annotations, categories, instances_file)
+    annotations = sorted(annotations.values(), key=lambda a: (a.image_id, a.id))
+    images = sorted(images.values(), key=lambda image: image.id)
     return Tables(
         expressions,
         pa.table({name: [getattr(image, name) for image in images] for name in ("id", "file_name", "width", "height")}),
@@ -117,22 +126,21 @@ def parse(refs_file: Path, instances_file: Path) -> Tables:
                 "attributes": pa.array([bytes(a.attributes).decode() or None for a in annotations], pa.string()),
             }
         ),
-        pa.table({name: [getattr(c, name) for c in instances.categories] for name in ("id", "name", "supercategory")}),
+        pa.table({name: [getattr(c, name) for c in categories.values()] for name in ("id", "name", "supercategory")}),
         skipped,
     )
 
 
-def _expressions(refs: list[_Ref], instances: _Instances, where: Path) -> tuple[pa.Table, dict[str, int]]:
-    category = {a.id: a.category_id for a in instances.annotations}
-    crowd = {a.id for a in instances.annotations if a.iscrowd}
-    known_images = {image.id for image in instances.images}
+def _expressions(
+    refs: list[_Ref], images: dict[int, _Image], annotations: dict[int, _Annotation], where: Path
+) -> tuple[pa.Table, dict[str, int]]:
     skipped: Counter[str] = Counter()
     rows: list[dict] = []
     for ref in refs:
         ann_ids = [ref.ann_id] if isinstance(ref.ann_id, int) else ref.ann_id
-        named = [] if ann_ids == [-1] else ann_ids
-        _check_ids(ref, named, category, known_images, where)
-        targets = [ann_id for ann_id in named if ann_id not in crowd]
+        named = [] if ann_ids == NOBODY else list(dict.fromkeys(ann_ids))
+        _check_ids(ref, named, images, annotations, where)
+        targets = [ann_id for ann_id in named if not annotations[ann_id].iscrowd]
         texts = [(sentence.sent_id, (sentence.raw or sentence.sent or "").strip()) for sentence in ref.sentences]
         if named and not targets:
             skipped["refs whose targets are all crowd regions"] += 1
@@ -145,7 +153,7 @@ def _expressions(refs: list[_Ref], instances: _Instances, where: Path) -> tuple[
             "image_id": ref.image_id,
             "split": ref.split,
             "ann_ids": targets,
-            "category_ids": [category[target] for target in targets],
+            "category_ids": [annotations[target].category_id for target in targets],
             "target_count": len(targets),
             "presence": bool(targets),
             "plurality": len(targets) > 1 if targets else None,
@@ -154,11 +162,19 @@ def _expressions(refs: list[_Ref], instances: _Instances, where: Path) -> tuple[
         }
         rows += [shared | {"sent_id": sent_id, "text": text} for sent_id, text in texts if text]
         skipped["empty sentences"] += sum(not text for _, text in texts)
+        skipped["targets named twice by their ref"] += len(ann_ids) - len(named) if named else 0
     return pa.Table.from_pylist(rows, schema=EXPRESSIONS), {reason: n for reason, n in skipped.items() if n}
 
 
-def _check_ids(ref: _Ref, named: list[int], category: dict[int, int], images: set[int], where: Path) -> None:
-    missing = [ann_id for ann_id in named if ann_id not in category]
+def _check_ids(
+    ref: _Ref, named: list[int], images: dict[int, _Image], annotations: dict[int, _Annotation], where: Path
+) -> None:
+    if NOBODY[0] in named:
+        raise InputError(
+            f"{where}: ref {ref.ref_id} names {NOBODY[0]}, which stands for no target, next to annotations: write "
+            f"{NOBODY} alone, or the annotations alone."
+        )
+    missing = [ann_id for ann_id in named if ann_id not in annotations]
     if missing:
         raise InputError(
             f"{where}: ref {ref.ref_id} names the annotations {missing}, which instances.json does not have: "
@@ -169,12 +185,43 @@ def _check_ids(ref: _Ref, named: list[int], category: dict[int, int], images: se
             f"{where}: ref {ref.ref_id} is about image {ref.image_id}, which instances.json does not have: "
             "the two files belong to different releases, get both from the same one."
         )
+    for ann_id in named:
+        owner = annotations[ann_id].image_id
+        if owner != ref.image_id and not annotations[ann_id].iscrowd:
+            raise InputError(
+                f"{where}: ref {ref.ref_id} is about image {ref.image_id} but names annotation {ann_id}, which "
+                f"instances.json has for image {owner}: ids were numbered anew in one of the two files; get both from "
+                "the same release."
+            )
 
 
-def _decode(path: Path, kind: Any) -> Any:
+def _read_refs(path: Path) -> list[_Ref]:
+    content = read_utf8(path)
+    decode = msgspec.json.Decoder(list[_Ref]).decode
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
-    except msgspec.ValidationError as error:  # the JSON is whole but says something else
+        try:
+            return decode(content)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError as error:
+            return decode(to_json(_lenient(content, error, path)))
+    except msgspec.ValidationError as error:
         raise InputError(f"{path} is not in gRefCOCO's format: {error}; see README, section data.") from None
-    except msgspec.DecodeError as error:
+
+
+def _read_instances(path: Path) -> _Instances:
+    """The file at once if it is as it should be; else after the look that `grisq data expressions` takes."""
+    content = read_utf8(path)
+    try:
+        return msgspec.json.decode(content, type=_Instances)
+    except msgspec.MsgspecError as error:
+        document = inspect_document(_lenient(content, error, path), path).document
+    return msgspec.json.decode(to_json(document), type=_Instances)
+
+
+def _lenient(content: bytes, error: Exception, path: Path) -> Any:
+    """Parse what strict JSON refuses, for NaN, infinity or half a character, or what has fields of other types."""
+    try:
+        return json.loads(content, parse_constant=lambda name: None)
+    except (ValueError, RecursionError):
         raise InputError(f"{path} is damaged or cut short ({error}): download or copy it again.") from None

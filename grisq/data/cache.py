@@ -1,4 +1,4 @@
-"""Arrow tables on disk, memory-mapped: parsed once, shared by every process that reads them."""
+"""Cache the parsed annotations as memory-mapped Arrow tables: parsed once, shared by every process that reads them."""
 
 import json
 import os
@@ -11,37 +11,47 @@ import pyarrow as pa
 
 from grisq.data.annotation_files import Tables
 from grisq.runtime.errors import InputError
+from grisq.runtime.files import appears_whole
 
-VERSION = 1  # of the tables' layout; part of the cache's key
+VERSION = 2  # of the tables' layout; part of the cache's key
 _NAMES = ("expressions", "images", "annotations", "categories")
 _DONE = "skipped.json"  # written last
 
 
 def open_or_build(root: Path, key: str, build: Callable[[], Tables]) -> Path:
-    """The folder that holds the tables for this key; made by `build` if it is not there yet or is damaged.
+    """Find the folder that holds the tables for a key, or make it.
 
-    Looks in `root/.grisq-cache`, then in `$GRISQ_CACHE` or `~/.cache/grisq`, then in the system's temporary
-    folder: the first that can be written. Processes that build at the same time all succeed; one result stays.
-    Errors: InputError if no place can be written.
+    Looks in `root/.grisq-cache`, then in `$GRISQ_CACHE` or `~/.cache/grisq`, then in the system's temporary folder; the
+    first that can be written gets the tables. Processes that build at the same time all succeed; one result stays.
+
+    Args:
+        root: the data set's folder.
+        key: changes when the annotation files do.
+        build: called if there are no complete tables for this key.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: no place can be written, or `build` raises it.
     """
-    name = f"{key[:16]}-v{VERSION}"
-    places = [place / name for place in _places(root)]
-    for folder in places:
-        if _is_whole(folder):
+    folders = [place / f"{key[:16]}-v{VERSION}" for place in _places(root)]
+    for folder in folders:
+        if _is_complete(folder):
             return folder
-    tables: Tables | None = None
-    reasons = []
-    for folder in places:
+    tables, reasons = build(), []
+    for folder in folders:
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f"{name}.") as partial:
-                tables = tables or build()
-                _write(Path(partial), tables)
-                _put(Path(partial), folder)
-        except OSError as error:
-            reasons.append(f"{folder.parent}: {error.strerror}")
-            continue
-        return folder
+            if folder.is_dir() and not _is_complete(folder):
+                shutil.rmtree(folder)
+            with appears_whole(folder) as partial:
+                _write(partial, tables)
+        except (OSError, InputError) as error:
+            if _is_complete(folder):  # another process was faster
+                return folder
+            reasons.append(getattr(error, "strerror", None) or str(error))
+        else:
+            return folder
     raise InputError(
         f"The parsed annotations of {root} cannot be stored ({'; '.join(reasons)}): set GRISQ_CACHE to a folder "
         "with some space that you may write to."
@@ -49,13 +59,13 @@ def open_or_build(root: Path, key: str, build: Callable[[], Tables]) -> Path:
 
 
 def read_table(folder: Path, name: str) -> pa.Table:
-    """One table, memory-mapped: pages are read when touched and shared between processes."""
+    """Open one table memory-mapped: pages are read when touched and shared between processes."""
     with pa.memory_map(str(folder / f"{name}.arrow")) as source:
         return pa.ipc.open_file(source).read_all()
 
 
 def read_skipped(folder: Path) -> dict[str, int]:
-    """What the parser left out, by reason."""
+    """Read what the parser left out, counted by reason."""
     return json.loads((folder / _DONE).read_text(encoding="utf-8"))
 
 
@@ -64,7 +74,7 @@ def _places(root: Path) -> list[Path]:
     return [root / ".grisq-cache", Path(home), Path(tempfile.gettempdir()) / "grisq-cache"]
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_complete(folder: Path) -> bool:
     try:
         read_skipped(folder)
         for name in _NAMES:
@@ -80,18 +90,3 @@ def _write(folder: Path, tables: Tables) -> None:
         with pa.OSFile(str(folder / f"{name}.arrow"), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
     (folder / _DONE).write_text(json.dumps(tables.skipped), encoding="utf-8")
-
-
-def _put(partial: Path, folder: Path) -> None:
-    """Rename the finished folder into place, unless another process was faster."""
-    if _is_whole(folder):
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    finished = folder.with_name(f"{folder.name}.{os.getpid()}")
-    shutil.copytree(partial, finished, dirs_exist_ok=True)
-    try:
-        finished.rename(folder)
-    except OSError:
-        shutil.rmtree(finished, ignore_errors=True)
-        if not _is_whole(folder):
-            raise

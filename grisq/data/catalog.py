@@ -1,4 +1,4 @@
-"""The one door to data sets: a folder of the user's, or a preset's synthetic set, made on first use."""
+"""Open a data set: a folder of the user's, or a preset's synthetic set, which is made on first use."""
 
 from pathlib import Path
 
@@ -20,8 +20,8 @@ def load_dataset(preset: Preset | str, folder: str | Path | None = None, *, prog
         folder: a data set in gRefCOCO's layout; without it the preset's own synthetic set is read.
         progress: whether to draw a bar while a set is made.
 
-    Errors: InputError if no folder is given and the preset names no set, or one that there is not, or if the folder
-    cannot be read.
+    Raises:
+        InputError: the folder cannot be read, or none is given and the preset names no set that exists.
     """
     preset = find_preset(preset) if isinstance(preset, str) else preset
     if folder is not None:

@@ -1,45 +1,125 @@
-"""Somebody's COCO instances file, read with a look at everything that is used later."""
+"""Somebody's COCO instances file, looked at before anything is made of it: mended where that is certain."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from grisq.data.inspection import pictures
+from grisq.data.inspection.annotations import mend_annotation
+from grisq.data.inspection.file_names import PictureFolder, is_inside
+from grisq.data.inspection.findings import Findings
+from grisq.data.inspection.orientation import CHOICES
+from grisq.data.inspection.references import read_parts
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_json
 
-_FIELDS = {
-    "images": ("id", "file_name", "width", "height"),
-    "annotations": ("id", "image_id", "category_id", "bbox", "area", "segmentation"),
-    "categories": ("id", "name"),
-}
+Record = dict[str, Any]
+
+
+@dataclass
+class Inspected:
+    """A COCO document that every later step can rely on."""
+
+    document: dict[str, Any]  # as the file has it, with mended records and without pictures that cannot be used
+    findings: Findings  # what was mended and what was left out
+    files: dict[int, str] = field(default_factory=dict)  # image id -> path in the folder, of annotated pictures
+    stored: set[int] = field(default_factory=set)  # ids of pictures annotated as stored, against their EXIF turn
 
 
 def read_instances(path: Path) -> dict[str, Any]:
-    """The parsed file, checked for every field that is read later; InputError says which one is missing."""
-    document = read_json(path)
-    for part, names in _FIELDS.items():
-        entries = document.get(part) if isinstance(document, dict) else None
-        if not isinstance(entries, list) or not entries:
-            raise InputError(f"{path}: '{part}' must be a list that is not empty, as in COCO's instances files.")
-        for index, entry in enumerate(entries):
-            missing = [name for name in names if name not in entry]
-            if missing:
-                raise InputError(f"{path}: '{part}[{index}]' has no '{missing[0]}', which COCO's format demands.")
-    _check_references(path, document)
-    return document
+    """The document of a COCO instances file, mended; the pictures are not looked at.
+
+    Raises:
+        InputError: it is not COCO's format; the message names the place.
+    """
+    return inspect_document(read_json(path), path).document
 
 
-def _check_references(path: Path, document: dict[str, Any]) -> None:
-    """InputError for ids that are not whole numbers, occur twice, or point nowhere; and for unsafe file names."""
-    known = {}
-    for part in _FIELDS:
-        ids = [entry["id"] for entry in document[part]]
-        if len(set(ids)) < len(ids) or not all(isinstance(i, int) and i >= 0 for i in ids):
-            raise InputError(f"{path}: 'id' in '{part}' must be whole numbers from 0 up, each only once.")
-        known[part] = set(ids)
-    for record in document["annotations"]:
-        if record["image_id"] not in known["images"] or record["category_id"] not in known["categories"]:
-            raise InputError(f"{path}: annotation {record['id']} names an image or category that is not there.")
-    for image in document["images"]:
-        name = Path(image["file_name"])
-        if name.is_absolute() or ".." in name.parts:
-            raise InputError(f"{path}: file_name '{name}' must be relative to the folder of images.")
+def inspect_document(document: Any, path: Path) -> Inspected:
+    """Look at a parsed document alone. Raises InputError naming the place in `path`."""
+    findings = Findings()
+    parts = read_parts(document, path, findings, sized=True)
+    sizes = {}
+    for index, image in enumerate(parts["images"]):
+        sizes[image["id"]] = pictures.size_of(image)
+        if sizes[image["id"]] is None:
+            raise InputError(f"{path}: 'images[{index}]' has no usable width and height: write its pixels.")
+    return _mend(document, parts, parts["annotations"], sizes, findings, boxes_as_masks=False)
+
+
+def inspect_with_pictures(
+    path: Path, folder: Path, *, boxes_as_masks: bool = False, orientation: str = "auto"
+) -> Inspected:
+    """Look at a COCO instances file and at the headers of its pictures.
+
+    Args:
+        path: the file.
+        folder: the pictures, at or below it.
+        boxes_as_masks: where an object has no outline, take its box for one.
+        orientation: "upright" or "stored", for photographs of which nothing else tells on which frame they were
+            annotated; "auto" asks for it there.
+
+    Raises:
+        InputError: it is not COCO's format, a picture is missing, or a frame cannot be decided.
+    """
+    if orientation not in CHOICES:
+        raise InputError(f"The orientation cannot be {orientation!r}: choose auto, upright or stored.")
+    findings, document = Findings(), read_json(path)
+    parts = read_parts(document, path, findings)
+    images, annotations = parts["images"], parts["annotations"]
+    annotated = {record["image_id"] for record in annotations}
+    files = pictures.find_files(images, annotated, PictureFolder(folder), findings)
+    images, annotations = pictures.unite_records(images, files, annotations, findings)
+    findings.totals = {"annotations": len(annotations), "pictures": len(set(files.values()))}
+    used = {image["id"]: files[image["id"]] for image in images if image["id"] in files}
+    headers = pictures.read_headers(used, folder, findings)
+    sizes, stored = pictures.fit_frames(images, headers, _by_image(annotations), orientation, findings)
+    for image in images:  # without annotations: nothing is said about them, so their files may be elsewhere
+        if image["id"] not in used and is_inside(image["file_name"]) and (size := pictures.size_of(image)):
+            sizes[image["id"]] = size
+    parts["images"] = [_with_name(image, used.get(image["id"], image["file_name"])) for image in images]
+    found = _mend(document, parts, annotations, sizes, findings, boxes_as_masks=boxes_as_masks)
+    found.files = {image_id: file for image_id, file in used.items() if image_id in sizes}
+    found.stored = stored
+    return found
+
+
+def _mend(
+    document: Mapping[str, Any],
+    parts: dict[str, list[Record]],
+    annotations: list[Record],
+    sizes: Mapping[int, tuple[int, int]],
+    findings: Findings,
+    *,
+    boxes_as_masks: bool,
+) -> Inspected:
+    """The document with mended records, of the pictures that have a size."""
+    images = [_with_size(image, sizes[image["id"]]) for image in parts["images"] if image["id"] in sizes]
+    kept = {image["id"] for image in images}
+    findings.totals.setdefault("annotations", len(annotations))
+    mended = [
+        mend_annotation(record, *sizes[record["image_id"]], findings, boxes_as_masks=boxes_as_masks)
+        for record in annotations
+        if record["image_id"] in kept
+    ]
+    whole = {**document, "images": images, "annotations": mended, "categories": parts["categories"]}
+    return Inspected(whole, findings)
+
+
+def _with_size(image: Record, size: tuple[int, int]) -> Record:
+    same = type(image.get("width")) is type(image.get("height")) is int
+    if same and (image["width"], image["height"]) == size:
+        return image
+    return image | {"width": size[0], "height": size[1]}
+
+
+def _with_name(image: Record, name: str) -> Record:
+    return image if image["file_name"] == name else image | {"file_name": name}
+
+
+def _by_image(annotations: list[Record]) -> dict[int, list[Record]]:
+    found: dict[int, list[Record]] = {}
+    for record in annotations:
+        found.setdefault(record["image_id"], []).append(record)
+    return found

@@ -1,4 +1,4 @@
-"""gRefCOCO and the COCO pictures that it is about, from the addresses in sources.json."""
+"""Download gRefCOCO and the COCO pictures that it is about, from the addresses in sources.json."""
 
 import json
 import shutil
@@ -6,11 +6,11 @@ import time
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
-import httpx
+import httpx2
 from tqdm import tqdm
 
 from grisq.data import grefcoco
@@ -22,25 +22,24 @@ from grisq.runtime.errors import InputError
 from grisq.runtime.files import clear_disk_errors, read_json
 
 ARCHIVE = "train2014.zip"
-HOPELESS = 24  # so many failures and not one success: the address is dead
+GIVE_UP_AFTER = 24  # failures without one success: the address is dead
 _SPARE = 200_000_000  # bytes that a disk should keep free
 _FIELDS = {"refs": {"url"}, "instances": {"url"}, "images": {"url", "mean_size"}, "archive": {"url", "size"}}
 
 
 @dataclass(frozen=True)
 class Sources:
-    """refs, instances: the annotation files; images: a single picture, its address with {name}; mean_size: of one, in
-    bytes; archive: all pictures of COCO train2014 in one file."""
+    """Where everything comes from."""
 
-    refs: Source
-    instances: Source
-    images: Source
-    mean_size: int
-    archive: Source
+    refs: Source  # grefs(unc).json
+    instances: Source  # instances.json
+    images: Source  # one picture; its address has {name}
+    mean_size: int  # of a picture, in bytes
+    archive: Source  # all pictures of COCO train2014 in one file
 
 
 def read_sources(path: Path | None = None) -> Sources:
-    """The addresses in a file of one's own (a mirror's), or those that come along. Errors: InputError."""
+    """Read the addresses in a mirror's file, or the bundled ones. Raises InputError naming what the file lacks."""
     own = json.loads(resources.files("grisq.data").joinpath("sources.json").read_text(encoding="utf-8"))
     given = own if path is None else read_json(path)
     for name, fields in _FIELDS.items():
@@ -67,11 +66,24 @@ def download(
 ) -> Path:
     """Fetch what `root` lacks: the annotations, then the pictures that they name, several at once.
 
-    Finished files are found and not fetched again; large ones go on where they broke off.
-    Args: images: pictures too; archive: take them from the one file with all of COCO train2014 (13.5 GB, of which a
-    quarter is needed) instead of one by one; jobs: pictures at once.
-    Errors: InputError if an address is dead or gives something else, if the disk has too little room, or if pictures
-    are still missing at the end. Everything that arrived stays.
+    Finished files are found and not fetched again; large ones resume where they broke off.
+
+    Args:
+        root: the folder of the data set.
+        sources: addresses; the bundled ones without.
+        images: fetch pictures too.
+        archive: take them from the one file with all of COCO train2014 (13.5 GB, of which a quarter is needed) instead
+            of one by one.
+        jobs: pictures at once.
+        progress: whether to draw bars.
+        wait: called with the seconds to wait before another try.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: an address is dead or gives something else, the disk has too little room, or pictures are still
+            missing at the end. Everything that arrived stays.
     """
     root, sources = Path(root), sources or read_sources()
     with open_client(jobs) as client:
@@ -88,7 +100,7 @@ def download(
     return root
 
 
-def _fetch_large(client: httpx.Client, source: Source, target: Path, progress: bool, wait) -> None:
+def _fetch_large(client: httpx2.Client, source: Source, target: Path, progress: bool, wait) -> None:
     if source.size:
         _need(target.parent, source.size, target.name)
     partial = partial_of(target)
@@ -102,26 +114,30 @@ def _fetch_large(client: httpx.Client, source: Source, target: Path, progress: b
 
 
 def _one_by_one(
-    client: httpx.Client, sources: Sources, folder: Path, infos: list[ImageInfo], jobs: int, progress: bool, wait
+    client: httpx2.Client, sources: Sources, folder: Path, infos: list[ImageInfo], jobs: int, progress: bool, wait
 ) -> None:
     _need(folder, sources.mean_size * len(infos), f"{len(infos):,} pictures")
-    failed: dict[str, str] = {}
+    outcome = _Outcome()
+
+    def fetch_one(info: ImageInfo) -> None:
+        if outcome.hopeless:
+            return
+        try:
+            _fetch_picture(client, sources, folder, info, wait)
+        except InputError as error:
+            outcome.failed[info.file_name] = str(error)
+        else:
+            outcome.arrived = True
+
     pool = ThreadPoolExecutor(jobs)
     try:
-        tasks = {pool.submit(_fetch_picture, client, sources, folder, info, wait): info for info in infos}
-        done = tqdm(as_completed(tasks), total=len(tasks), desc="pictures", unit="picture", disable=not progress)
-        for count, task in enumerate(done, start=1):
-            error = task.exception()
-            if error and not isinstance(error, InputError):
-                raise error
-            if error:
-                failed[tasks[task].file_name] = str(error)
-            if len(failed) == count == HOPELESS:
-                break  # no use in waiting for twenty thousand time-outs
+        tasks = [pool.submit(fetch_one, info) for info in infos]
+        for task in tqdm(as_completed(tasks), total=len(tasks), desc="pictures", unit="picture", disable=not progress):
+            task.result()
     finally:
         pool.shutdown(cancel_futures=True)  # an interrupt waits for the few that are under way
-    if failed:
-        first, reason = next(iter(failed.items()))
+    if outcome.failed:
+        first, reason = next(iter(outcome.failed.items()))
         lacking = sum(not (folder / info.file_name).is_file() for info in infos)
         raise InputError(
             f"{lacking:,} of {len(infos):,} pictures did not come; what came is in {folder}, the same command asks "
@@ -129,7 +145,20 @@ def _one_by_one(
         )
 
 
-def _fetch_picture(client: httpx.Client, sources: Sources, folder: Path, info: ImageInfo, wait) -> None:
+@dataclass
+class _Outcome:
+    """What has become of the pictures so far; written by the threads that fetch them."""
+
+    failed: dict[str, str] = field(default_factory=dict)  # name -> reason
+    arrived: bool = False  # whether any did
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether to spare the server, and the user, twenty thousand time-outs."""
+        return not self.arrived and len(self.failed) >= GIVE_UP_AFTER
+
+
+def _fetch_picture(client: httpx2.Client, sources: Sources, folder: Path, info: ImageInfo, wait) -> None:
     source = Source(sources.images.url.replace("{name}", info.file_name), sources.images.by_hand)
     fetch(
         client,
@@ -141,7 +170,7 @@ def _fetch_picture(client: httpx.Client, sources: Sources, folder: Path, info: I
 
 
 def _from_archive(
-    client: httpx.Client, sources: Sources, root: Path, infos: list[ImageInfo], progress: bool, wait
+    client: httpx2.Client, sources: Sources, root: Path, infos: list[ImageInfo], progress: bool, wait
 ) -> None:
     packed, folder = root / ARCHIVE, root / IMAGES
     if not packed.is_file():
@@ -161,7 +190,7 @@ def _from_archive(
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:
-    """Under the name that the annotations give it, whatever path the archive says."""
+    """Write a member under the name that the annotations give it, whatever path the archive has."""
     partial = partial_of(target)
     with clear_disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -171,7 +200,7 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> 
 
 
 def _need(folder: Path, size: int, what: str) -> None:
-    """Errors: InputError if the disk of `folder` has no room for that many bytes."""
+    """Raises InputError if the disk of `folder` has no room for that many bytes."""
     there = next(place for place in (folder, *folder.parents) if place.is_dir())
     free = shutil.disk_usage(there).free
     if free < size + _SPARE:

@@ -1,4 +1,4 @@
-"""One address, one verified file: goes on where it broke off, and has its name only when it is whole."""
+"""Fetch one verified file: a broken download resumes, and the file gets its name only when it is complete."""
 
 import hashlib
 import os
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import clear_disk_errors
@@ -15,36 +15,36 @@ from grisq.runtime.files import clear_disk_errors
 TRIES = 6  # of one file; waits between them double from one second
 LONGEST_WAIT = 60.0  # seconds, whatever the server asks for
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers that a later try may not get
-_TIMEOUT = httpx.Timeout(30, connect=15)  # seconds without a single byte
+_TIMEOUT = httpx2.Timeout(30, connect=15)  # seconds without a single byte
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a file comes from and what is known of it: address, bytes, SHA-256, and the page for getting it by hand."""
+    """Where a file comes from and what is known of it."""
 
     url: str
-    by_hand: str
-    size: int | None = None
+    by_hand: str  # the page from which to get it without this program
+    size: int | None = None  # bytes
     sha256: str | None = None
 
 
 class _TryAgain(Exception):
-    """Something that may pass; `wait`: seconds that the server asked for."""
+    """Something that may pass; `wait` is what the server asked for, in seconds."""
 
     def __init__(self, reason: str, wait: float | None = None):
         super().__init__(reason)
         self.wait = wait
 
 
-def open_client(jobs: int = 8) -> httpx.Client:
+def open_client(jobs: int = 8) -> httpx2.Client:
     """A client that several threads share; follows redirects and takes files as they are, uncompressed."""
-    limits = httpx.Limits(max_connections=jobs, max_keepalive_connections=jobs)
+    limits = httpx2.Limits(max_connections=jobs, max_keepalive_connections=jobs)
     headers = {"Accept-Encoding": "identity", "User-Agent": "grisq"}
-    return httpx.Client(timeout=_TIMEOUT, limits=limits, headers=headers, follow_redirects=True)
+    return httpx2.Client(timeout=_TIMEOUT, limits=limits, headers=headers, follow_redirects=True)
 
 
 def fetch(
-    client: httpx.Client,
+    client: httpx2.Client,
     source: Source,
     target: Path,
     *,
@@ -54,13 +54,21 @@ def fetch(
 ) -> None:
     """Write what `source` names to `target`.
 
-    What has arrived stays in `<target>.partial` until it is whole, and the next try, or the next call, asks for the
+    What has arrived stays in `<target>.partial` until it is complete, and the next try, or the next call, asks for the
     rest alone, if the server's file is still the same. Broken connections, time-outs and overloaded servers are tried
     again with growing waits.
-    Args: check: says what is wrong with a received file, or None; received: told the bytes of each piece, and a
-    negative number when they have to be fetched again.
-    Errors: InputError that says how to get the file by hand, if the address is dead, gives something else, or stays
-    out of reach; if the disk is full.
+
+    Args:
+        client: see `open_client`.
+        source: the address and what is known of the file.
+        target: where the file belongs.
+        check: returns what is wrong with a received file, or None.
+        received: called with the bytes of each piece, and with a negative number when they have to be fetched again.
+        wait: called with the seconds to wait before another try.
+
+    Raises:
+        InputError: the address is dead, gives something else, or stays out of reach, with how to get the file by hand;
+            or the disk is full.
     """
     partial = partial_of(target)
     with clear_disk_errors(target):
@@ -69,26 +77,26 @@ def fetch(
             try:
                 _receive(client, source, target, received)
                 break
-            except (_TryAgain, httpx.TransportError) as error:
+            except (_TryAgain, httpx2.TransportError) as error:
                 if turn == TRIES - 1:
-                    raise InputError(_told(source, target, f"could not be reached ({_reason(error)})")) from None
+                    raise InputError(_sentence(source, target, f"could not be reached ({_reason(error)})")) from None
                 asked = getattr(error, "wait", None)
                 wait(min(2.0**turn if asked is None else asked, LONGEST_WAIT))
         wrong = _mismatch(source, partial) or check(partial)
         if wrong:
             _forget(partial)
-            raise InputError(_told(source, target, f"gave something else ({wrong})"))
+            raise InputError(_sentence(source, target, f"gave something else ({wrong})"))
         os.replace(partial, target)
         _tag(partial).unlink(missing_ok=True)
 
 
 def partial_of(target: Path) -> Path:
-    """Where a file's bytes are kept until it is whole."""
+    """Where a file's bytes are kept until it is complete."""
     return target.with_name(target.name + ".partial")
 
 
-def _receive(client: httpx.Client, source: Source, target: Path, received: Callable[[int], None]) -> None:
-    """One request for what is missing. Errors: _TryAgain, httpx.TransportError, InputError."""
+def _receive(client: httpx2.Client, source: Source, target: Path, received: Callable[[int], None]) -> None:
+    """Send one request for what is missing. Raises _TryAgain, httpx2.TransportError or InputError."""
     partial = partial_of(target)
     tag, begun = _tag(partial), partial.stat().st_size if partial.is_file() else 0
     known = tag.read_text(encoding="utf-8") if tag.is_file() else ""
@@ -103,33 +111,33 @@ def _receive(client: httpx.Client, source: Source, target: Path, received: Calla
                 _forget(partial)
                 raise _TryAgain("the file on the server has changed")
             _refuse(response, source, target)
-            goes_on = response.status_code == 206
-            if goes_on and not response.headers.get("content-range", "").startswith(f"bytes {begun}-"):
+            resumed = response.status_code == 206
+            if resumed and not response.headers.get("content-range", "").startswith(f"bytes {begun}-"):
                 _forget(partial)
                 raise _TryAgain("the server sent another part than it was asked for")
-            if begun and not goes_on:
+            if begun and not resumed:
                 received(-begun)
             tag.write_text(_validator(response), encoding="utf-8")
-            with partial.open("ab" if goes_on else "wb") as file:
+            with partial.open("ab" if resumed else "wb") as file:
                 for piece in response.iter_raw():
                     file.write(piece)
                     received(len(piece))
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
         raise InputError(f"{source.url!r} is not an address that can be fetched ({error}): mend it.") from None
 
 
-def _refuse(response: httpx.Response, source: Source, target: Path) -> None:
+def _refuse(response: httpx2.Response, source: Source, target: Path) -> None:
     if response.status_code in _PASSING:
         asked = response.headers.get("retry-after", "")
         raise _TryAgain(f"status {response.status_code}", float(asked) if asked.isdigit() else None)
     if response.status_code not in (200, 206):
-        raise InputError(_told(source, target, f"answered with status {response.status_code}"))
+        raise InputError(_sentence(source, target, f"answered with status {response.status_code}"))
     if response.headers.get("content-type", "").startswith("text/html"):
-        raise InputError(_told(source, target, "answered with a web page instead of the file"))
+        raise InputError(_sentence(source, target, "answered with a web page instead of the file"))
 
 
-def _validator(response: httpx.Response) -> str:
-    """What tells that the server's file is the same as before: a strong ETag, else its date; "" if it has neither."""
+def _validator(response: httpx2.Response) -> str:
+    """What identifies the server's version of a file: a strong ETag, else its date; "" if it has neither."""
     etag = response.headers.get("etag", "")
     return etag if etag and not etag.startswith("W/") else response.headers.get("last-modified", "")
 
@@ -146,7 +154,7 @@ def _mismatch(source: Source, path: Path) -> str | None:
     return None
 
 
-def _told(source: Source, target: Path, what: str) -> str:
+def _sentence(source: Source, target: Path, what: str) -> str:
     return (
         f"{source.url} {what}: run this again later, or get {target.name} by hand from {source.by_hand}, put it at "
         f"{target}, and let `grisq data check` verify it."

@@ -17,44 +17,44 @@ from grisq.runtime.errors import InputError
 
 
 class Expression(NamedTuple):
-    """One row: a sentence about a picture and the non-crowd annotations that it means (none, one or several)."""
+    """One row of the table: a sentence about a picture and what it means there."""
 
     ref_id: int
     sent_id: int
     image_id: int
     split: str
-    text: str
-    ann_ids: tuple[int, ...]
-    category_ids: tuple[int, ...]
-    target_count: int
+    text: str  # as written, upper and lower case
+    ann_ids: tuple[int, ...]  # the annotations that are meant, crowd regions left out
+    category_ids: tuple[int, ...]  # theirs
+    target_count: int  # their number; 0 for a no-target expression
 
 
 class ImageInfo(NamedTuple):
-    """A picture as instances.json has it; sizes in pixels."""
+    """A picture as instances.json has it."""
 
     image_id: int
-    file_name: str
-    width: int
+    file_name: str  # below images/train2014
+    width: int  # pixels, of the frame that was annotated
     height: int
 
 
 class Annotation(NamedTuple):
-    """One annotated object; bbox (x, y, width, height) in pixels, segmentation in COCO's form."""
+    """One annotated object."""
 
     ann_id: int
     category_id: int
-    iscrowd: bool
-    area: float
-    bbox: tuple[float, ...]
-    segmentation: Any
-    attributes: dict
+    iscrowd: bool  # a region of many objects, which is never a target
+    area: float  # pixels
+    bbox: tuple[float, ...]  # x, y, width, height in pixels
+    segmentation: Any  # in COCO's form; [] where the object has no outline
+    attributes: dict  # color and the like, in synthetic sets
 
 
 def load(root: str | Path) -> "GRefCOCO":
     """Open a folder that holds `grefcoco/grefs(unc).json`, `grefcoco/instances.json` and `images/train2014/`.
 
     The first call parses the files and keeps memory-mapped tables beside them; later calls, and data workers,
-    open those. Errors: InputError naming the folder or file, what is wrong, and the fix.
+    open those. Raises InputError naming the folder or file, what is wrong, and the fix.
     """
     root = Path(root)
     refs_file, instances_file = root / REFS, root / INSTANCES
@@ -84,17 +84,15 @@ def _sha256(path: Path) -> str:
 
 
 class GRefCOCO:
-    """The table of expressions and what it refers to; read-only, cheap to pickle. Made by `load`.
-
-    content_hash: SHA-256 over both annotation files; refs_hash: of grefs(unc).json alone, which names a release.
-    """
+    """The table of expressions and what it refers to; read-only, cheap to pickle. Made by `load`."""
 
     def __init__(self, root: Path, folder: Path, content_hash: str, refs_hash: str):
         self.root, self._folder = root, folder
-        self.content_hash, self.refs_hash = content_hash, refs_hash
-        self.expressions = cache.read_table(folder, "expressions")
+        self.content_hash = content_hash  # SHA-256 over both annotation files
+        self.refs_hash = refs_hash  # SHA-256 of grefs(unc).json alone, which names a release
+        self.expressions = cache.read_table(folder, "expressions")  # one row a sentence
         self._images = cache.read_table(folder, "images")
-        self._annotations = cache.read_table(folder, "annotations")
+        self.annotations = cache.read_table(folder, "annotations")  # by image, then id
 
     def __reduce__(self):
         return GRefCOCO, (self.root, self._folder, self.content_hash, self.refs_hash)
@@ -131,7 +129,7 @@ class GRefCOCO:
         return tuple(sorted(found, key=lambda name: (usual.index(name) if name in usual else len(usual), name)))
 
     def rows(self, split: str) -> np.ndarray:
-        """Indices of a split's expressions. Errors: InputError for a split that is not there."""
+        """Indices of a split's expressions. Raises InputError for a split that does not exist."""
         if split not in self.splits:
             raise InputError(f"There is no split {split!r} in {self.root}: it has {', '.join(self.splits)}.")
         return np.flatnonzero(pc.equal(self.expressions["split"], split).to_numpy())
@@ -142,16 +140,21 @@ class GRefCOCO:
         return Expression(*(tuple(value) if isinstance(value, list) else value for value in values))
 
     def image(self, image_id: int) -> ImageInfo:
-        """Errors: InputError for a picture that instances.json does not have."""
+        """Look up a picture. Raises InputError if instances.json does not have it."""
         row = self._find(self._image_index, image_id, "image")
         return ImageInfo(*(self._images[name][row].as_py() for name in ("id", "file_name", "width", "height")))
 
+    def images(self) -> list[ImageInfo]:
+        """Every picture of instances.json, by id."""
+        columns = [self._images[name].to_pylist() for name in ("id", "file_name", "width", "height")]
+        return [ImageInfo(*values) for values in zip(*columns)]
+
     def image_path(self, image_id: int) -> Path:
-        """Where the picture should be; whoever opens it finds out whether it is."""
+        """Where the picture should be; the file may be missing."""
         return self.root / IMAGES / self.image(image_id).file_name
 
     def segmentations(self, ann_ids: tuple[int, ...]) -> list[masks.Segmentation]:
-        """COCO segmentations of annotations, parsed now."""
+        """Parse the COCO segmentations of annotations. Raises InputError for an id that does not exist."""
         index, order = self._annotation_index
         rows = [order[self._find(index, ann_id, "annotation")] for ann_id in ann_ids]
         return [self._segmentation(int(row)) for row in rows]
@@ -170,12 +173,13 @@ class GRefCOCO:
 
     def _annotation(self, row: int) -> Annotation:
         names = ("id", "category_id", "iscrowd", "area", "bbox", "attributes")
-        ann_id, category_id, iscrowd, area, bbox, attributes = (self._annotations[name][row].as_py() for name in names)
+        ann_id, category_id, iscrowd, area, bbox, attributes = (self.annotations[name][row].as_py() for name in names)
         extra = json.loads(attributes) if attributes else {}
+        extra = extra if isinstance(extra, dict) else {}  # null or a list in some exports
         return Annotation(ann_id, category_id, iscrowd, area, tuple(bbox), self._segmentation(row), extra)
 
     def _segmentation(self, row: int) -> masks.Segmentation:
-        return msgspec.json.decode(self._annotations["segmentation"][row].as_buffer())
+        return msgspec.json.decode(self.annotations["segmentation"][row].as_buffer())
 
     @cached_property
     def _image_index(self) -> np.ndarray:
@@ -183,11 +187,11 @@ class GRefCOCO:
 
     @cached_property
     def _annotation_images(self) -> np.ndarray:
-        return self._annotations["image_id"].to_numpy()
+        return self.annotations["image_id"].to_numpy()
 
     @cached_property
     def _annotation_index(self) -> tuple[np.ndarray, np.ndarray]:
-        ids = self._annotations["id"].to_numpy()
+        ids = self.annotations["id"].to_numpy()
         order = np.argsort(ids, kind="stable")
         return ids[order], order
 

@@ -10,19 +10,24 @@ Segmentation = list[list[float]] | dict  # polygons (x, y, x, y, ...) or RLE {"s
 
 
 def to_rle(segmentation: Segmentation, height: int, width: int) -> dict:
-    """One segmentation as compressed RLE. Polygons with fewer than three corners are dropped; parts are merged."""
+    """One segmentation as compressed RLE; its parts are merged, those that are no polygon dropped (see `polygons`)."""
     if isinstance(segmentation, dict):
         if isinstance(segmentation["counts"], list):
             return coco.frPyObjects(segmentation, height, width)
         return segmentation
-    polygons = [polygon for polygon in segmentation if len(polygon) >= 6]
-    if not polygons:
+    parts = polygons(segmentation)
+    if not parts:
         return coco.encode(np.zeros((height, width), dtype=np.uint8, order="F"))
-    return coco.merge(coco.frPyObjects(polygons, height, width))
+    return coco.merge(coco.frPyObjects(parts, height, width))
+
+
+def polygons(segmentation: list[list[float]] | None) -> list[list[float]]:
+    """The parts that are polygons. COCO's files have some with fewer than three corners next to good ones."""
+    return [part for part in segmentation or [] if len(part) >= 6 and len(part) % 2 == 0]
 
 
 def union(segmentations: Sequence[Segmentation], height: int, width: int) -> dict:
-    """All segmentations as one compressed RLE, of size (height, width)."""
+    """Unite segmentations as one compressed RLE of size (height, width)."""
     if not segmentations:
         return coco.encode(np.zeros((height, width), dtype=np.uint8, order="F"))
     return coco.merge([to_rle(each, height, width) for each in segmentations])
@@ -59,7 +64,18 @@ def rasterize(
     A point (x, y) of the picture lands at (x * scale_x + offset_x, y * scale_y + offset_y). Polygons are moved
     and then rasterized; run-length encodings, which have no outline, are resized by area with threshold one
     half. An object that would vanish keeps the pixel that it covers most.
-    Returns: (out_height, out_width) bool.
+
+    Args:
+        segmentations: in COCO's form.
+        height: of the picture, in pixels.
+        width: of the picture, in pixels.
+        scale: canvas pixels per picture pixel along x and y.
+        offset: canvas pixels (x, y) of the picture's corner.
+        out_height: of the canvas.
+        out_width: of the canvas.
+
+    Returns:
+        (out_height, out_width) bool.
     """
     canvas = np.zeros((out_height, out_width), dtype=bool)
     for segmentation in segmentations:
@@ -71,11 +87,10 @@ def rasterize(
 
 
 def _moved(
-    polygons: list[list[float]], scale: tuple[float, float], offset: tuple[int, int], shape: tuple[int, int]
+    segmentation: list[list[float]], scale: tuple[float, float], offset: tuple[int, int], shape: tuple[int, int]
 ) -> np.ndarray:
-    moved = [np.asarray(polygon, dtype=float) for polygon in polygons if len(polygon) >= 6]
-    moved = [polygon.reshape(-1, 2) * scale + offset for polygon in moved]
-    mask = decode(to_rle([polygon.ravel().tolist() for polygon in moved], *shape))
+    moved = [np.asarray(part, dtype=float).reshape(-1, 2) * scale + offset for part in polygons(segmentation)]
+    mask = decode(to_rle([part.ravel().tolist() for part in moved], *shape))
     if moved and not mask.any():
         x, y = np.concatenate(moved).mean(0)
         mask[min(max(int(y), 0), shape[0] - 1), min(max(int(x), 0), shape[1] - 1)] = True

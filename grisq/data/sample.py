@@ -1,17 +1,16 @@
 """From a row of the table to pixels, tokens and labels, and from samples to a batch (Sec. 3.4, 4.2)."""
 
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
 from grisq.data import masks
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.letterbox import Letterbox
+from grisq.data.pictures import has_shape, open_picture
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.runtime.errors import InputError
 
@@ -23,40 +22,32 @@ NO_PLURALITY = -1  # label of samples without target: neither one nor several
 
 @dataclass
 class Sample:
-    """One slot of a batch, S = side of the canvas.
+    """One slot of a batch; S is the side of the canvas."""
 
-    image (S, S, 3) uint8 RGB; valid (S, S) bool, False on padding; mask (S, S) bool; tokens: ids; target_count:
-    annotated objects meant; letterbox: of the whole picture, None for a mosaic; row: of the expression table,
-    -1 where the slot was synthesized; plurality_weight: see `grisq.augment.sampler.Slot`, None: an equal share of
-    this batch.
-    """
-
-    image: np.ndarray
-    valid: np.ndarray
-    mask: np.ndarray
-    tokens: list[int]
+    image: np.ndarray  # (S, S, 3) uint8 RGB
+    valid: np.ndarray  # (S, S) bool, False on padding
+    mask: np.ndarray  # (S, S) bool, union of the targets
+    tokens: list[int]  # ids, with [CLS] and [SEP]
     text: str
-    target_count: int
-    letterbox: Letterbox | None = None
-    row: int = -1
-    plurality_weight: float | None = None
+    target_count: int  # annotated objects that the text means
+    letterbox: Letterbox | None = None  # of the whole picture; None for a mosaic
+    row: int = -1  # of the expression table; -1 where the slot was synthesized
+    plurality_weight: float | None = None  # see `grisq.augment.sampler.Slot`; None: an equal share of this batch
 
 
 @dataclass
 class Batch:
-    """Samples stacked. images (B, 3, S, S) uint8; valid, masks (B, S, S) bool; tokens (B, T) long, token_mask
-    (B, T) bool; presence (B,) long, 1 = present; plurality (B,) long, 1 = several, NO_PLURALITY without target;
-    plurality_weight (B,) float, 0 without target; samples: the parts that are not tensors."""
+    """Samples stacked; B samples, S the side of the canvas, T tokens of the longest expression."""
 
-    images: Tensor
-    valid: Tensor
-    masks: Tensor
-    tokens: Tensor
-    token_mask: Tensor
-    presence: Tensor
-    plurality: Tensor
-    plurality_weight: Tensor
-    samples: list[Sample]
+    images: Tensor  # (B, 3, S, S) uint8
+    valid: Tensor  # (B, S, S) bool, False on padding
+    masks: Tensor  # (B, S, S) bool
+    tokens: Tensor  # (B, T) long
+    token_mask: Tensor  # (B, T) bool, False on padding
+    presence: Tensor  # (B,) long, 1 = present
+    plurality: Tensor  # (B,) long, 1 = several, NO_PLURALITY without target
+    plurality_weight: Tensor  # (B,) float, 0 without target
+    samples: list[Sample]  # what is no tensor: text, letterbox, row
 
     def __len__(self) -> int:
         return len(self.images)
@@ -71,12 +62,12 @@ class Batch:
         return replace(self, **moved)
 
     def pin_memory(self) -> "Batch":
-        """Called by a DataLoader that pins memory, so that copies to a GPU overlap with its work."""
+        """Pin every tensor, so that copies to a GPU overlap with its work; DataLoader calls this."""
         pinned = {f.name: v.pin_memory() for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)}
         return replace(self, **pinned)
 
     def inputs(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
-        """What GRISQ.forward takes: normalized image, valid or None if nothing is padded, tokens, token_mask."""
+        """A system's arguments: normalized image, valid (None if nothing is padded), tokens and token_mask."""
         return *normalize(self.images, self.valid), self.tokens, self.token_mask
 
 
@@ -90,26 +81,31 @@ def normalize(images: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
     return scaled * valid[:, None], valid
 
 
-def open_picture(path: Path | BinaryIO, near: int | None = None, *, name: str | None = None) -> Image.Image:
-    """An RGB picture. `near`: a JPEG much larger than this side may be decoded at a reduced size, much faster.
+def open_annotated(data: GRefCOCO, image_id: int, near: int | None = None) -> Image.Image:
+    """A picture of a data set in the frame that its masks have.
 
-    `name`: what errors call an open file. Errors: InputError if there is no such file or it is not a picture.
+    That is the upright one, unless instances.json has the size of the stored pixels and not the upright size.
+
+    Args:
+        data: the data set.
+        image_id: of the picture.
+        near: a JPEG much larger than this side may be decoded at a reduced size.
+
+    Raises:
+        InputError: the file is missing, broken, or has neither shape.
     """
-    name = str(path) if name is None else name
-    try:
-        picture = Image.open(path)
-        if near is not None:
-            picture.draft("RGB", (near, near))
-        return picture.convert("RGB")
-    except FileNotFoundError:
-        raise InputError(f"The picture {name} does not exist: check the path or the data set's image folder.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{name} cannot be read as a picture ({error}): give a complete JPEG or PNG.") from None
-
-
-def has_shape(size: tuple[int, int], width: int, height: int) -> bool:
-    """Whether a picture of that size (width, height) shows what was annotated at width x height, reduced or not."""
-    return abs(size[0] * height - size[1] * width) <= 8 * max(width, height)  # JPEGs are reduced to whole pixels
+    info, path = data.image(image_id), data.image_path(image_id)
+    picture = open_picture(path, near=near)
+    if has_shape(picture.size, info.width, info.height):
+        return picture
+    if has_shape(picture.size[::-1], info.width, info.height):
+        stored = open_picture(path, near=near, upright=False)
+        if has_shape(stored.size, info.width, info.height):
+            return stored
+    raise InputError(
+        f"{path} has the shape {picture.width}x{picture.height} but instances.json says {info.width}x{info.height} for "
+        f"image {image_id}: the annotations belong to another picture."
+    )
 
 
 def place(canvas: np.ndarray, valid: np.ndarray, picture: Image.Image, box: Letterbox, x: int, y: int) -> None:
@@ -132,26 +128,20 @@ class SampleReader:
 
     data: GRefCOCO
     tokenizer: ExpressionTokenizer
-    side: int
-    max_tokens: int
+    side: int  # of the canvas, in pixels
+    max_tokens: int  # longer expressions are cut
 
     def picture(self, image_id: int, side: int) -> tuple[Image.Image, Letterbox]:
-        """A picture and how it is fitted into a square of that side.
+        """Open a picture, and say how it is fitted into a square of that side.
 
-        Errors: InputError if the file is missing, broken, or not of the annotated size.
+        Raises:
+            InputError: the file is missing, broken, or not of the annotated size.
         """
         info = self.data.image(image_id)
-        path = self.data.image_path(image_id)
-        picture = open_picture(path, near=side)
-        if not has_shape(picture.size, info.width, info.height):
-            raise InputError(
-                f"{path} has the shape {picture.width}x{picture.height} but instances.json says "
-                f"{info.width}x{info.height} for image {image_id}: the annotations belong to another picture."
-            )
-        return picture, Letterbox(info.width, info.height, side)
+        return open_annotated(self.data, image_id, near=side), Letterbox(info.width, info.height, side)
 
     def target_mask(self, ann_ids: tuple[int, ...], box: Letterbox, side: int, x: int = 0, y: int = 0) -> np.ndarray:
-        """Union of the targets, rasterized after the geometry so that small ones survive. -> (side, side) bool."""
+        """Draw the union of the targets, after the geometry so that small ones survive. -> (side, side) bool."""
         if not ann_ids:
             return np.zeros((side, side), dtype=bool)
         return masks.rasterize(
@@ -165,7 +155,7 @@ class SampleReader:
         )
 
     def read(self, row: int) -> Sample:
-        """The sample of one expression as annotated."""
+        """Read one expression as annotated."""
         expression = self.data.expression(row)
         picture, box = self.picture(expression.image_id, self.side)
         image, valid = empty_canvas(self.side)
@@ -183,7 +173,7 @@ class SampleReader:
 
 
 def collate(samples: list[Sample], pad_id: int = 0) -> Batch:
-    """Stack samples; tokens are padded to the longest expression of this batch."""
+    """Stack samples; tokens are padded to the longest expression of the batch."""
     longest = max(len(sample.tokens) for sample in samples)
     tokens = torch.full((len(samples), longest), pad_id, dtype=torch.long)
     for line, sample in zip(tokens, samples):

@@ -1,4 +1,4 @@
-"""Counts of a data set by split, beside the paper's and the known releases' (Sec. 4.1; the kind of Tab. A4)."""
+"""Counts of a data set by split, next to the paper's and the known releases' (Sec. 4.1; as in Tab. A4)."""
 
 import math
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Release:
     """A published state of gRefCOCO's annotations: expressions by split and target count, None where unknown."""
 
     name: str
-    refs_sha256: str | None
+    refs_sha256: str | None  # of grefs(unc).json
     splits: dict[str, tuple[int, int | None, int | None, int | None]]  # total, no, single, multi
 
 
@@ -49,10 +49,11 @@ EARLIER = Release(
     },
 )
 RELEASES = (CURRENT, EARLIER)
+_UNKNOWN = "none that is known"
 
 
 def release_of(data: GRefCOCO) -> str:
-    """Which known release this is, by its file's SHA-256, else by its numbers of expressions."""
+    """Name the release, by its file's SHA-256 or else by its numbers of expressions."""
     sizes = {split: len(data.rows(split)) for split in data.splits}
     for release in RELEASES:
         if data.refs_hash == release.refs_sha256:
@@ -60,17 +61,24 @@ def release_of(data: GRefCOCO) -> str:
     for release in RELEASES:
         if sizes == {split: counts[0] for split, counts in release.splits.items()}:
             return f"{release.name} (by its counts; the file differs)"
-    return f"none that is known (SHA-256 {data.refs_hash[:12]})"
+    return f"{_UNKNOWN} (SHA-256 {data.refs_hash[:12]})"
+
+
+def is_known(data: GRefCOCO) -> bool:
+    """Whether the set is a known release."""
+    return not release_of(data).startswith(_UNKNOWN)
 
 
 def beside_known(data: GRefCOCO) -> pd.DataFrame:
-    """Expressions by split and kind, and beside each count what the release has that the data belong to, else the
-    current one; "?" where a release's number is not published."""
+    """Count expressions by split and scenario, each next to the count of the release that the data belong to.
+
+    Without a known release it is the current one's; "?" where a number is not published.
+    """
     known = next((each for each in RELEASES if each.name == release_of(data).split(" (")[0]), CURRENT)
     lines = {}
     for split in data.splits:
-        of_kind = count_scenarios(data.target_counts[data.rows(split)])
-        found = (sum(of_kind.values()), *of_kind.values())
+        by_scenario = count_scenarios(data.target_counts[data.rows(split)])
+        found = (sum(by_scenario.values()), *by_scenario.values())
         published = known.splits.get(split, (None,) * len(found))
         pairs = zip(("expressions", *SCENARIOS), found, published)
         lines[split] = {name: f"{count:,} ({_published(count, other)})" for name, count, other in pairs}
@@ -82,8 +90,10 @@ def _published(found: int, known: int | None) -> str:
 
 
 def counts(data: GRefCOCO) -> pd.DataFrame:
-    """One line per split and "all": images, refs, expressions, masks (distinct annotations meant), expressions
-    by target count, and their shares in percent."""
+    """Count, for each split and "all", images, refs, expressions, masks and expressions by target count.
+
+    Masks are distinct annotations that are meant; shares of the scenarios are in percent.
+    """
     lines = {split: _line(table(data, split)) for split in data.splits}
     lines["all"] = _line(data.expressions)
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("split")
@@ -92,19 +102,19 @@ def counts(data: GRefCOCO) -> pd.DataFrame:
 def _line(rows: pa.Table) -> dict[str, int | float]:
     targets = rows["target_count"].to_numpy()
     total = max(len(targets), 1)
-    of_kind = count_scenarios(targets)
+    by_scenario = count_scenarios(targets)
     line = {
         "images": pc.count_distinct(rows["image_id"]).as_py(),
         "refs": pc.count_distinct(rows["ref_id"]).as_py(),
         "expressions": len(targets),
         "masks": pc.count_distinct(pc.list_flatten(rows["ann_ids"])).as_py(),
     }
-    line |= of_kind | {"two": int((targets == 2).sum()), "three or more": int((targets > 2).sum())}
-    return line | {f"{kind} %": round(100 * count / total, 2) for kind, count in of_kind.items()}
+    line |= by_scenario | {"two": int((targets == 2).sum()), "three or more": int((targets > 2).sum())}
+    return line | {f"{name} %": round(100 * count / total, 2) for name, count in by_scenario.items()}
 
 
 def per_expression(data: GRefCOCO) -> pd.DataFrame:
-    """One line per expression: split, kind, targets, words. For histograms."""
+    """List split, scenario (column `kind`), targets and words of every expression, for histograms."""
     targets = data.target_counts
     return pd.DataFrame(
         {
@@ -117,26 +127,28 @@ def per_expression(data: GRefCOCO) -> pd.DataFrame:
 
 
 def category_histogram(data: GRefCOCO) -> pd.Series:
-    """How often an object of each category is meant, most frequent first."""
+    """Count how often an object of each category is meant, most frequent first."""
     meant = pc.value_counts(pc.list_flatten(data.expressions["category_ids"])).to_pylist()
     names = {data.categories[each["values"]]: each["counts"] for each in meant}
     return pd.Series(names, name="targets", dtype=int).sort_values(ascending=False, kind="stable")
 
 
 class Ceiling(NamedTuple):
-    """expressions: those whose text occurs at least twice; right: percent of them that a rule which sees nothing but
-    the text can get right at most; always: percent that the same answer every time gets right."""
+    """How well labels can be predicted from the text alone, at most."""
 
-    expressions: int
-    right: float
-    always: float
+    expressions: int  # those whose text occurs at least twice
+    right: float  # percent of them that the best function of the text predicts correctly
+    always: float  # percent that the same answer every time predicts correctly
 
 
 def text_ceiling(texts: Sequence[str], labels: np.ndarray) -> Ceiling:
-    """How well any function of the text alone can tell the labels of these very expressions.
+    """Measure how well any function of the text alone can predict the labels of these very expressions.
 
     The best it can do is each text's most frequent label. Texts that occur once decide nothing and are left out.
-    Args: labels (N,) bool, of texts (N,); upper and lower case are the same.
+
+    Args:
+        texts: N expressions; upper and lower case are the same.
+        labels: (N,) bool.
     """
     frame = pd.DataFrame({"text": [text.lower().strip() for text in texts], "label": labels})
     groups = frame.groupby("text")["label"].agg(["size", "sum"])

@@ -3,7 +3,7 @@
 import hashlib
 import time
 
-import httpx
+import httpx2
 import pytest
 
 from grisq.data.fetch import TRIES, Source, fetch, open_client
@@ -142,7 +142,7 @@ def test_a_slow_server_is_waited_for(server, got):
 
 
 def test_a_silent_server_is_given_up_and_asked_again(server, got, monkeypatch):
-    monkeypatch.setattr("grisq.data.fetch._TIMEOUT", httpx.Timeout(0.2))
+    monkeypatch.setattr("grisq.data.fetch._TIMEOUT", httpx2.Timeout(0.2))
     server.behave["/file"] = lambda handler, turn: turn == 0 and not time.sleep(0.5)
     assert got(sha256=SHA) == [1]
 

@@ -1,3 +1,4 @@
+import copy
 import json
 import pickle
 from multiprocessing import get_context
@@ -240,3 +241,141 @@ def test_two_processes_may_build_the_cache_at_the_same_time(tmp_path):
     for process in processes:
         process.join()
     assert [path.name.count(".") for path in (tmp_path / ".grisq-cache").iterdir()] == [0]  # no partial folder left
+
+
+def changed(**changes):
+    """INSTANCES with changes to the annotation 100, or to what the change's name says."""
+    document = copy.deepcopy(INSTANCES)
+    for name, value in changes.items():
+        if name in ("images", "annotations", "categories"):
+            document[name] = document[name] + [value]
+        else:
+            document["annotations"][2][name] = value
+    return document
+
+
+LINE = [[1.0, 1.0, 9.0, 1.0]]
+EMPTY = {"size": [20, 30], "counts": [600]}
+
+
+@pytest.mark.parametrize(
+    ("refs", "instances", "message"),
+    [
+        ([ref(1, [100], "x")], changed(annotations=annotation(100, image_id=9)), "id 100 stands for two"),
+        ([ref(1, [100], "x")], changed(annotations=annotation(100, [[3.0] * 6])), "id 100 stands for two"),
+        ([ref(1, [100], "x")], changed(images=INSTANCES["images"][0] | {"id": 7}), "id 7 stands for two"),
+        ([ref(1, [100], "x")], changed(categories={"id": 1, "name": "car"}), "id 1 stands for two"),
+        ([ref(1, [300], "x")], INSTANCES, r"about image 7 but names annotation 300, .* for image 9"),
+        ([ref(1, [100, 300], "x")], INSTANCES, "names annotation 300"),
+        ([ref(1, [-1, 100], "x")], INSTANCES, r"ref 1 names -1, which stands for no target"),
+        ([ref(1, [100, -1], "x")], INSTANCES, r"ref 1 names -1, which stands for no target"),
+        ([ref(1, [100], "x")], changed(category_id=9), "annotation 100 has the category 9"),
+        *[
+            ([ref(1, [100], "x"), ref(2, [101], "y")], changed(segmentation=outline), "1 of 2 targets have no outline")
+            for outline in (
+                *([], [[]], None, LINE, [2.0, 2.0, 6.0, 4.0], [[2.0, 2.0]], SQUARE[0][:-1], [SQUARE[0][:-1]], EMPTY),
+                [[102.0, 2.0, 108.0, 2.0, 108.0, 6.0]],
+                {"size": [30, 20], "counts": [0, 600]},
+                {"size": [20, 30], "counts": [0, 60]},
+                {"size": [20, 30], "counts": "PP"},
+                {"size": [20, 30], "counts": "0"},
+                {"counts": [0, 600]},
+            )
+        ],
+    ],
+)
+def test_files_that_would_give_wrong_masks_are_refused(tmp_path, refs, instances, message):
+    with pytest.raises(InputError, match=message) as error:
+        grefcoco.load(write(tmp_path, refs=refs, instances=instances))
+    assert str(tmp_path) in str(error.value)
+    assert not list((tmp_path / ".grisq-cache").glob("*/*.arrow"))
+
+
+@pytest.mark.parametrize(
+    "outline", [SQUARE[0], [SQUARE[0][i : i + 2] for i in (0, 2, 4, 6)], [*SQUARE, [1.0, 2.0, 3.0]], [[3], *SQUARE]]
+)
+def test_targets_in_other_forms_are_read(tmp_path, outline):
+    data = grefcoco.load(write(tmp_path, refs=[ref(1, [100], "x")], instances=changed(segmentation=outline)))
+    assert data.mask(0).sum() == 24
+
+
+def test_equal_copies_count_once_and_so_does_a_target_named_twice(tmp_path):
+    document = changed(annotations=annotation(101, INSTANCES["annotations"][1]["segmentation"]))
+    data = grefcoco.load(
+        write(tmp_path, refs=[ref(1, [100, 101, 100], "x"), ref(2, [100, 100], "y")], instances=document)
+    )
+    assert data.expressions["ann_ids"].to_pylist() == [[100, 101], [100]]
+    assert data.expressions["plurality"].to_pylist() == [True, False]
+    assert data.skipped == {"targets named twice by their ref": 2}
+    assert len(data.annotations_of(7)) == 3
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"area": None},
+        {"area": "24.0"},
+        {"area": float("nan")},
+        {"bbox": None},
+        {"bbox": [float("nan")] * 4},
+        {"iscrowd": False},
+        {"iscrowd": None},
+        {"attributes": None},
+        {"attributes": []},
+        {"id": "100"},
+        {"id": 100.0},
+        {"image_id": "7"},
+    ],
+)
+def test_fields_of_other_types_are_mended_on_reading(tmp_path, change):
+    data = grefcoco.load(write(tmp_path, refs=[ref(1, [100], "x")], instances=changed(**change)))
+    (found,) = (each for each in data.annotations_of(7) if each.ann_id == 100)
+    assert (found.area, found.bbox, found.iscrowd, found.attributes) == (24.0, (2.0, 2.0, 6.0, 4.0), False, {})
+    assert data.mask(0).sum() == 24
+
+
+def test_nan_and_half_characters_in_texts(tmp_path):
+    refs = [ref(1, [100], "a \ud83d cat 🐈", note=float("nan"))]
+    data = grefcoco.load(write(tmp_path, refs=refs, instances=changed(attributes={"a": float("inf"), "b": "\ud83d"})))
+    assert data.expression(0).text == "a \ufffd cat 🐈"
+    (found,) = (each for each in data.annotations_of(7) if each.ann_id == 100)
+    assert found.attributes == {"a": None, "b": "\ufffd"}
+
+
+def test_supercategories_that_are_null(tmp_path):
+    document = changed(categories={"id": 3, "name": "cup", "supercategory": None})
+    assert grefcoco.load(write(tmp_path, instances=document)).categories[3] == "cup"
+
+
+@pytest.mark.parametrize("name", ["../x.jpg", "..\\x.jpg", "/x.jpg", "C:\\x.jpg", ""])
+def test_file_names_that_leave_the_folder(tmp_path, name):
+    document = copy.deepcopy(INSTANCES)
+    document["images"][1]["file_name"] = name
+    with pytest.raises(InputError, match="must stay in the folder of pictures"):
+        grefcoco.load(write(tmp_path, instances=document))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_other_unicode_encodings(tmp_path, encoding):
+    write(tmp_path)
+    for place in (layout.REFS, layout.INSTANCES):
+        (tmp_path / place).write_text((tmp_path / place).read_text(encoding="utf-8"), encoding=encoding)
+    assert len(grefcoco.load(tmp_path)) == 7
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is empty"), (b"PK\x03\x04..", "ZIP"), (b"\x1f\x8b..", "gzip"), (b"<html>", "web page"), (b"\xfc", "UTF-8")],
+)
+@pytest.mark.parametrize("place", [layout.REFS, layout.INSTANCES])
+def test_files_that_are_something_else_are_named(tmp_path, content, message, place):
+    (write(tmp_path) / place).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        grefcoco.load(tmp_path)
+
+
+def test_sets_are_written_without_nan(tmp_path):
+    document = INSTANCES | {"info": {"a": float("nan"), "b": [float("inf"), 1.5]}}
+    layout.write(tmp_path, [], document)
+    text = (tmp_path / layout.INSTANCES).read_text(encoding="utf-8")
+    assert json.loads(text, parse_constant=pytest.fail)["info"] == {"a": None, "b": [None, 1.5]}

@@ -118,11 +118,11 @@ def test_the_seed_decides(toy):
     [
         (lambda d: d.pop("images"), "'images'"),
         (lambda d: d.update(annotations=[]), "'annotations'"),
-        (lambda d: d["annotations"][3].pop("bbox"), r"'annotations\[3\]' has no 'bbox'"),
+        (lambda d: d["annotations"][3].pop("category_id"), r"'annotations\[3\]' has no 'category_id'"),
         (lambda d: d["annotations"][3].update(category_id=99), "annotation 13 names"),
         (lambda d: d["annotations"][3].update(id=10), "only once"),
-        (lambda d: d["images"][0].update(id="1"), "whole numbers"),
-        (lambda d: d["images"][0].update(file_name="../1.png"), "relative"),
+        (lambda d: d["images"][0].update(id="IMG_1"), "whole numbers"),
+        (lambda d: d["images"][0].update(file_name="../none.png"), r"none\.png is missing"),
         (lambda d: d["images"][0].update(file_name="none.png"), r"none\.png is missing"),
     ],
 )

@@ -1,0 +1,1 @@
+"""One look at annotations: what is certain is mended, what is not is named and counted."""
