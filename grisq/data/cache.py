@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from grisq.data.annotation_files import Tables
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import appears_whole
+from grisq.runtime.files import atomic_folder
 
 VERSION = 2  # of the tables' layout; part of the cache's key
 _NAMES = ("expressions", "images", "annotations", "categories")
@@ -44,7 +44,7 @@ def open_or_build(root: Path, key: str, build: Callable[[], Tables]) -> Path:
         try:
             if folder.is_dir() and not _is_complete(folder):
                 shutil.rmtree(folder)
-            with appears_whole(folder) as partial:
+            with atomic_folder(folder, replace=False) as partial:
                 _write(partial, tables)
         except (OSError, InputError) as error:
             if _is_complete(folder):  # another process was faster

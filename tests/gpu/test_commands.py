@@ -9,7 +9,6 @@ from safetensors.torch import load_file
 import grisq
 from grisq import checkpoint
 from grisq.config import Preset, TrainConfig
-from grisq.runtime import paths
 from grisq.runtime.device import resolve_device, resolve_precision
 from grisq.runtime.errors import InputError
 
