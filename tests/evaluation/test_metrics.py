@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from grisq.evaluation.metrics import METRICS, AccuracyByScenario, GRISMetrics, Ratio, metric_of, metrics_of
 from grisq.evaluation.outcomes import COLUMNS, RULES, add_up
 from grisq.evaluation.protocols import PROTOCOLS, PixelCounts, Scores, score_counts
-from grisq.experiments.results import collect
+from grisq.experiments.selection import collect
 from grisq.runtime.paths import RESULTS
 
 RELA, GSVA = PROTOCOLS["rela"], PROTOCOLS["gsva"]

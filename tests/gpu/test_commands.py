@@ -11,6 +11,7 @@ from grisq import checkpoint
 from grisq.config import Preset, TrainConfig
 from grisq.runtime.device import resolve_device, resolve_precision
 from grisq.runtime.errors import InputError
+from grisq.runtime.paths import BUNDLED_MODEL
 
 
 def short_preset() -> Preset:
@@ -51,7 +52,7 @@ def test_the_bundled_model_predicts_the_same(mini, device):
 def test_an_evaluation_gives_the_numbers_of_the_cpu(mini, device):
     options = {"splits": ["val"], "precision": "fp32", "progress": False}
     here, there = (
-        grisq.evaluate(paths.BUNDLED_MODEL, mini.root, device=name, **options)["results"]["val"]["protocols"]["rela"]
+        grisq.evaluate(BUNDLED_MODEL, mini.root, device=name, **options)["results"]["val"]["protocols"]["rela"]
         for name in ("cpu", device)
     )
     assert here["gIoU"] == pytest.approx(there["gIoU"], abs=0.5)
