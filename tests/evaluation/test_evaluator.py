@@ -78,6 +78,9 @@ class Stub(nn.Module):
         self.presence_head = None if presence is None else nn.Identity()
         self.turn, self.was_training = 0, set()
 
+    def inputs(self, batch):
+        return batch.inputs()
+
     def forward(self, images, valid, tokens, token_mask):
         self.was_training.add(self.training)
         first, self.turn = self.turn, self.turn + len(images)
