@@ -63,13 +63,19 @@ def find_resumable(folder: Path, about: dict) -> Resumable | None:
 
 def _look(folder: Path, about: dict) -> Resumable | None:
     """`find_resumable` for one process."""
-    if not (folder / RUN).is_file():
-        return None
-    _refuse_other_settings(folder, about)
     last = finished_folder(folder / "last")
-    step = None if last is None else _step_of(last)
-    if step is None:
+    begun = (folder / RUN).is_file()
+    if begun:
+        _refuse_other_settings(folder, about)
+    if last is None:
         return None
+    step = _step_of(last)
+    if step is None or not begun:  # training anew would overwrite it
+        absent = last / checkpoint.STATE if begun else folder / RUN
+        raise InputError(
+            f"{last} cannot be resumed from without {absent}: choose another folder for this run (with --init {last} "
+            "to start from it), or start it afresh with --fresh."
+        )
     evaluated = any(record["step"] == step for record in read_history(folder, "eval"))
     return Resumable(last, step, _best_score(folder), evaluated)
 

@@ -230,6 +230,16 @@ def test_starting_afresh_never_deletes_what_it_starts_from_nor_before_all_is_kno
     assert checkpoint.load(run).about["step"] == 2
 
 
+@pytest.mark.parametrize("absent", ["run.json", "last/training.pt"])
+def test_a_model_that_cannot_be_resumed_is_not_overwritten(small, mini, tmp_path, absent):
+    run = tmp_path / "run"
+    train(small, mini, run, stop_at=2, **OPTIONS)
+    (run / absent).unlink()
+    with pytest.raises(InputError, match=rf"cannot be resumed from without {run / absent}: choose another folder"):
+        train(small, mini, run, **OPTIONS)
+    assert checkpoint.load(run).about["step"] == 2
+
+
 def test_a_broken_state_is_one_sentence(small, mini, tmp_path):
     train(small, mini, tmp_path / "run", stop_at=2, **OPTIONS)
     path = tmp_path / "run" / "last" / checkpoint.STATE
