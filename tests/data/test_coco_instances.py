@@ -371,6 +371,7 @@ def test_pictures_that_cannot_be_used_are_left_out_and_named(folder):
         (each("annotations", id=True), "whole numbers"),
         (each("annotations", id=-3), "whole numbers"),
         (each("annotations", id=1.5), "whole numbers"),
+        (each("annotations", id=2**70), "not that large"),
         (each("annotations", category_id=9), r"annotation 1 names the category 9, .*\(24 annotations do so\)"),
         (each("annotations", image_id=99), "annotation 1 names the image 99"),
         (each("annotations", category_id=...), r"'annotations\[0\]' has no 'category_id'"),

@@ -270,6 +270,9 @@ EMPTY = {"size": [20, 30], "counts": [600]}
         ([ref(1, [-1, 100], "x")], INSTANCES, r"ref 1 names -1, which stands for no target"),
         ([ref(1, [100, -1], "x")], INSTANCES, r"ref 1 names -1, which stands for no target"),
         ([ref(1, [100], "x")], changed(category_id=9), "annotation 100 has the category 9"),
+        ([ref(1, [100], "x")], changed(categories={"id": 2**31, "name": "x"}, category_id=2**31), "too large"),
+        ([ref(1, [2**70], "x")], changed(id=2**70), "too large"),
+        ([ref(2**70, [100], "x")], INSTANCES, "too large"),
         *[
             ([ref(1, [100], "x"), ref(2, [101], "y")], changed(segmentation=outline), "1 of 2 targets have no outline")
             for outline in (
