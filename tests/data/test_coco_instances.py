@@ -428,7 +428,7 @@ def drawn(tmp_path_factory):
     return folder, draw(folder, count=4)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(changes=st.lists(CHANGES, min_size=1, max_size=4))
 def test_whatever_stands_in_a_field_the_set_can_be_read_or_one_sentence_says_why_not(drawn, changes):
     folder, document = drawn[0], copy.deepcopy(drawn[1])

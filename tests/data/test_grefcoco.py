@@ -129,7 +129,7 @@ def test_splits_in_the_usual_order_and_an_unknown_one(data):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ([ref(1, [100, 555], "x")], r"ref 1 names the annotations \[555\]"),
         ([ref(1, [100], "x", image_id=12)], "is about image 12"),
@@ -138,8 +138,8 @@ def test_splits_in_the_usual_order_and_an_unknown_one(data):
         ({"refs": 1}, "not in gRefCOCO's format"),
     ],
 )
-def test_refs_that_do_not_fit_are_named(tmp_path, change, said):
-    with pytest.raises(InputError, match=said):
+def test_refs_that_do_not_fit_are_named(tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
         grefcoco.load(write(tmp_path, refs=change))
 
 

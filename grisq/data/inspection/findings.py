@@ -52,18 +52,17 @@ _ONE = {"have": "has", "are": "is", "their": "its", "do": "does", "reach": "reac
 NO_OUTLINE = Fault(
     "annotations",
     "{have} no outline",
-    "nothing is said about such objects or others of their category in the same picture; --boxes-as-masks takes boxes "
-    "for masks",
+    "no expression mentions their category in these pictures; --boxes-as-masks takes boxes for masks",
 )
 OUTSIDE = Fault(
     "annotations",
     "{have} an outline outside {their} picture",
-    "nothing is said about such objects or others of their category in the same picture",
+    "no expression mentions their category in these pictures",
 )
 WRONG_RUNS = Fault(
     "annotations",
     "{have} run lengths that {do} not fit {their} picture",
-    "nothing is said about such objects or others of their category in the same picture",
+    "no expression mentions their category in these pictures",
 )
 PARTS_LOST = Fault("annotations", "{have} an outline with unreadable parts", "the parts that can be read are used")
 CUT_OFF = Fault("annotations", "{reach} beyond {their} picture", "what lies outside is cut off")
