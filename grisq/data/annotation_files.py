@@ -9,6 +9,7 @@ from instances.json, because the refs' own file names may carry an annotation su
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,27 +108,37 @@ def parse(refs_file: Path, instances_file: Path) -> Tables:
     images = unique_records(instances.images, "images", instances_file)
     annotations = unique_records(instances.annotations, "annotations", instances_file)
     categories = unique_records(instances.categories, "categories", instances_file)
-    expressions, skipped = _expressions(refs, images, annotations, refs_file)
-    check_targets(expressions, images, annotations, categories, instances_file)
-    annotations = sorted(annotations.values(), key=lambda a: (a.image_id, a.id))
-    images = sorted(images.values(), key=lambda image: image.id)
-    return Tables(
-        expressions,
-        pa.table({name: [getattr(image, name) for image in images] for name in ("id", "file_name", "width", "height")}),
-        pa.table(
-            {
-                "id": pa.array([a.id for a in annotations], pa.int64()),
-                "image_id": pa.array([a.image_id for a in annotations], pa.int64()),
-                "category_id": pa.array([a.category_id for a in annotations], pa.int32()),
-                "iscrowd": pa.array([bool(a.iscrowd) for a in annotations], pa.bool_()),
-                "area": pa.array([a.area for a in annotations], pa.float64()),
-                "bbox": pa.array([a.bbox for a in annotations], pa.list_(pa.float64())),
-                "segmentation": pa.array([bytes(a.segmentation) for a in annotations], pa.large_binary()),
-                "attributes": pa.array([bytes(a.attributes).decode() or None for a in annotations], pa.string()),
-            }
-        ),
-        pa.table({name: [getattr(c, name) for c in categories.values()] for name in ("id", "name", "supercategory")}),
-        skipped,
+    try:
+        expressions, skipped = _expressions(refs, images, annotations, refs_file)
+        check_targets(expressions, images, annotations, categories, instances_file)
+        return Tables(
+            expressions,
+            _columns(sorted(images.values(), key=lambda image: image.id), ("id", "file_name", "width", "height")),
+            _annotation_table(sorted(annotations.values(), key=lambda a: (a.image_id, a.id))),
+            _columns(categories.values(), ("id", "name", "supercategory")),
+            skipped,
+        )
+    except (pa.ArrowInvalid, OverflowError) as error:
+        raise InputError(f"{instances_file}: an id is too large ({error}): number them anew, in both files.") from None
+
+
+def _columns(records: Iterable[msgspec.Struct], names: Sequence[str]) -> pa.Table:
+    records = list(records)
+    return pa.table({name: [getattr(record, name) for record in records] for name in names})
+
+
+def _annotation_table(annotations: list[_Annotation]) -> pa.Table:
+    return pa.table(
+        {
+            "id": pa.array([a.id for a in annotations], pa.int64()),
+            "image_id": pa.array([a.image_id for a in annotations], pa.int64()),
+            "category_id": pa.array([a.category_id for a in annotations], pa.int32()),
+            "iscrowd": pa.array([bool(a.iscrowd) for a in annotations], pa.bool_()),
+            "area": pa.array([a.area for a in annotations], pa.float64()),
+            "bbox": pa.array([a.bbox for a in annotations], pa.list_(pa.float64())),
+            "segmentation": pa.array([bytes(a.segmentation) for a in annotations], pa.large_binary()),
+            "attributes": pa.array([bytes(a.attributes).decode() or None for a in annotations], pa.string()),
+        }
     )
 
 

@@ -25,8 +25,8 @@ from grisq.runtime.errors import InputError
 
 _SHOWN = 3  # names of pictures in a sentence
 _COCO_NAME = re.compile(r"COCO_train2014_\d{12}\.jpg")
-_TURNED = Fault("pictures", "{are} turned by EXIF", "read upright, as instances.json has the upright size or the same")
-_STORED = Fault("pictures", "{are} turned by EXIF", "read as stored, since instances.json has the stored size")
+_TURNED = Fault("pictures", "{are} turned by EXIF and read upright", "instances.json has the upright size")
+_STORED = Fault("pictures", "{are} turned by EXIF and read as stored", "instances.json has the stored size")
 
 
 @dataclass
@@ -64,12 +64,12 @@ class CheckReport:
         if self.broken:
             reasons = [f"{name}: {reason}" for name, reason in self.broken.items()]
             lines.append(f"{len(self.broken):,} cannot be used ({_few(reasons)}): {self._remedy(root)}")
-        return "\n".join([*lines, *self.remarks.lines()])
+        return "\n".join([*lines, *self.remarks.lines(consequences=False)])
 
     def _remedy(self, root: Path) -> str:
         if not self.unreadable:
             return "they belong to other annotations; nothing is wrong with the files themselves"
-        if self.downloadable:
+        if self.downloadable and any(is_own_file(root, name) for name in self.unreadable):
             return f"grisq data check --root {root} --delete-broken, then grisq data download --root {root}"
         return f"copy complete ones to {root / IMAGES}"
 
@@ -133,14 +133,19 @@ def delete_unreadable(root: Path, found: CheckReport) -> tuple[list[str], list[s
     """
     deleted, kept = [], sorted(found.misshapen)
     for name in found.unreadable:
-        path = root / IMAGES / name
-        inside = path.parent.resolve() == (root.resolve() / IMAGES / name).parent
-        if inside and not path.is_symlink() and path.stat().st_nlink == 1:
-            path.unlink()
+        if is_own_file(root, name):
+            (root / IMAGES / name).unlink()
             deleted.append(name)
         else:
             kept.append(name)
     return deleted, kept
+
+
+def is_own_file(root: Path, name: str) -> bool:
+    """Whether a picture is in the set alone: no link, no second name on the disk, and in no linked folder."""
+    path = root / IMAGES / name
+    inside = path.parent.resolve() == (root.resolve() / IMAGES / name).parent
+    return inside and not path.is_symlink() and path.stat().st_nlink == 1
 
 
 class _Seen(NamedTuple):

@@ -75,7 +75,7 @@ def inspect_with_pictures(
     used = {image["id"]: files[image["id"]] for image in images if image["id"] in files}
     headers = pictures.read_headers(used, folder, findings)
     sizes, stored = pictures.fit_frames(images, headers, _by_image(annotations), orientation, findings)
-    for image in images:  # without annotations: nothing is said about them, so their files may be elsewhere
+    for image in images:  # without annotations no expression is about them, and their files are not needed
         if image["id"] not in used and is_inside(image["file_name"]) and (size := pictures.size_of(image)):
             sizes[image["id"]] = size
     parts["images"] = [_with_name(image, used.get(image["id"], image["file_name"])) for image in images]

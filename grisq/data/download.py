@@ -43,15 +43,17 @@ def read_sources(path: Path | None = None) -> Sources:
     own = json.loads(resources.files("grisq.data").joinpath("sources.json").read_text(encoding="utf-8"))
     given = own if path is None else read_json(path)
     for name, fields in _FIELDS.items():
-        missing = fields - set(given.get(name, {}))
-        if missing:
-            raise InputError(f"{path}: '{name}' has no '{missing.pop()}': write it as in grisq/data/sources.json.")
-    mean_size = given["images"]["mean_size"]
+        entry = given.get(name) if isinstance(given, dict) else None
+        for one in sorted(fields):
+            value = entry.get(one) if isinstance(entry, dict) else None
+            if not isinstance(value, str if one == "url" else int):
+                raise InputError(f"{path}: '{name}' has no '{one}' that can be used: write it as in sources.json.")
     sources = {
         name: Source(entry["url"], entry.get("by_hand", entry["url"]), entry.get("size"), entry.get("sha256"))
-        for name, entry in given.items()
+        for name in _FIELDS
+        for entry in [given[name]]
     }
-    return Sources(mean_size=mean_size, **{name: sources[name] for name in _FIELDS})
+    return Sources(mean_size=given["images"]["mean_size"], **sources)
 
 
 def download(

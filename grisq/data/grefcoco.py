@@ -53,7 +53,7 @@ class Annotation(NamedTuple):
 def load(root: str | Path) -> "GRefCOCO":
     """Open a folder that holds `grefcoco/grefs(unc).json`, `grefcoco/instances.json` and `images/train2014/`.
 
-    The first call parses the files and keeps memory-mapped tables beside them; later calls, and data workers,
+    The first call parses the files and keeps memory-mapped tables next to them; later calls, and data workers,
     open those. Raises InputError naming the folder or file, what is wrong, and the fix.
     """
     root = Path(root)

@@ -62,6 +62,8 @@ def test_only_gref_coco_is_told_to_delete_and_download(root, monkeypatch):
     assert "--delete-broken" not in text  # the shape differs, which another download does not change
     false.write_text("<html>not found</html>", encoding="utf-8")
     assert "--delete-broken" in check(root, progress=False).describe(root)
+    os.link(false, root.with_name("mine.jpg"))
+    assert "delete" not in check(root, progress=False).describe(root)
 
 
 def test_deleting_spares_links_linked_folders_and_whole_pictures(root, tmp_path):
@@ -112,7 +114,7 @@ def test_turned_photographs_are_named_and_not_faulted(root):
     picture.save(root / IMAGES / name, exif=exif)
     found = check(root, progress=False)
     assert found.whole
-    assert f"is turned by EXIF, it is {name}: read upright" in "\n".join(found.remarks.lines())
+    assert f"is turned by EXIF and read upright, it is {name}." in found.describe(root)
 
 
 def test_headers_alone_do_not_show_a_cut_picture(root):

@@ -136,10 +136,10 @@ def test_an_archive_that_lacks_pictures_or_is_none(server, sources, tmp_path):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("../../outside.jpg", b"no")
-    for content, said in ((packed.getvalue(), "lacks"), (b"no zip at all", "not a complete zip")):
+    for content, message in ((packed.getvalue(), "lacks"), (b"no zip at all", "not a complete zip")):
         server.files["/zip"] = content
         shutil.rmtree(tmp_path / "set", ignore_errors=True)
-        with pytest.raises(InputError, match=said):
+        with pytest.raises(InputError, match=message):
             get(tmp_path / "set", replace(sources, archive=Source(server.url + "/zip", "page")), archive=True)
     assert not list(tmp_path.rglob("outside*"))
 
@@ -157,7 +157,12 @@ def test_addresses_of_ones_own(tmp_path):
     given["refs"] = {"url": "http://mirror/refs"}
     (tmp_path / "mirror.json").write_text(json.dumps(given), encoding="utf-8")
     assert read_sources(tmp_path / "mirror.json").refs == Source("http://mirror/refs", "http://mirror/refs")
-    del given["images"]["mean_size"]
-    (tmp_path / "mirror.json").write_text(json.dumps(given), encoding="utf-8")
-    with pytest.raises(InputError, match="'images' has no 'mean_size'"):
-        read_sources(tmp_path / "mirror.json")
+    for name, field, value in (("images", "mean_size", None), ("refs", "url", 5), ("archive", "size", "13 GB")):
+        wrong = {**given, name: {**given[name], field: value}, "note": "ours"}
+        (tmp_path / "mirror.json").write_text(json.dumps(wrong), encoding="utf-8")
+        with pytest.raises(InputError, match=f"'{name}' has no '{field}'"):
+            read_sources(tmp_path / "mirror.json")
+    for content in ("[]", '{"refs": "x"}'):
+        (tmp_path / "mirror.json").write_text(content, encoding="utf-8")
+        with pytest.raises(InputError, match="has no "):
+            read_sources(tmp_path / "mirror.json")

@@ -147,10 +147,10 @@ def test_a_silent_server_is_given_up_and_asked_again(server, got, monkeypatch):
     assert got(sha256=SHA) == [1]
 
 
-@pytest.mark.parametrize("said", [len(BODY) - 5, 10])
-def test_a_length_that_is_too_small_is_found_out(server, got, tmp_path, said):
-    server.behave["/file"] = lambda handler, turn: server.send(handler, BODY[:said])
-    with pytest.raises(InputError, match=f"{said:,} bytes instead of {len(BODY):,}"):
+@pytest.mark.parametrize("length", [len(BODY) - 5, 10])
+def test_a_length_that_is_too_small_is_found_out(server, got, tmp_path, length):
+    server.behave["/file"] = lambda handler, turn: server.send(handler, BODY[:length])
+    with pytest.raises(InputError, match=f"{length:,} bytes instead of {len(BODY):,}"):
         got(size=len(BODY))
     assert not list(tmp_path.iterdir())
 

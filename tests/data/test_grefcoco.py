@@ -129,7 +129,7 @@ def test_splits_in_the_usual_order_and_an_unknown_one(data):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ([ref(1, [100, 555], "x")], r"ref 1 names the annotations \[555\]"),
         ([ref(1, [100], "x", image_id=12)], "is about image 12"),
@@ -138,8 +138,8 @@ def test_splits_in_the_usual_order_and_an_unknown_one(data):
         ({"refs": 1}, "not in gRefCOCO's format"),
     ],
 )
-def test_refs_that_do_not_fit_are_named(tmp_path, change, said):
-    with pytest.raises(InputError, match=said):
+def test_refs_that_do_not_fit_are_named(tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
         grefcoco.load(write(tmp_path, refs=change))
 
 
@@ -270,6 +270,9 @@ EMPTY = {"size": [20, 30], "counts": [600]}
         ([ref(1, [-1, 100], "x")], INSTANCES, r"ref 1 names -1, which stands for no target"),
         ([ref(1, [100, -1], "x")], INSTANCES, r"ref 1 names -1, which stands for no target"),
         ([ref(1, [100], "x")], changed(category_id=9), "annotation 100 has the category 9"),
+        ([ref(1, [100], "x")], changed(categories={"id": 2**31, "name": "x"}, category_id=2**31), "too large"),
+        ([ref(1, [2**70], "x")], changed(id=2**70), "too large"),
+        ([ref(2**70, [100], "x")], INSTANCES, "too large"),
         *[
             ([ref(1, [100], "x"), ref(2, [101], "y")], changed(segmentation=outline), "1 of 2 targets have no outline")
             for outline in (

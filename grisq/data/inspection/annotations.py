@@ -8,7 +8,7 @@ from grisq.data.inspection.values import flag, number
 
 Box = tuple[float, float, float, float]  # x, y, width, height in pixels
 _NOWHERE = [0.0, 0.0, 0.0, 0.0]
-_SLACK = 4.0  # pixels by which boxes may differ from outlines, or leave the picture, without a word
+_SLACK = 4.0  # pixels by which boxes may differ from outlines, or leave the picture
 _BOX_SHARE, _AREA_SHARE = 0.15, 0.25  # the same as a share of the box and of the area
 
 
@@ -57,7 +57,7 @@ def _agreeing(
         findings.add(PARTS_LOST, record["id"])
     if outline.beyond > max(_SLACK, _BOX_SHARE * max(outline.box[2:])):
         findings.add(CUT_OFF, record["id"])
-    crowd = flag(record.get("iscrowd"))  # no target, and nothing is said about its size
+    crowd = flag(record.get("iscrowd"))  # never a target, so its size is not used
     if box is None or not (crowd or _boxes_agree(box, outline.box)):
         findings.add(OTHER_BOX, record["id"])
         box = outline.box

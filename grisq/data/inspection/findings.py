@@ -8,7 +8,7 @@ class Fault(NamedTuple):
     """One way in which records can be wrong."""
 
     part: str  # which records: "annotations", "pictures", ...
-    what: str  # a verb phrase; {have}, {are}, {their} and {do} follow the number
+    what: str  # a verb phrase; {have}, {are}, {their}, {do} and {reach} follow the number
     consequence: str  # what is done about it, or what the user can do
 
 
@@ -30,38 +30,42 @@ class Findings:
         entry = self.found.setdefault(fault, _Found(first=str(example)))
         entry.count += count
 
-    def lines(self) -> list[str]:
+    def lines(self, *, consequences: bool = True) -> list[str]:
         """One sentence a fault, such as "38 of 41 annotations have no outline, the first is 7: ..."."""
-        return [self._line(fault, entry) for fault, entry in self.found.items()]
+        return [
+            f"{self._fact(fault, entry)}: {fault.consequence}." if consequences else f"{self._fact(fault, entry)}."
+            for fault, entry in self.found.items()
+        ]
 
-    def _line(self, fault: Fault, entry: _Found) -> str:
+    def _fact(self, fault: Fault, entry: _Found) -> str:
         one = entry.count == 1
-        forms = {"have": "has", "are": "is", "their": "its", "do": "does"} if one else {}
-        what = fault.what.format_map({name: forms.get(name, name) for name in ("have", "are", "their", "do")})
+        what = fault.what.format_map(_ONE if one else dict(zip(_ONE, _ONE)))
         total = self.totals.get(fault.part)
         number = f"{entry.count:,} of {total:,}" if total else f"{entry.count:,}"
         part = fault.part if total or not one else fault.part.removesuffix("s")
-        return f"{number} {part} {what}, {'it is' if one else 'the first is'} {entry.first}: {fault.consequence}."
+        return f"{number} {part} {what}, {'it is' if one else 'the first is'} {entry.first}"
+
+
+_ONE = {"have": "has", "are": "is", "their": "its", "do": "does", "reach": "reaches"}
 
 
 NO_OUTLINE = Fault(
     "annotations",
     "{have} no outline",
-    "nothing is said about such objects or others of their category in the same picture; --boxes-as-masks takes boxes "
-    "for masks",
+    "no expression mentions their category in these pictures; --boxes-as-masks takes boxes for masks",
 )
 OUTSIDE = Fault(
     "annotations",
     "{have} an outline outside {their} picture",
-    "nothing is said about such objects or others of their category in the same picture",
+    "no expression mentions their category in these pictures",
 )
 WRONG_RUNS = Fault(
     "annotations",
     "{have} run lengths that {do} not fit {their} picture",
-    "nothing is said about such objects or others of their category in the same picture",
+    "no expression mentions their category in these pictures",
 )
 PARTS_LOST = Fault("annotations", "{have} an outline with unreadable parts", "the parts that can be read are used")
-CUT_OFF = Fault("annotations", "reach beyond {their} picture", "what lies outside is cut off")
+CUT_OFF = Fault("annotations", "{reach} beyond {their} picture", "what lies outside is cut off")
 BOX_AS_MASK = Fault("annotations", "{have} no outline", "their boxes are used as masks")
 OTHER_AREA = Fault(
     "annotations", "{have} an area that is missing or contradicts the outline", "it is computed from the outline"

@@ -2,8 +2,8 @@
 
 Every viewer shows the upright picture, so most annotation tools annotate it. A tool that ignores EXIF shows the
 stored one. What decides, picture by picture: the size in the JSON where that is the upright size; where it is the
-stored size, whether the outlines fit only one of the two frames. A picture that has the same size either way says
-nothing by itself; it follows the pictures that do, and is upright where none does.
+stored size, whether the outlines fit only one of the two frames. A picture that has the same size either way decides
+nothing by itself; it follows the others, and is upright where none of them decides.
 """
 
 from collections.abc import Iterable, Mapping

@@ -15,6 +15,7 @@ _NEEDED = {
     "categories": ("id", "name"),
 }
 _IDS = {"images": ("id",), "annotations": ("id", "image_id", "category_id"), "categories": ("id",)}
+_TOO_LARGE = {"id": 2**53, "image_id": 2**53, "category_id": 2**31}
 _COPIES: dict[str, Fault | None] = {"images": IMAGE_COPIES, "annotations": COPIES, "categories": None}
 
 
@@ -69,10 +70,10 @@ def _with_ids(record: Record, part: str, index: int, path: Path) -> Record:
     changes = {}
     for name in _IDS[part]:
         value = whole_number(record[name])
-        if value is None or value < 0:
+        if value is None or not 0 <= value < _TOO_LARGE[name]:
             raise InputError(
                 f"{path}: '{part}[{index}]' has {record[name]!r} as '{name}': ids must be whole numbers from 0 up, "
-                "each only once."
+                f"each only once{'' if value is None or value < 0 else ', and not that large'}."
             )
         if type(record[name]) is not int:
             changes[name] = value

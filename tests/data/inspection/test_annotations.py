@@ -119,4 +119,6 @@ def test_sentences_count_and_name_the_first():
     findings = Findings({"annotations": 41})
     for example in range(7, 45):
         findings.add(NO_OUTLINE, example)
-    assert findings.lines()[0].startswith("38 of 41 annotations have no outline, the first is 7: nothing is said")
+    assert findings.lines()[0].startswith(
+        "38 of 41 annotations have no outline, the first is 7: no expression mentions"
+    )
