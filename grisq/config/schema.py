@@ -12,6 +12,7 @@ from msgspec import Meta
 Count = Annotated[int, Meta(ge=1)]
 CountOrZero = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+ShareBelowOne = Annotated[float, Meta(ge=0, lt=1)]
 Factor = Annotated[float, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 Tokens = Annotated[int, Meta(ge=3, le=512)]  # [CLS], a piece, [SEP]; BERT has positions for 512
@@ -137,7 +138,7 @@ class TrainConfig:
     eval_every: Annotated[Count, "steps between evaluations on the validation split"] = 5_000
     eval_samples: Annotated[Count, "samples of a periodic evaluation"] = 2_000
     holdout: Annotated[
-        Share, "share of the train pictures kept from training to choose the checkpoint `best`; 0: no `best`"
+        ShareBelowOne, "share of the train pictures kept from training to choose the checkpoint `best`; 0: no `best`"
     ] = 0.0
     checkpoint_every: Annotated[Count, "steps between checkpoints"] = 1_000
     workers: Annotated[CountOrZero, "processes that read and augment pictures; 0: the training process itself"] = 8

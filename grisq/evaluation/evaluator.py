@@ -43,7 +43,23 @@ class _Found:
 
 
 class Evaluator:
-    """Measures a model on rows of a data set: `Evaluator(model, reader).run(rows).metrics["rela"]["gIoU"]`."""
+    """Measures a model on rows of a data set: `Evaluator(model, reader).run(rows).metrics["rela"]["gIoU"]`.
+
+    Args:
+        model: on the device. Without a presence head it is scored with the 50-pixel rule.
+        reader: reads the data set at the model's size.
+        protocols: names, or rules of one's own.
+        device: where the model computes.
+        precision: "fp32", "bf16", or "auto": bf16 on GPUs and fp32 elsewhere.
+        batch: samples at once.
+        workers: data workers, 0 to read in this process.
+        rank: number of this process.
+        world: number of processes; each takes every `world`-th row.
+        progress: whether to show a progress bar.
+
+    Raises:
+        InputError: for an unknown protocol or precision.
+    """
 
     def __init__(
         self,
@@ -59,23 +75,6 @@ class Evaluator:
         world: int = 1,
         progress: bool = True,
     ):
-        """Set up an evaluation.
-
-        Args:
-            model: on the device. Without a presence head it is scored with the 50-pixel rule.
-            reader: reads the data set at the model's size.
-            protocols: names, or rules of one's own.
-            device: where the model computes.
-            precision: "fp32", "bf16", or "auto": bf16 on GPUs and fp32 elsewhere.
-            batch: samples at once.
-            workers: data workers, 0 to read in this process.
-            rank: number of this process.
-            world: number of processes; each takes every `world`-th row.
-            progress: whether to show a progress bar.
-
-        Raises:
-            InputError: for an unknown protocol or precision.
-        """
         self.model, self.reader, self.device = model, reader, torch.device(device)
         self.protocols = [each if isinstance(each, Protocol) else protocol(each) for each in protocols]
         self.precision = resolve_precision(precision, self.device)

@@ -58,6 +58,11 @@ def test_gsva_decides_by_pixels_what_is_no_target_and_the_others_by_annotation()
     assert one(P, EMPTY, 1, True, RELA).target_present
 
 
+def test_pixels_without_an_annotation_are_one_target_where_pixels_decide():
+    assert one(P, T, 0, True, GSVA).scenario == 1
+    assert one(P, T, 0, True, RELA).scenario == 0
+
+
 def test_the_truth_decides_for_a_perfect_head():
     assert one(P, T, 1, False, DIAGNOSTICS["rela-truth"])[:3] == (2, 6, 2 / 6)
     assert one(P, EMPTY, 0, True, DIAGNOSTICS["rela-truth"])[:3] == (0, 0, 1.0)
