@@ -58,7 +58,7 @@ class Header:
 
 def read_header(path: Path) -> Header:
     """Size and orientation, without decoding pixels. Raises InputError if the file is missing or not a picture."""
-    with readable(str(path)), _open(path) as picture:
+    with readable(str(path)), Image.open(path) as picture:
         orientation = _orientation(picture)
         swapped = picture.format == "TIFF" and orientation in _SIDEWAYS  # Pillow turns TIFFs by itself
         return Header(picture.size[::-1] if swapped else picture.size, orientation)
@@ -79,17 +79,21 @@ def open_picture(
         InputError: there is no such file, it is not a complete picture, or it has too many pixels.
     """
     with readable(str(path) if name is None else name, path):
-        picture = _open(path)
+        picture = Image.open(path)
         orientation = _orientation(picture)
         if near is not None:
             picture.draft("RGB", (near, near))
-        picture = upright_rgb(picture)
+        picture = _to_rgb(picture, orientation)
         return picture if upright or orientation == 1 else picture.transpose(_BACK[orientation])
 
 
 def upright_rgb(picture: Image.Image) -> Image.Image:
-    """Any PIL image as RGB of 8 bits, turned upright, by the rules at the top of this module."""
-    if _orientation(picture) != 1:
+    """Convert any PIL image to RGB of 8 bits, turned upright, by the rules at the top of this module."""
+    return _to_rgb(picture, _orientation(picture))
+
+
+def _to_rgb(picture: Image.Image, orientation: int) -> Image.Image:
+    if orientation != 1:
         picture = ImageOps.exif_transpose(picture)
     if picture.mode == "F" or picture.mode.startswith("I"):
         return Image.fromarray(_eight_bits(np.asarray(picture))).convert("RGB")
@@ -99,6 +103,13 @@ def upright_rgb(picture: Image.Image) -> Image.Image:
     return picture.convert("RGB")
 
 
+def decode_fully(path: Path) -> None:
+    """Read every byte of a picture file, making few pixels. Raises InputError if it is not complete."""
+    with readable(str(path)), Image.open(path) as picture:
+        picture.draft("RGB", (1, 1))  # an eighth of a JPEG's pixels on each side
+        picture.load()
+
+
 def has_shape(size: tuple[int, int], width: int, height: int) -> bool:
     """Whether a picture of that size (width, height) shows what was annotated at width x height, reduced or not."""
     return abs(size[0] * height - size[1] * width) <= 8 * max(width, height)  # JPEGs are reduced to whole pixels
@@ -106,14 +117,22 @@ def has_shape(size: tuple[int, int], width: int, height: int) -> bool:
 
 @contextmanager
 def readable(name: str, path: Path | BinaryIO | None = None) -> Iterator[None]:
-    """Turn what Pillow raises for a file into one sentence. Raises InputError.
+    """Turn what Pillow raises for a file into one sentence, and drop its warnings.
+
+    It warns of pictures above half of its limit, which are read all the same, and of damaged metadata.
 
     Args:
         name: what the sentence calls the file.
-        path: the file itself, if it is one; `name` is its path otherwise.
+        path: the file itself; without it, `name` is its path.
+
+    Raises:
+        InputError: in place of Pillow's errors.
     """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", module="PIL")
+            yield
     except InputError:
         raise
     except FileNotFoundError:
@@ -134,12 +153,6 @@ def _is_empty(path: Path | BinaryIO) -> bool:
         return isinstance(path, Path) and path.is_file() and path.stat().st_size == 0
     except (OSError, ValueError):  # a name that the system does not take
         return False
-
-
-def _open(path: Path | BinaryIO) -> Image.Image:
-    with warnings.catch_warnings():  # above half the limit Pillow warns; such pictures are read without a word
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(path)
 
 
 def _orientation(picture: Image.Image) -> int:
