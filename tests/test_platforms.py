@@ -120,7 +120,7 @@ def test_help_is_fast():
     code = (
         "import sys, time\nsys.argv = ['grisq', '--help']\nfrom grisq.cli.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'torch', 'numpy', 'pandas', 'transformers', 'PIL', 'scipy', 'httpx', 'pyarrow'} & set(sys.modules)\n"
+        "heavy = {'torch', 'numpy', 'pandas', 'transformers', 'PIL', 'httpx', 'httpx2', 'pyarrow'} & set(sys.modules)\n"
         "print(sorted(heavy), time.process_time(), file=sys.stderr)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=True)
