@@ -208,14 +208,12 @@ def _check_ids(
 
 def _read_refs(path: Path) -> list[_Ref]:
     content = read_utf8(path)
-    decode = msgspec.json.Decoder(list[_Ref]).decode
     try:
-        try:
-            return decode(content)
-        except msgspec.ValidationError:
-            raise
-        except msgspec.DecodeError as error:
-            return decode(to_json(_lenient(content, error, path)))
+        return msgspec.json.decode(content, type=list[_Ref])
+    except msgspec.MsgspecError as error:
+        document = to_json(_lenient(content, error, path))
+    try:
+        return msgspec.json.decode(document, type=list[_Ref], strict=False)  # ids as text
     except msgspec.ValidationError as error:
         raise InputError(f"{path} is not in gRefCOCO's format: {error}; see README, section data.") from None
 

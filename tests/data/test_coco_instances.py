@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
+from pycocotools import mask as coco
 
 from grisq.data import grefcoco
 from grisq.data.check import check
@@ -240,6 +241,27 @@ def turn(folder, document, orientation, form="png"):
         path.unlink()
         image["file_name"] = path.with_suffix(f".{form}").name
         stored.save(path.with_suffix(f".{form}"), exif=exif, **({"quality": 95} if form == "jpg" else {}))
+
+
+def runs(record, size):
+    rle = coco.merge(coco.frPyObjects(record["segmentation"], size[1], size[0]))
+    return {"size": [size[1], size[0]], "counts": rle["counts"].decode()}
+
+
+@pytest.mark.parametrize("as_stored", [False, True])
+def test_the_size_of_run_lengths_tells_the_frame(folder, as_stored):
+    size = (160, 120) if as_stored else (120, 160)
+    document = draw(folder, size)
+    each("annotations", segmentation=lambda record: runs(record, size), bbox=None)(document)
+    if as_stored:
+        for image in document["images"]:
+            path, exif = folder / "photos" / image["file_name"], Image.Exif()
+            exif[0x0112] = 6
+            Image.open(path).convert("RGB").save(path, exif=exif)
+    else:
+        turn(folder, document, 6)
+    each("images", width=160, height=120)(document)
+    sound(make(folder, document)[0])
 
 
 @pytest.mark.parametrize("orientation", sorted(BACK))

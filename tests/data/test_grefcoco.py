@@ -337,6 +337,13 @@ def test_fields_of_other_types_are_mended_on_reading(tmp_path, change):
     assert data.mask(0).sum() == 24
 
 
+@pytest.mark.parametrize("ids", ["100", 100.0, ["100"], [100.0]])
+def test_ids_in_refs_as_text_or_floats(tmp_path, ids):
+    data = grefcoco.load(write(tmp_path, refs=[ref(1, ids, "null", image_id="7")]))
+    assert data.expressions["ann_ids"].to_pylist() == [[100]]
+    assert data.expression(0).image_id == 7
+
+
 def test_nan_and_half_characters_in_texts(tmp_path):
     refs = [ref(1, [100], "a \ud83d cat 🐈", note=float("nan"))]
     data = grefcoco.load(write(tmp_path, refs=refs, instances=changed(attributes={"a": float("inf"), "b": "\ud83d"})))

@@ -129,7 +129,12 @@ def unite_records(
 
 
 def _corners(record: Record) -> list[tuple[float, float]]:
-    corners = list(corners_of(record.get("segmentation")))
+    """What must fit into the frame: the outline's corners, the size of run lengths, or the box's far corner."""
+    segmentation = record.get("segmentation")
+    if isinstance(segmentation, dict) and isinstance(size := segmentation.get("size"), list) and len(size) == 2:
+        height, width = map(whole_number, size)
+        return [(width, height)] if width and height else []
+    corners = list(corners_of(segmentation))
     box = None if corners else read_box(record.get("bbox"))
     return corners or ([(box[0] + box[2], box[1] + box[3])] if box else [])
 
