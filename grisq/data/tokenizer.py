@@ -80,7 +80,7 @@ class ExpressionTokenizer:
             try:
                 found = cls(AutoTokenizer.from_pretrained(name).backend_tokenizer)
             except Exception as error:  # network and file errors of two libraries
-                reason = str(error).strip().splitlines()[0]
+                reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
                 raise InputError(
                     f"The tokenizer of {name!r} cannot be loaded ({reason}): give a local folder with "
                     "model.text.pretrained=PATH, or model.text.pretrained=none to train one on the data."

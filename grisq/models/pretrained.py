@@ -138,7 +138,7 @@ def _check_fit(
 
 def _unavailable(backbone: str, setting: str, name: str, error: Exception) -> InputError:
     """The first line of a library's error, and what to do."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
     return InputError(
         f"The {backbone} weights {name!r} cannot be loaded ({reason}): give a local copy with {setting}=PATH, "
         f"or {setting}=none to start from random weights."

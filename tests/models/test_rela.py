@@ -103,9 +103,9 @@ def test_a_region_with_an_empty_mask_attends_to_the_whole_picture_and_not_to_pad
 
 def test_only_regions_that_are_covered_around_their_center_are_positive():
     masks = torch.zeros(1, 8, 8, dtype=torch.bool)
-    masks[0, 1:3, 1:3] = True  # the four pixels around the first region's center
+    masks[0, 1:3, 5:7] = True  # the four pixels around the second region's center
     masks[0, 5:7, 5] = True  # half of those of the last one
-    assert covered_regions(masks, 2)[0].tolist() == [[1, 0], [0, 0]]
+    assert covered_regions(masks, 2)[0].tolist() == [[0, 1], [0, 0]]
 
 
 def test_regions_attend_to_words_in_the_first_layer_alone(rela):

@@ -116,7 +116,7 @@ def test_a_systems_own_terms_are_added_with_their_weights_and_recorded_without()
 def test_relas_loss_term_by_term(model_config, weight):
     """5 (CE[0.9, 1.1](mask) + 0.1 CE[0.9, 1.1](minimap) + 0.1 CE[0.9 present, 1.1 absent])."""
     masks = torch.zeros(2, 4, 4, dtype=torch.bool)
-    masks[0, :2, :2] = True
+    masks[0, :2, 2:] = True  # the region in the first row and second column
     batch = make_batch(masks, [1, 0], [0, -1], [1.0, 0.0])
     output = Output(torch.randn(2, 2, 4, 4), torch.randn(2, 2), extras={"minimap": torch.randn(2, 2, 2, 2)})
     config = TrainConfig(pixel_weights=(0.9, 1.1), presence_weights=(1.1, 0.9), loss_scale=5.0)
@@ -128,7 +128,7 @@ def test_relas_loss_term_by_term(model_config, weight):
         return sum(each) / len(each)
 
     pixel = weighted(output.mask_logits.permute(0, 2, 3, 1).reshape(-1, 2), masks.flatten().int().tolist())
-    minimap = weighted(output.extras["minimap"].permute(0, 2, 3, 1).reshape(-1, 2), [1, 0, 0, 0, 0, 0, 0, 0])
+    minimap = weighted(output.extras["minimap"].permute(0, 2, 3, 1).reshape(-1, 2), [0, 1, 0, 0, 0, 0, 0, 0])
     absent, present = output.presence_logits[1], output.presence_logits[0]
     presence = (0.9 * naive_cross_entropy(present, 1) + 1.1 * naive_cross_entropy(absent, 0)) / 2
     assert float(losses.extras["minimap"]) == pytest.approx(minimap, rel=1e-5)
