@@ -34,6 +34,12 @@ def expressions(
     images: Annotated[Path, typer.Option(help="Folder with its pictures.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
     seed: Annotated[int, typer.Option(help="Another seed makes other expressions.")] = 0,
+    words: Annotated[
+        Path | None,
+        typer.Option(
+            help='JSON with singular and plural of categories: {"Hund": {"singular": "dog", "plural": "dogs"}}.'
+        ),
+    ] = None,
     boxes_as_masks: Annotated[
         bool, typer.Option("--boxes-as-masks", help="Where an object has no outline, take its box for one.")
     ] = False,
@@ -49,10 +55,17 @@ def expressions(
 
     At the end it says what was mended in the annotations and what was left out.
     """
+    from grisq.data.synthetic.category_nouns import read_words
     from grisq.data.synthetic.from_coco import expressions_from_coco
 
     made = expressions_from_coco(
-        instances, images, out, seed=seed, boxes_as_masks=boxes_as_masks, orientation=orientation
+        instances,
+        images,
+        out,
+        seed=seed,
+        words=None if words is None else read_words(words),
+        boxes_as_masks=boxes_as_masks,
+        orientation=orientation,
     )
     print(f"The set is in {made}")
 

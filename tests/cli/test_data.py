@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from grisq.cli.data import app
-from grisq.data.layout import IMAGES, INSTANCES
+from grisq.data.layout import IMAGES, INSTANCES, REFS
 from grisq.runtime.errors import InputError
 
 
@@ -59,3 +59,20 @@ def test_check_deletes_nothing_through_links(mini_root, tmp_path):
     assert "Deleted: 0." in done.stdout
     assert "Kept" in done.stdout
     assert broken.exists()
+
+
+def test_own_words_for_a_category_are_used_in_its_expressions(mini_root, tmp_path):
+    document = json.loads((mini_root / INSTANCES).read_text(encoding="utf-8"))
+    for category in document["categories"]:
+        category["name"] = f"Ding {category['id']}"
+    (tmp_path / "instances.json").write_text(json.dumps(document), encoding="utf-8")
+    words = {category["name"]: {"singular": "blorb", "plural": "blorbim"} for category in document["categories"]}
+    (tmp_path / "words.json").write_text(json.dumps(words), encoding="utf-8")
+    options = ("expressions", "--instances", tmp_path / "instances.json", "--images", mini_root / IMAGES)
+    assert run(*options, "-o", tmp_path / "a", "--words", tmp_path / "words.json").exit_code == 0
+    texts = [s["raw"] for ref in json.loads((tmp_path / "a" / REFS).read_text("utf-8")) for s in ref["sentences"]]
+    assert any("blorb" in text for text in texts)
+    assert not any("Ding" in text or "ding" in text for text in texts)
+    (tmp_path / "words.json").write_text('{"Ding 1": "blorb"}', encoding="utf-8")
+    done = run(*options, "-o", tmp_path / "b", "--words", tmp_path / "words.json")
+    assert "must hold the words of each category" in str(done.exception)
