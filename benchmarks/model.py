@@ -63,7 +63,7 @@ def ours(model: System, batch: Batch, precision: str) -> Callable[[], None]:
 
     def run():
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            model(*batch.inputs())
+            model(*model.inputs(batch))
 
     return run
 
@@ -75,8 +75,9 @@ def ours_step(model: System, batch: Batch, precision: str) -> Callable[[], None]
     def run():
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
-            output = model(*batch.inputs())
-        total_loss(output, batch, TrainConfig()).total.backward()
+            output = model(*model.inputs(batch))
+        config = TrainConfig()
+        total_loss(output, batch, config, model.extra_losses(output, batch, config)).total.backward()
         optimizer.step()
 
     return run

@@ -1,7 +1,7 @@
 """What a feature knows: linear probes on the parts of a trained model (after Alain and Bengio 2016).
 
-A probe is a logistic regression from one frozen vector to one label. What it tells above chance stands in that vector
-in a form that a single linear layer can read.
+A probe is a logistic regression from one frozen vector to one label. What it predicts above chance is in that vector in
+a form that a single linear layer can read.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,27 +28,32 @@ _BATCH = 32
 
 @dataclass
 class Features:
-    """Vectors of every sample by name, each (N, channels), and target_counts (N,)."""
+    """Vectors of every sample."""
 
-    vectors: dict[str, np.ndarray]
-    target_counts: np.ndarray
+    vectors: dict[str, np.ndarray]  # by name, each (N, channels)
+    target_counts: np.ndarray  # (N,)
 
 
 def collect(model: GRISQ, reader: SampleReader, rows: Sequence[int]) -> Features:
-    """The vectors that a presence or plurality head could be fed with.
+    """Collect the vectors that a presence or plurality head could read.
 
-    "words": mean of f^T over the words; "mask features": mean of f_L^{M,2} over the picture, from which the mask is
-    made; "e_0" ... "e_L": the target query after the words and after each block.
+    They are "words", the mean of f^T over the words; "mask features", the mean over the picture of f_L^{M,2}, which the
+    mask is made of; and "e_0" ... "e_L", the target query after the words and after each block.
+
+    Args:
+        model: in evaluation mode.
+        reader: of the data set.
+        rows: expressions of the data set.
     """
     found: dict[str, list[np.ndarray]] = {}
     counts: list[int] = []
     device = next(model.parameters()).device
-    for each in batches(reader, rows, batch=_BATCH):
-        each = each.to(device)
-        traced = trace(model, *each.inputs())
-        for name, vector in _vectors(traced, each).items():
+    for batch in batches(reader, rows, batch=_BATCH):
+        batch = batch.to(device)
+        traced = trace(model, *model.inputs(batch))
+        for name, vector in _vectors(traced, batch).items():
             found.setdefault(name, []).append(vector.float().cpu().numpy())
-        counts += [sample.target_count for sample in each.samples]
+        counts += [sample.target_count for sample in batch.samples]
     return Features({name: np.concatenate(parts) for name, parts in found.items()}, np.array(counts))
 
 
@@ -62,18 +67,24 @@ def _vectors(traced: Trace, batch: Batch) -> dict[str, Tensor]:
 
 @dataclass
 class Probed:
-    """How well a probe does on samples that it was not fitted on: share of right answers in percent, and the area
-    under the ROC curve (0.5 for a coin) with its standard error over resampled test samples."""
+    """How well a probe does on samples that it was not fitted on."""
 
-    accuracy: float
-    auc: float
-    auc_error: float
+    accuracy: float  # percent
+    auc: float  # area under the ROC curve; 0.5 by chance
+    auc_error: float  # its standard error over resampled test samples
 
 
 def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: np.ndarray) -> Probed:
-    """Fit on train (N, C) with labels (N,), measure on test (M, C) with test_labels (M,); labels are bool.
+    """Fit a probe and measure it on other samples. Both classes have the same weight, whatever their shares.
 
-    Classes weigh the same, whatever their shares. Errors: InputError if one of the two sides has a single class.
+    Args:
+        train: (N, C), to fit on.
+        labels: (N,) bool.
+        test: (M, C), to measure on.
+        test_labels: (M,) bool.
+
+    Raises:
+        InputError: the samples of one of the two sides are all of one class.
     """
     labels, test_labels = np.asarray(labels, bool), np.asarray(test_labels, bool)
     for side, found in (("fitted", labels), ("measured", test_labels)):
@@ -82,9 +93,9 @@ def probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray, test_labels: 
     classifier = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000, class_weight="balanced"))
     classifier.fit(train, labels)
     score = classifier.decision_function(test)
-    right = 100 * float(((score > 0) == test_labels).mean())
+    accuracy = 100 * float(((score > 0) == test_labels).mean())
     high, low = score[test_labels], score[~test_labels]
-    return Probed(right, separation(high, low), separation_error(high, low))
+    return Probed(accuracy, separation(high, low), separation_error(high, low))
 
 
 def answers(
@@ -94,36 +105,51 @@ def answers(
     pictures: Sequence[int],
     ask: Callable[[GRISQ, Trace], Tensor] = presence_again,
 ) -> np.ndarray:
-    """The probability of presence for the words of some rows asked of the pictures of others. -> (N,).
+    """The probability of presence for the expressions of some rows in the pictures of others.
 
-    `ask` may take the model apart: from a trace of a batch to probabilities (B,), or to K kinds of them at once,
-    (B, K) -> (N, K).
-    Errors: InputError without rows, or for a model without target query.
+    Args:
+        model: in evaluation mode.
+        reader: of the data set.
+        texts: N rows whose expressions are taken.
+        pictures: N rows whose pictures are taken.
+        ask: from the trace of a batch to probabilities (B,), or to K probabilities for each sample, (B, K).
+
+    Returns:
+        (N,) or (N, K).
+
+    Raises:
+        InputError: there are no rows, or the model has no target query.
     """
-    painter = RecipeDataset(reader, reader.max_tokens)
+    renderer = RecipeDataset(reader, reader.max_tokens)
     probabilities, device = [], next(model.parameters()).device
     pairs = list(zip(texts, pictures, strict=True))
     if not pairs:
         raise InputError("There are no expressions to ask: choose other rows.")
     for start in range(0, len(pairs), _BATCH):
-        samples = [painter.render(NoTarget(int(image), int(text))) for text, image in pairs[start : start + _BATCH]]
+        samples = [renderer.render(NoTarget(int(image), int(text))) for text, image in pairs[start : start + _BATCH]]
         batch = collate(samples, reader.tokenizer.pad_id)
-        probabilities.append(ask(model, trace(model, *batch.to(device).inputs())).float().cpu().numpy())
+        probabilities.append(ask(model, trace(model, *model.inputs(batch.to(device)))).float().cpu().numpy())
     return np.concatenate(probabilities)
 
 
 def separation(high: np.ndarray, low: np.ndarray) -> float:
     """Area under the ROC curve: how often a value of `high` (N,) exceeds one of `low` (M,); 0.5 if they are alike.
 
-    Errors: InputError if one of them is empty.
+    Raises: InputError if one of them is empty.
     """
     if not len(high) or not len(low):
-        raise InputError("One of the two groups to be told apart is empty: choose other rows.")
+        raise InputError("One of the two groups to separate is empty: choose other rows.")
     return float(roc_auc_score(np.repeat([1, 0], [len(high), len(low)]), np.concatenate([high, low])))
 
 
 def separation_error(high: np.ndarray, low: np.ndarray, rounds: int = 200) -> float:
-    """Standard error of `separation` by the bootstrap: both sides resampled with replacement, from a fixed seed."""
+    """Standard error of `separation` by the bootstrap, from a fixed seed.
+
+    Args:
+        high: (N,), resampled with replacement.
+        low: (M,), likewise.
+        rounds: number of resamplings.
+    """
     rng = np.random.default_rng(0)
     drawn = [separation(rng.choice(high, len(high)), rng.choice(low, len(low))) for _ in range(rounds)]
     return float(np.std(drawn))

@@ -1,6 +1,6 @@
-"""What flows along the arrows of Fig. 2, kept for looking at."""
+"""The intermediate results of one forward pass: what flows along the arrows of Fig. 2."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -17,45 +17,53 @@ from grisq.runtime.errors import InputError
 
 @dataclass
 class Trace:
-    """One forward pass, part by part, in the paper's letters.
+    """One forward pass, part by part, in the paper's letters."""
 
-    words: f^T (B, T, D); listening: PWAM's attention of every position over the words, four times (B, N_i, T);
-    levels: F^{M,1..4}; decoded: f_0 ... f_L; looking: for each MSDS block where its positions look and with what
-    weight, (B, S, heads, 3, points, 2) and (B, S, heads, 3, points); queries: e_0 ... e_L, each (B, C), empty
-    without a target query; output: what the model says, with the query's attention.
-    """
-
-    words: Tensor
-    listening: list[Tensor]
-    levels: list[FeatureMap]
-    decoded: DecoderFeatures
-    looking: list[tuple[Tensor, Tensor]]
-    queries: list[Tensor]
-    output: Output
+    words: Tensor  # f^T (B, T, D)
+    word_attention: list[Tensor]  # of PWAM, every position over the words: four times (B, H_i*W_i, T)
+    levels: list[FeatureMap]  # F^{M,1..4}
+    decoded: DecoderFeatures  # f_0 ... f_L
+    sampling: list[
+        tuple[Tensor, Tensor]
+    ]  # per MSDS block: locations (B, S, heads, 3, points, 2), weights without the 2
+    queries: list[Tensor]  # e_0 ... e_L, each (B, C); empty without a target query
+    output: Output  # with the query's attention
 
 
 def trace(model: GRISQ, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Trace:
-    """Run the model without gradients and keep what its parts hand on. Arguments as GRISQ.forward."""
-    seen: dict[str, list] = {"words": [], "listening": [], "levels": [], "decoded": [], "looking": [], "queries": []}
+    """Run the model without gradients and keep the output of its parts.
+
+    Args:
+        model: in evaluation mode.
+        image: (B, 3, H, W), normalized, zeros in the padding.
+        valid: (B, H, W) bool, False in the padding, or None.
+        tokens: (B, T) long.
+        token_mask: (B, T) bool, False in the padding.
+    """
+    seen: dict[str, list] = {
+        name: [] for name in ("words", "word_attention", "levels", "decoded", "sampling", "queries")
+    }
     with ExitStack() as hooks, torch.no_grad():
 
-        def keep(name: str, module: nn.Module, what) -> None:
-            handle = module.register_forward_hook(lambda m, given, made: seen[name].append(what(m, given, made)))
-            hooks.callback(handle.remove)
+        def keep(name: str, module: nn.Module, read: Callable) -> None:
+            hook = module.register_forward_hook(
+                lambda part, given, output: seen[name].append(read(part, given, output))
+            )
+            hooks.callback(hook.remove)
 
-        keep("words", model.text_encoder, lambda m, given, made: made)
-        keep("levels", model.multimodal_encoder, lambda m, given, made: made)
-        keep("decoded", model.pixel_decoder, lambda m, given, made: made)
+        keep("words", model.text_encoder, lambda part, given, output: output)
+        keep("levels", model.multimodal_encoder, lambda part, given, output: output)
+        keep("decoded", model.pixel_decoder, lambda part, given, output: output)
         for fusion in model.multimodal_encoder.fusions:
-            keep("listening", fusion, lambda m, given, made: m.attention(*given))
+            keep("word_attention", fusion, lambda part, given, output: part.attention(*given))
         for block in model.pixel_decoder.blocks:
-            keep("looking", block.attention, _spots)
+            keep("sampling", block.attention, _sampling)
         if model.target_query is not None:
             for block in (model.target_query.read_words, *model.target_query.read_decoder):
-                keep("queries", block, lambda m, given, made: made[0][:, 0])
+                keep("queries", block, lambda part, given, output: output[0][:, 0])
         output = model(image, valid, tokens, token_mask, need_weights=True)
     (words,), (levels,), (decoded,) = seen["words"], seen["levels"], seen["decoded"]
-    return Trace(words, seen["listening"], levels, decoded, seen["looking"], seen["queries"], output)
+    return Trace(words, seen["word_attention"], levels, decoded, seen["sampling"], seen["queries"], output)
 
 
 def presence_again(
@@ -66,26 +74,36 @@ def presence_again(
     layers: Sequence[int] | None = None,
     pooled: bool = False,
 ) -> Tensor:
-    """P(present) (B,) by Eq. 4 with something changed; with nothing changed, what the model said.
+    """P(present) by Eq. 4, computed again with something changed; with nothing changed it is the model's own.
 
-    e_0 (B, C): another start; layers: for each block the l of the f_l that it reads, 0 ... L - 1 in Eq. 4; pooled:
-    every position shows its layer's mean over the picture, so there is no place to look at.
-    Errors: InputError for a model without target query.
+    Args:
+        model: the model that was traced.
+        traced: its forward pass.
+        e_0: another query to start from, (B, C).
+        layers: for each block the l of the f_l that it reads; 0 ... L - 1 in Eq. 4.
+        pooled: whether every position shows its layer's mean over the picture, so that no place differs.
+
+    Returns:
+        (B,).
+
+    Raises:
+        InputError: the model has no target query.
     """
     if model.target_query is None:
         raise InputError("This model has no target query: load one with model.target_query=true.")
     level = model.config.query_level
-    memories = traced.decoded.subsequence(level)
+    memories = traced.decoded.subsequence(level)  # f_0^{M,j} ... f_L^{M,j}, each (B, N, C)
     memories = memories[:-1] if layers is None else [memories[layer] for layer in layers]
     valid = traced.levels[level - 1].flat_valid
     if pooled:
         memories = [mean_over(memory, valid)[:, None].expand_as(memory) for memory in memories]
     start = traced.queries[0] if e_0 is None else e_0
+    positions = traced.decoded.positions_of(level)
     with torch.no_grad():
-        e_L, _ = model.target_query.look(start[:, None], memories, traced.decoded.positions_of(level), valid)
+        e_L, _ = model.target_query.attend_decoder(start[:, None], memories, positions, valid)  # (B, 1, C)
         return model.presence_head(e_L[:, 0]).softmax(-1)[:, 1]
 
 
-def _spots(attention: nn.Module, given: tuple, made: Tensor) -> tuple[Tensor, Tensor]:
+def _sampling(attention: nn.Module, given: tuple, output: Tensor) -> tuple[Tensor, Tensor]:
     query, reference, _, sizes = given[:4]
     return attention.locations(query, reference, sizes), attention.weights(query)

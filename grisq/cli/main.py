@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from grisq.cli import data, experiments, predict
+from grisq.cli import data, experiments, predict, settings
 from grisq.cli.options import DataOption, DeviceOption, PresetOption, ProcessesOption, SetOption, read_settings
 from grisq.runtime.distributed import rank, run_in_processes, tell, world_size
 from grisq.runtime.errors import InputError
@@ -24,6 +24,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(predict.app)
+app.command()(settings.settings)
 
 
 @app.command()
@@ -78,8 +79,8 @@ def train(
     if keep_memory:
         keep_freed_memory()
     weights = {"model.swin.pretrained": swin, "model.text.pretrained": bert}
-    settings = {name: value for name, value in weights.items() if value is not None} | read_settings(set_)
-    chosen = config.override(config.preset(preset), settings)
+    changes = {name: value for name, value in weights.items() if value is not None} | read_settings(set_)
+    chosen = config.override(config.preset(preset), changes)
     folder = run or paths.RUNS / preset
     dataset = load_dataset(chosen, data)  # before several processes would each make it
     if processes * nodes > 1 and world_size() == 1:

@@ -1,9 +1,10 @@
 """Configuration of a run.
 
 `preset("tiny")` gives one; `override(preset, {"train.steps": 100})` changes single fields by their dotted name;
-`to_dict` and `from_dict` carry a configuration through a checkpoint.
+`settings_of` lists them with their meaning; `to_dict` and `from_dict` carry a configuration through a checkpoint.
 """
 
+from grisq.config.fields import Setting, settings_of
 from grisq.config.overrides import flat, from_dict, override, to_dict
 from grisq.config.presets import PRESETS, preset
 from grisq.config.schema import (
@@ -24,6 +25,7 @@ __all__ = [
     "ModelConfig",
     "Preset",
     "ReLAConfig",
+    "Setting",
     "SwinConfig",
     "TextConfig",
     "TrainConfig",
@@ -31,5 +33,6 @@ __all__ = [
     "from_dict",
     "override",
     "preset",
+    "settings_of",
     "to_dict",
 ]

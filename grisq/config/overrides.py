@@ -1,11 +1,23 @@
 """Configurations as plain dicts and back, and single settings changed by their dotted name."""
 
+import copy
 import dataclasses
-import types
-import typing
-from typing import Literal
+from typing import TypeVar
 
+from grisq.config.fields import field_hints, read_value
+from grisq.config.schema import ModelConfig, Preset
 from grisq.runtime.errors import InputError
+
+Config = TypeVar("Config")
+
+# Settings of older versions, so that what was stored with them still loads.
+_MOVED = {"train.lambda_minimap": "model.rela.lambda_minimap"}
+_REMOVED = {  # with the value that the code now always has
+    "model.mask_mlp_layers": 3,
+    "model.smoothing": False,
+    "model.presence_without_query": "pooled",
+}
+_PREFIXES = {Preset: "", ModelConfig: "model."}  # of a class's fields in these names
 
 
 def to_dict(config: object) -> dict:
@@ -13,23 +25,67 @@ def to_dict(config: object) -> dict:
     return dataclasses.asdict(config)
 
 
-def from_dict(kind: type, values: dict, where: str = "configuration"):
-    """Rebuild a configuration dataclass from `to_dict`'s form (or from JSON, where tuples are lists).
+def from_dict(cls: type[Config], values: dict, where: str = "configuration") -> Config:
+    """Rebuild a configuration from the form of `to_dict`, or from JSON, also from an older version's.
 
-    Errors: InputError naming an unknown field.
+    Args:
+        cls: the configuration dataclass to build.
+        values: its fields; those with a default may be left out.
+        where: what the values are, for error messages.
+
+    Raises:
+        InputError: a field is unknown, missing, or has a value that it does not take.
     """
-    hints = typing.get_type_hints(kind)
-    unknown = sorted(set(values) - set(hints))
-    if unknown:
-        raise InputError(f"{where} has no field {unknown[0]!r}: it knows {', '.join(sorted(hints))}.")
+    return _build(cls, _updated(cls, values), where)
+
+
+def _build(cls: type[Config], values: object, where: str) -> Config:
+    hints = field_hints(cls)
+    if not isinstance(values, dict):
+        raise InputError(f"{where} cannot be {values!r}: it is a group with the fields {', '.join(hints)}.")
     built = {}
     for name, value in values.items():
-        if dataclasses.is_dataclass(hints[name]):
-            value = from_dict(hints[name], value, f"{where}.{name}")
-        elif isinstance(value, list):
-            value = tuple(value)
-        built[name] = value
-    return kind(**built)
+        if name not in hints:
+            raise InputError(f"{where} has no field {name!r}: it has {', '.join(hints)}.")
+        build = _build if dataclasses.is_dataclass(hints[name]) else None
+        at = f"{where}.{name}"
+        built[name] = build(hints[name], value, at) if build else read_value(value, hints[name], at)
+    for each in dataclasses.fields(cls):
+        required = each.default is each.default_factory is dataclasses.MISSING
+        if required and each.name not in built:
+            raise InputError(f"{where} lacks the field {each.name!r}: it has {', '.join(hints)}.")
+    return cls(**built)
+
+
+def _updated(cls: type, values: dict) -> dict:
+    """Stored values of an older version as this version has them."""
+    prefix, values = _PREFIXES.get(cls), copy.deepcopy(values)
+    if prefix is None or not isinstance(values, dict):
+        return values
+    for old, new in _MOVED.items():
+        if old.startswith(prefix) and (found := _parent(values, old.removeprefix(prefix))) is not None:
+            *above, last = new.removeprefix(prefix).split(".")
+            place = values
+            for group in above:
+                place = place.setdefault(group, {})
+            place.setdefault(last, found.pop(old.rpartition(".")[2]))
+    for old, always in _REMOVED.items():
+        if old.startswith(prefix) and (found := _parent(values, old.removeprefix(prefix))) is not None:
+            value = found.pop(old.rpartition(".")[2])
+            if value != always:
+                raise InputError(
+                    f"The stored setting {old} is {value!r}, and this version always has {always!r}: use the version "
+                    "of grisq that stored it."
+                )
+    return values
+
+
+def _parent(values: object, path: str) -> dict | None:
+    """The dict that holds the last name of a dotted path, None if there is none."""
+    *above, last = path.split(".")
+    for name in above:
+        values = values.get(name) if isinstance(values, dict) else None
+    return values if isinstance(values, dict) and last in values else None
 
 
 def flat(values: dict, prefix: str = "") -> dict:
@@ -43,53 +99,37 @@ def flat(values: dict, prefix: str = "") -> dict:
     return found
 
 
-def override(config, changes: dict[str, object]):
+def override(config: Config, changes: dict[str, object]) -> Config:
     """A copy with fields replaced by dotted name: `override(preset, {"model.plurality": False})`.
 
     Values may be strings, as a command line gives them; they are read as the type of the field.
-    Errors: InputError naming the field and what it takes.
+    Raises: InputError that names the setting and what it takes.
     """
     for name, value in changes.items():
         config = _replace(config, name.split("."), value, name)
     return config
 
 
-def _replace(config, path: list[str], value, full_name: str):
-    hints = typing.get_type_hints(type(config))
+def _replace(config: Config, path: list[str], value: object, full_name: str) -> Config:
+    hints = field_hints(type(config))
     head, *rest = path
     if head not in hints:
-        raise InputError(f"There is no setting {full_name!r}: {head!r} is not one of {', '.join(hints)}.")
+        raise InputError(_unknown(full_name, head, hints))
     if rest:
-        return dataclasses.replace(config, **{head: _replace(getattr(config, head), rest, value, full_name)})
-    if isinstance(value, str):
-        value = _read(value, hints[head], full_name)
+        value = _replace(getattr(config, head), rest, value, full_name)
+    elif dataclasses.is_dataclass(hints[head]):
+        if not isinstance(value, hints[head]):
+            names = ", ".join(f"{full_name}.{each}" for each in field_hints(hints[head]))
+            raise InputError(f"Setting {full_name} is a group: set one of {names}.")
+    else:
+        value = read_value(value, hints[head], f"Setting {full_name}")
     return dataclasses.replace(config, **{head: value})
 
 
-def _read(text: str, hint, name: str):
-    """`text` as the type `hint`: bool, int, float, str, tuple of int or float, Literal, or one of these or None."""
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        if text.lower() == "none":
-            return None
-        hint = next(kind for kind in arguments if kind is not type(None))
-    if origin is Literal:
-        choices = {str(choice): choice for choice in arguments}
-        if text not in choices:
-            raise InputError(f"Setting {name} cannot be {text!r}: choose one of {', '.join(choices)}.")
-        return choices[text]
-    fixed = origin is tuple and arguments[-1] is not Ellipsis
-    takes = getattr(hint, "__name__", hint)
-    if origin is tuple:
-        takes = f"{len(arguments) if fixed else 'a few'} numbers with a comma between"
-    try:
-        if hint is bool:
-            return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[text.lower()]
-        if origin is tuple:
-            parts = [arguments[0](part) for part in text.strip("()[]").split(",") if part.strip()]
-            if fixed and len(parts) != len(arguments):
-                raise ValueError(text)
-            return tuple(parts)
-        return hint(text)
-    except (KeyError, ValueError, TypeError):
-        raise InputError(f"Setting {name} cannot be {text!r}: it takes {takes}.") from None
+def _unknown(full_name: str, head: str, hints: dict) -> str:
+    if full_name in _MOVED:
+        return f"There is no setting {full_name!r}: it is called {_MOVED[full_name]} now."
+    if full_name in _REMOVED:
+        return f"There is no setting {full_name!r} any more: it is always {_REMOVED[full_name]!r}."
+    known = f"{head!r} is not one of {', '.join(hints)}" if hints else f"{head!r} stands below a single value"
+    return f"There is no setting {full_name!r}: {known}. grisq settings lists all of them."

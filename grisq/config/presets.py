@@ -1,4 +1,4 @@
-"""The presets by name. Numbers of `paper` are those of Sec. 4.2."""
+"""The presets by name. The numbers of `paper` are those of Sec. 4.2."""
 
 import dataclasses
 
@@ -104,7 +104,7 @@ PRESETS: dict[str, Preset] = {preset.name: preset for preset in (_TINY, _PRETRAI
 
 
 def preset(name: str) -> Preset:
-    """The preset of that name. Errors: InputError that lists the names there are."""
+    """Look up a preset by name. Raises InputError that lists the known names."""
     if name not in PRESETS:
         raise InputError(f"There is no preset {name!r}: choose one of {', '.join(PRESETS)}.")
     return PRESETS[name]

@@ -1,77 +1,101 @@
-"""Every size, rate and step of a run as frozen dataclasses. No module asks which preset it serves."""
+"""Every size, rate and step of a run as frozen dataclasses. No module asks which preset it serves.
+
+The text behind a field's type is its meaning; `grisq settings` prints it, and the bounds are checked when a value is
+read (see `grisq.config.fields`).
+"""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+Count = Annotated[int, Meta(ge=1)]
+CountOrZero = Annotated[int, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Factor = Annotated[float, Meta(ge=0)]
+Positive = Annotated[float, Meta(gt=0)]
+Tokens = Annotated[int, Meta(ge=3, le=512)]  # [CLS], a piece, [SEP]; BERT has positions for 512
+Side = Annotated[int, Meta(ge=32, multiple_of=32)]
 
 
 @dataclass(frozen=True)
 class SwinConfig:
-    """Swin Transformer (Liu et al. 2021) that carries the multimodal encoder."""
+    """Swin Transformer (Liu et al. 2021), the trunk of the multimodal encoder."""
 
-    embed_dim: int = 128
-    depths: tuple[int, ...] = (2, 2, 18, 2)
-    num_heads: tuple[int, ...] = (4, 8, 16, 32)
-    window: int = 12
-    drop_path: float = 0.3  # as ReLA and Mask2Former; the paper does not say
-    pretrained: str | None = None  # name of a timm model with ImageNet weights; None: random initialization
+    embed_dim: Annotated[Count, "channels of the first stage; each further stage doubles them"] = 128
+    depths: Annotated[tuple[Count, Count, Count, Count], "blocks of the four stages"] = (2, 2, 18, 2)
+    num_heads: Annotated[tuple[Count, Count, Count, Count], "attention heads of the four stages"] = (4, 8, 16, 32)
+    window: Annotated[Count, "side of an attention window, positions"] = 12
+    drop_path: Annotated[Share, "highest rate of stochastic depth; as ReLA and Mask2Former, the paper gives none"] = 0.3
+    pretrained: Annotated[
+        str | None, "ImageNet weights: a file or the name of a timm model; none: random initialization"
+    ] = None
 
 
 @dataclass(frozen=True)
 class TextConfig:
     """BERT (Devlin et al. 2019) and its tokenizer."""
 
-    hidden: int = 768
-    layers: int = 12
-    heads: int = 12
-    intermediate: int = 3072
-    vocabulary: int = 30522
-    dropout: float = 0.1
-    max_tokens: int = 20  # for one expression, [CLS] and [SEP] included
-    max_tokens_mosaic: int = 80  # for up to four expressions joined by "and"
-    pretrained: str | None = None  # folder, hub name or package:NAME/FOLDER; None: own vocabulary, random weights
+    hidden: Annotated[Count, "channels of f^T"] = 768
+    layers: Annotated[Count, "transformer layers"] = 12
+    heads: Annotated[Count, "attention heads of a layer"] = 12
+    intermediate: Annotated[Count, "hidden channels of a layer's feed-forward part"] = 3072
+    vocabulary: Annotated[Count, "number of word pieces"] = 30522
+    dropout: Annotated[Share, "rate of dropout, in attention too"] = 0.1
+    max_tokens: Annotated[Tokens, "tokens of one expression, [CLS] and [SEP] included; longer ones are cut"] = 20
+    max_tokens_mosaic: Annotated[Tokens, 'tokens of up to four expressions joined by "and"'] = 80
+    pretrained: Annotated[
+        str | None,
+        "weights and tokenizer: a folder, a hub name or package:NAME/FOLDER; none: random weights, own vocabulary",
+    ] = None
 
 
 @dataclass(frozen=True)
 class LAVTConfig:
     """Decoder of LAVT (Yang et al. 2022), used where `ModelConfig.system` is "lavt"."""
 
-    hidden: int = 512  # channels of its convolutions
+    hidden: Annotated[Count, "channels of the decoder's convolutions"] = 512
 
 
 @dataclass(frozen=True)
 class ReLAConfig:
     """Decoder of ReLA (Liu, Ding and Jiang 2023), used where `ModelConfig.system` is "rela"."""
 
-    regions: int = 10  # P: the picture is seen as P x P regions, one query each
-    layers: int = 9
-    feedforward: int = 2048
+    regions: Annotated[Count, "P: the picture is divided into P x P regions, one query each"] = 10
+    layers: Annotated[Count, "layers over the region queries"] = 9
+    feedforward: Annotated[Count, "hidden channels of a layer's feed-forward part"] = 2048
+    lambda_minimap: Annotated[Factor, "weight of the minimap's cross-entropy in the total loss"] = 0.1
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """Everything in Fig. 2. `target_query` and `plurality` are the switches of Table 2.
 
-    `system` names another one of Table 1 on the same encoders: "lavt" or "rela", whose sizes stand in the fields of
-    those names; both read `channels`, `blocks`, `heads`, `points` and `feedforward` where they share a part.
+    `system` selects another system of Table 1 on the same encoders; its own sizes are in the field of its name. All
+    systems read `channels`, `blocks`, `heads`, `points` and `feedforward` where they share a part.
     """
 
-    system: Literal["grisq", "lavt", "rela"] = "grisq"
-    image_size: int = 480  # side of the square letterboxed input, pixels; a multiple of 32
+    system: Annotated[Literal["grisq", "lavt", "rela"], "the system of Table 1 to build"] = "grisq"
+    image_size: Annotated[Side, "side of the square letterboxed input, pixels"] = 480
     swin: SwinConfig = field(default_factory=SwinConfig)
     text: TextConfig = field(default_factory=TextConfig)
-    channels: int = 256  # C
-    blocks: int = 6  # L
-    heads: int = 8
-    points: int = 4  # sampling points per head and level of a MSDS block
-    feedforward: int = 1024
-    gate: Literal["lavt", "zero-last", "dead", "none"] = "lavt"  # language gate back into Swin's trunk
-    target_query: bool = True
-    plurality: bool = True
-    query_level: Literal[2, 3, 4] = 4  # j of f^{M,j}, where presence is read: the query's memory (Eq. 4 has j = 4)
-    presence_without_query: Literal["pooled", "none"] = "pooled"  # how the baseline row tells presence
-    mask_mlp_layers: int = 3
-    mask_mlp_at: Literal["full", "quarter"] = "full"  # resolution at which the mask MLP's hidden layers run
-    smoothing: bool = False  # Mask2Former's 3x3 convolution after the sum; the paper's text has none
+    channels: Annotated[Count, "C, channels of the pixel decoder, the queries and the heads"] = 256
+    blocks: Annotated[Count, "L, MSDS blocks of the pixel decoder and cross-attention blocks of the query"] = 6
+    heads: Annotated[Count, "attention heads in the pixel decoder and the queries"] = 8
+    points: Annotated[Count, "sampling points for each head and level of an MSDS block"] = 4
+    feedforward: Annotated[Count, "hidden channels of the feed-forward layers"] = 1024
+    gate: Annotated[
+        Literal["lavt", "zero-last", "dead", "none"],
+        "start of the language gate into Swin's trunk: LAVT's, a zero last layer, all zero as in ReLA; none: no gate",
+    ] = "lavt"
+    target_query: Annotated[bool, "presence from the target query; false: from pooled decoder features"] = True
+    plurality: Annotated[bool, "whether there is a plurality head; it needs the target query"] = True
+    query_level: Annotated[
+        Literal[2, 3, 4], "j of f^{M,j}, the level that presence is read from: stride 8, 16 or 32 (Eq. 4 has j = 4)"
+    ] = 4
+    mask_mlp_at: Annotated[
+        Literal["full", "quarter"], "resolution of the mask MLP's hidden layers; quarter is 16 times cheaper"
+    ] = "full"
     lavt: LAVTConfig = field(default_factory=LAVTConfig)
     rela: ReLAConfig = field(default_factory=ReLAConfig)
 
@@ -80,42 +104,48 @@ class ModelConfig:
 class AugmentConfig:
     """Sec. 3.3; both probabilities are 0.05 in Sec. 4.2. Zero switches an augmentation off."""
 
-    tau_no: float = 0.05
-    tau_multi: float = 0.05
+    tau_no: Annotated[Share, "probability that a single-target sample gets the words of another picture"] = 0.05
+    tau_multi: Annotated[Share, "probability that a single-target sample joins the mosaic of its batch"] = 0.05
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Sec. 3.4 and 4.2."""
 
-    batch: int = 48  # global: over all processes and accumulation steps
-    steps: int = 150_000
-    lr: float = 2.5e-5
-    lr_backbone: float = 2.5e-6  # Swin and BERT where they start from pretrained weights
-    weight_decay: float = 0.01
-    poly_power: float = 0.9
-    warmup: int = 0  # steps of linear warm-up; none in the paper
-    clip: float | None = None  # maximum gradient norm over all parameters; none in the paper
-    lambda_presence: float = 0.1
-    lambda_plurality: float = 0.01
-    lambda_minimap: float = 0.1  # of ReLA's minimap; no other system has one
-    presence_weights: tuple[float, float] = (1.0, 1.0)  # absent, present in the presence loss; ReLA: 1.1 and 0.9
-    loss_scale: float = 1.0  # of the whole sum; ReLA: 5, which matters only beside a clipped gradient
-    pixel_weights: tuple[float, float] = (1.0, 1.0)  # background, target in L_pixel; LAVT and ReLA: 0.9 and 1.1
-    accumulate: int = 1
-    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 autocast on GPUs, fp32 on CPUs
-    eval_every: int = 5_000
-    eval_samples: int = 2_000  # of the validation split, for the periodic evaluation only
-    checkpoint_every: int = 1_000
-    workers: int = 8
+    batch: Annotated[Count, "samples of a step, over all processes and accumulation parts"] = 48
+    steps: Annotated[Count, "optimizer steps of the whole schedule"] = 150_000
+    lr: Annotated[Factor, "highest learning rate of new parameters"] = 2.5e-5
+    lr_backbone: Annotated[Factor, "highest learning rate of a backbone that starts from pretrained weights"] = 2.5e-6
+    weight_decay: Annotated[Factor, "of AdamW; norms, biases and position tables have none"] = 0.01
+    poly_power: Annotated[Factor, "exponent of the polynomial decay of the learning rate"] = 0.9
+    warmup: Annotated[CountOrZero, "steps of linear warm-up; the paper has none"] = 0
+    clip: Annotated[Positive | None, "maximum norm of the gradient over all parameters; the paper has none"] = None
+    lambda_presence: Annotated[Factor, "weight of the presence loss (Eq. 5)"] = 0.1
+    lambda_plurality: Annotated[Factor, "weight of the plurality loss (Eq. 5)"] = 0.01
+    presence_weights: Annotated[tuple[Factor, Factor], "class weights of the presence loss: absent, present"] = (
+        1.0,
+        1.0,
+    )
+    loss_scale: Annotated[
+        Positive, "multiplies the total loss; under AdamW it only matters when gradients are clipped"
+    ] = 1.0
+    pixel_weights: Annotated[tuple[Factor, Factor], "class weights of the pixel loss: background, target"] = (1.0, 1.0)
+    accumulate: Annotated[Count, "parts of a batch that run one after the other, to save memory"] = 1
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"], "of the forward pass; auto: bf16 autocast on GPUs, fp32 on CPUs"
+    ] = "auto"
+    eval_every: Annotated[Count, "steps between evaluations on the validation split"] = 5_000
+    eval_samples: Annotated[Count, "samples of a periodic evaluation"] = 2_000
+    checkpoint_every: Annotated[Count, "steps between checkpoints"] = 1_000
+    workers: Annotated[CountOrZero, "processes that read and augment pictures; 0: the training process itself"] = 8
 
 
 @dataclass(frozen=True)
 class Preset:
-    """One complete configuration. `data` names a synthetic set to make, or None: the user gives a folder."""
+    """One complete configuration."""
 
-    name: str
-    data: str | None
+    name: Annotated[str, "the preset's name"]
+    data: Annotated[str | None, "the synthetic set that is made for it; none: a folder has to be given"]
     model: ModelConfig
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

@@ -83,7 +83,7 @@ def sampling_figure(sample: Sample, traced: Trace, block: int, place: tuple[int,
     rows, columns = traced.levels[1].size
     if not (0 <= place[0] < rows and 0 <= place[1] < columns):
         raise InputError(f"There is no position {place} on a grid of {rows}x{columns}: count rows and columns from 0.")
-    locations, weights = (_numpy(each[0]) for each in traced.looking[block])  # (S, heads, levels, points, ...)
+    locations, weights = (_numpy(each[0]) for each in traced.sampling[block])  # (S, heads, levels, points, ...)
     position = place[0] * columns + place[1]
     spots, weights = len(sample.image) * locations[position], weights[position]
     figure, axes = plt.subplots(1, len(strides), figsize=(3.4 * len(strides), 3.4))

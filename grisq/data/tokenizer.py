@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from grisq.runtime.errors import InputError
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_FEWEST = 0.9  # share of a BERT's vectors that its tokenizer uses; some vocabularies are padded to a round number
 
 
 class ExpressionTokenizer:
@@ -48,9 +49,9 @@ class ExpressionTokenizer:
 
     @classmethod
     def load(cls, folder: str | Path) -> "ExpressionTokenizer":
-        """From a folder with tokenizer.json, as a checkpoint or a downloaded BERT has it.
+        """Read tokenizer.json from a folder, as a checkpoint or a downloaded BERT has it.
 
-        Errors: InputError if there is none or it cannot be read.
+        Raises: InputError if there is none or it cannot be read.
         """
         path = Path(folder) / "tokenizer.json"
         if not path.is_file():
@@ -61,20 +62,38 @@ class ExpressionTokenizer:
             raise InputError(f"{path} is not a tokenizer file ({error}): copy it again from its source.") from None
 
     @classmethod
-    def pretrained(cls, name: str) -> "ExpressionTokenizer":
-        """The tokenizer of a pretrained BERT: a local folder or a hub name. Errors: InputError if it cannot be had."""
-        if (Path(name) / "tokenizer.json").is_file():
-            return cls.load(name)
-        from transformers import AutoTokenizer  # only a hub name needs it
+    def pretrained(cls, name: str, vocabulary: int) -> "ExpressionTokenizer":
+        """The tokenizer of a pretrained BERT.
 
-        try:
-            return cls(AutoTokenizer.from_pretrained(name).backend_tokenizer)
-        except Exception as error:  # network and file errors of two libraries
-            reason = str(error).strip().splitlines()[0]
+        Args:
+            name: a local folder or a hub name.
+            vocabulary: number of word pieces that the BERT has vectors for.
+
+        Raises:
+            InputError: the tokenizer cannot be read, or belongs to another vocabulary.
+        """
+        if (Path(name) / "tokenizer.json").is_file():
+            found = cls.load(name)
+        else:
+            from transformers import AutoTokenizer  # slow to import; only vocab.txt or a hub name needs it
+
+            try:
+                found = cls(AutoTokenizer.from_pretrained(name).backend_tokenizer)
+            except Exception as error:  # network and file errors of two libraries
+                reason = str(error).strip().splitlines()[0]
+                raise InputError(
+                    f"The tokenizer of {name!r} cannot be loaded ({reason}): give a local folder with "
+                    "model.text.pretrained=PATH, or model.text.pretrained=none to train one on the data."
+                ) from None
+        # Without its files, transformers makes a tokenizer that knows no word at all.
+        lacking = [token for token in SPECIAL[:4] if found._tokenizer.token_to_id(token) is None]
+        if lacking or not _FEWEST * vocabulary <= len(found) <= vocabulary:
             raise InputError(
-                f"The tokenizer of {name!r} cannot be loaded ({reason}): give a local folder with "
-                "model.text.pretrained=PATH, or model.text.pretrained=none to train one on the data."
-            ) from None
+                f"The tokenizer of {name!r} has {len(found)} pieces{f' and no {lacking[0]}' if lacking else ''}, but "
+                f"model.text.vocabulary is {vocabulary}: put the vocab.txt or tokenizer.json of the same BERT into its "
+                "folder, or set model.text.vocabulary to the size of that BERT."
+            )
+        return found
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json into the folder."""

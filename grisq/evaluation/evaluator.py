@@ -60,7 +60,7 @@ def evaluate(
     bar = tqdm(total=len(mine), unit="sample", desc="evaluate", disable=not progress or rank > 0, leave=False)
     for each in batches(reader, mine, batch=batch, workers=workers):
         with torch.inference_mode(), autocast(device, precision):
-            output = model(*each.to(device).inputs())
+            output = model(*model.inputs(each.to(device)))
         for sample, decision in zip(each.samples, output.decide()):
             counts = _pixels(sample, decision, reader, chosen)
             scores = _score(sample, decision, counts, chosen)
@@ -98,8 +98,7 @@ def _pixels(sample: Sample, decision: Decision, reader: SampleReader, chosen: li
 
 def _score(sample: Sample, decision: Decision, counts: Counts, chosen: list[Protocol]) -> list[SampleScore]:
     """The accounting of one sample under each protocol."""
-    present = None if decision.presence is None else decision.presence >= 0.5
-    facts = {"target_count": sample.target_count, "predicted_present": present}
+    facts = {"target_count": sample.target_count, "predicted_present": decision.present}
     return [score_counts(counts[_size(each, sample)], **facts, protocol=each) for each in chosen]
 
 
@@ -121,10 +120,10 @@ def target_at(reader: SampleReader, ann_ids: tuple[int, ...], picture: tuple[int
 
 def _count(accuracy: AccuracyByScenario, target_count: int, decision: Decision) -> None:
     kind = scenario_index(target_count)
-    if decision.presence is not None:
-        accuracy.update(0, kind, (decision.presence >= 0.5) == (target_count > 0))
-    if decision.plurality is not None and target_count > 0:
-        accuracy.update(1, kind, (decision.plurality >= 0.5) == (target_count > 1))
+    if decision.present is not None:
+        accuracy.update(0, kind, decision.present == (target_count > 0))
+    if decision.several is not None and target_count > 0:
+        accuracy.update(1, kind, decision.several == (target_count > 1))
 
 
 def _record(

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from grisq.config.answer import THRESHOLD
 from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS, PixelCounts, SampleScore, score_counts
 
 Rule = Literal["head", "pixels", "truth"]
@@ -34,7 +35,7 @@ class Samples(msgspec.Struct, forbid_unknown_fields=True):
         if self.presence is None:
             rules = rules.without_head()
         else:
-            said = [probability >= 0.5 for probability in self.presence]
+            said = [probability >= THRESHOLD for probability in self.presence]
         pixels = zip(self.predicted, self.annotated, self.intersection)
         return [
             score_counts(PixelCounts(*each), target_count=count, predicted_present=word, protocol=rules)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from grisq.analysis.significance import tally
 from grisq.config import Preset, flat, from_dict, to_dict
+from grisq.config.answer import Answer
 from grisq.data.masks import decode
 from grisq.evaluation.outcomes import RULES, Samples
 from grisq.evaluation.protocols import PROTOCOLS
@@ -28,7 +29,7 @@ class Cost(msgspec.Struct, forbid_unknown_fields=True):
     peak_mb: float | None
 
 
-class Example(msgspec.Struct, forbid_unknown_fields=True):
+class Example(Answer, msgspec.Struct, forbid_unknown_fields=True):
     """One answer to look at. `mask`: COCO's run-length encoding at the picture's size, before the presence decision."""
 
     row: int
@@ -38,16 +39,10 @@ class Example(msgspec.Struct, forbid_unknown_fields=True):
     plurality: float | None
 
     @property
-    def answer(self) -> str:
-        """ "nothing", "one", "several", or "present" where there is no plurality head. Without a presence head a mask
-        decides that would have fewer than 50 pixels at 480x480."""
-        if self.presence is None:
-            present = PROTOCOLS["rela"].enough_pixels(decode(self.mask))
-        else:
-            present = self.presence >= 0.5
-        if not present:
-            return "nothing"
-        return "present" if self.plurality is None else "several" if self.plurality >= 0.5 else "one"
+    def present(self) -> bool:
+        """The presence decision; without a presence head, whether the mask has 50 pixels at 480x480."""
+        decided = super().present
+        return PROTOCOLS["rela"].enough_pixels(decode(self.mask)) if decided is None else decided
 
 
 class Result(msgspec.Struct, forbid_unknown_fields=True):

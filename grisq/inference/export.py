@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from grisq import checkpoint
+from grisq.config.answer import THRESHOLD
 from grisq.data.sample import IMAGENET_MEAN, IMAGENET_STD
 from grisq.evaluation.protocols import PROTOCOLS
 from grisq.models.base import System
@@ -119,7 +120,7 @@ def _about(loaded: checkpoint.Checkpoint, outputs: list[str], form: str) -> dict
         "side": side,
         "max_tokens": config.text.max_tokens_mosaic,
         "pad_id": loaded.tokenizer.pad_id,
-        "presence_threshold": 0.5,
+        "presence_threshold": THRESHOLD,
         "without_presence": f"a mask of fewer than {_RULE.min_pixels / _RULE.square**2:.2%} of the picture is none",
         "trained": loaded.about.get("provenance"),
         "provenance": provenance(),

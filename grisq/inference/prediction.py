@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from grisq.config.answer import THRESHOLD, Answer
 from grisq.data import masks
 from grisq.inference.overlay import overlay
 from grisq.runtime.errors import InputError
@@ -16,7 +17,7 @@ MASK_COLOR = (213, 94, 0)  # Okabe-Ito's vermillion
 
 
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(Answer):
     """What an expression means in a picture.
 
     mask (H, W) bool at the picture's own size, empty if nothing is meant; presence: probability that anything
@@ -30,23 +31,7 @@ class Prediction:
     raw_mask: np.ndarray
     presence: float
     plurality: float | None
-    threshold: float = 0.5
-
-    @property
-    def present(self) -> bool:
-        return self.presence >= self.threshold
-
-    @property
-    def number(self) -> str | None:
-        """ "one" or "several", None if the model has no plurality head."""
-        if self.plurality is None:
-            return None
-        return "several" if self.plurality >= 0.5 else "one"
-
-    @property
-    def answer(self) -> str:
-        """ "nothing", "one" or "several"; "present" if the model has no plurality head."""
-        return (self.number or "present") if self.present else "nothing"
+    threshold: float = THRESHOLD
 
     def describe(self) -> str:
         """One sentence: `'two dogs': present (0.98), several (0.97), 12.3 % of the picture`."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import torch
 from PIL import Image, ImageOps
 
 from grisq import checkpoint
+from grisq.config.answer import THRESHOLD
 from grisq.data.letterbox import Letterbox
 from grisq.data.sample import Batch, Sample, collate, empty_canvas, open_picture, place
 from grisq.data.tokenizer import ExpressionTokenizer
@@ -34,8 +36,8 @@ class Segmenter:
         *,
         device: str = "auto",
         precision: str = "auto",
-        threshold: float = 0.5,
-        mask_threshold: float = 0.5,
+        threshold: float = THRESHOLD,
+        mask_threshold: float = THRESHOLD,
     ):
         if not 0 < mask_threshold < 1:
             raise InputError(f"mask_threshold must lie between 0 and 1, not at {mask_threshold}: it is a probability.")
@@ -69,9 +71,10 @@ class Segmenter:
         if not texts:
             return []
         box = Letterbox(*picture.size, self.model.config.image_size)
-        image, valid, tokens, token_mask = self._batch([(picture, one) for one in texts]).to(self.device).inputs()
+        batch = self._batch([(picture, one) for one in texts]).to(self.device)
+        image, valid, *words = self.model.inputs(batch)
         with torch.inference_mode(), autocast(self.device, self.precision):
-            output = self.model(image[:1], None if valid is None else valid[:1], tokens, token_mask)
+            output = self.model(image[:1], None if valid is None else valid[:1], *words)
         predictions = [self._prediction(picture, one, decision, box) for one, decision in zip(texts, output.decide())]
         return predictions[0] if isinstance(text, str) else predictions
 
@@ -83,7 +86,7 @@ class Segmenter:
         jobs = iter(jobs)
         while some := [(read_picture(picture), text) for picture, text in islice(jobs, batch)]:
             with torch.inference_mode(), autocast(self.device, self.precision):
-                output = self.model(*self._batch(some).to(self.device).inputs())
+                output = self.model(*self.model.inputs(self._batch(some).to(self.device)))
             for (picture, text), decision in zip(some, output.decide()):
                 box = Letterbox(*picture.size, self.model.config.image_size)
                 yield self._prediction(picture, text, decision, box)
@@ -102,7 +105,8 @@ class Segmenter:
         presence = decision.presence
         if presence is None:  # a model without presence head: the 50-pixel rule of Sec. 4.1
             presence = float(PROTOCOLS["rela"].enough_pixels(raw))
-        mask = raw if presence >= self.threshold else np.zeros_like(raw)
+        decided = replace(decision, presence=presence, threshold=self.threshold)
+        mask = raw if decided.present else np.zeros_like(raw)
         return Prediction(picture, text, mask, raw, presence, decision.plurality, self.threshold)
 
 

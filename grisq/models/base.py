@@ -1,72 +1,151 @@
-"""What every system of Table 1 that is built here has in common: words fused into a Swin, level by level."""
+"""What every system of Table 1 offers to training, evaluation, prediction and export."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grisq.config import ModelConfig
+from grisq.config import ModelConfig, TrainConfig
+from grisq.config.answer import THRESHOLD, Answer
 from grisq.models.multimodal_encoder import FeatureMap, MultimodalEncoder
+from grisq.models.pretrained import load_bert, load_swin
 from grisq.models.text_encoder import TextEncoder
 from grisq.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from grisq.data.sample import Batch
 
 STRIDE = 32  # of the coarsest level; canvas sides are multiples of it
 
 
 @dataclass
-class Decision:
-    """What the model predicts for one sample: difference (S, S), the logit of target minus that of background on the
-    canvas; the probabilities of presence and plurality, None where the model has no such head."""
+class Decision(Answer):
+    """What the model predicts for one sample."""
 
-    difference: Tensor
+    difference: Tensor  # (S, S), logit of target minus logit of background on the canvas
     presence: float | None
     plurality: float | None
+    threshold: float = THRESHOLD
 
 
 @dataclass
 class Output:
-    """mask_logits (B, 2, H, W); presence_logits (B, 2), index 1 = present; plurality_logits (B, 2), index 1 =
-    several; minimap_logits (B, 2, P, P), ReLA's. All but the first are None where the system has no such head.
-    `attention` as in TargetQuery."""
+    """What a system predicts for a batch. All but the mask is None or empty where a system has no such head."""
 
-    mask_logits: Tensor
-    presence_logits: Tensor | None = None
-    plurality_logits: Tensor | None = None
-    minimap_logits: Tensor | None = None
-    attention: list[Tensor] = field(default_factory=list)
+    mask_logits: Tensor  # (B, 2, H, W), channel 0 background, channel 1 target
+    presence_logits: Tensor | None = None  # (B, 2), index 1 = present
+    plurality_logits: Tensor | None = None  # (B, 2), index 1 = several
+    attention: list[Tensor] = field(default_factory=list)  # of the target query, see TargetQuery
+    extras: dict[str, Tensor] = field(default_factory=dict)  # what this system alone predicts, by name
 
-    def decide(self) -> list[Decision]:
-        """Per sample: softmax over each head, and the difference whose sign is the mask (threshold 0.5, Sec. 3.4)."""
+    def decide(self, threshold: float = THRESHOLD) -> list[Decision]:
+        """Per sample: softmax over each head, and the difference whose sign is the mask (Sec. 3.4)."""
         difference = (self.mask_logits[:, 1].float() - self.mask_logits[:, 0].float()).cpu()
         probabilities = [
             [None] * len(difference) if logits is None else logits.float().softmax(-1)[:, 1].tolist()
             for logits in (self.presence_logits, self.plurality_logits)
         ]
-        return [Decision(*each) for each in zip(difference, *probabilities)]
+        return [Decision(*each, threshold) for each in zip(difference, *probabilities)]
+
+
+class LossTerm(NamedTuple):
+    """A loss that one system alone has."""
+
+    value: Tensor  # scalar, as the history records it
+    weight: float  # its factor in the total loss
 
 
 class System(nn.Module):
-    """Text encoder and multimodal encoder (Sec. 3.1), the same for LAVT, ReLA and GRISQ; each adds its decoder.
+    """A system of Table 1: a picture and an expression in, an Output out.
 
-    `presence_head` is None where a system cannot say that nothing is meant; the 50-pixel rule of Sec. 4.1 then does.
-
-    Shapes: forward takes image (B, 3, H, W) normalized with zeros in the padding, valid (B, H, W) bool or None,
-    tokens (B, T) long, token_mask (B, T) bool -> Output. One picture (1, 3, H, W) with B expressions shares what
-    it can. Errors: InputError if H or W is not a multiple of 32.
+    Subclasses define `forward`, whose arguments are what `inputs` returns. The first four are image (B, 3, H, W)
+    normalized with zeros in the padding, valid (B, H, W) bool or None, tokens (B, T) long, token_mask (B, T) bool.
+    Any further argument has a default, with which the system predicts. One picture (1, 3, H, W) with B expressions
+    shares what it can.
     """
 
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
-        self.presence_head: nn.Module | None = None
+        self.presence_head: nn.Module | None = None  # None: the 50-pixel rule of Sec. 4.1 decides on presence
+
+    @property
+    def backbones(self) -> dict[str, str | None]:
+        """Prefixes of the parameters of each backbone, and the pretrained weights that it starts from, if any."""
+        return {}
+
+    def load_pretrained(self) -> list[str]:
+        """Fill the backbones with the weights that the configuration names; one line for each that was loaded.
+
+        Raises: InputError if weights cannot be read or do not fit.
+        """
+        return []
+
+    def inputs(self, batch: "Batch") -> tuple[Tensor | None, ...]:
+        """What `forward` takes of a batch."""
+        return batch.inputs()
+
+    def extra_losses(self, output: Output, batch: "Batch", config: TrainConfig) -> dict[str, LossTerm]:
+        """Losses on top of Eq. 5 that only this system has, by the name of their column in the history.
+
+        They are computed without the parameters, and averaged so that the parts of a batch average to the whole.
+
+        Args:
+            output: of this system.
+            batch: the samples with their labels.
+            config: class weights and whatever else all systems share.
+        """
+        return {}
+
+
+class FusedSystem(System):
+    """A system whose encoders are BERT and a Swin with words fused in at every stage (Sec. 3.1): LAVT, ReLA, GRISQ."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
         self.text_encoder = TextEncoder(config.text)
         self.multimodal_encoder = MultimodalEncoder(
             swin=config.swin, image_size=config.image_size, text_channels=config.text.hidden, gate=config.gate
         )
 
+    @property
+    def backbones(self) -> dict[str, str | None]:
+        """BERT and Swin; PWAM, gates and output norms are new."""
+        text, swin = self.config.text.pretrained, self.config.swin.pretrained
+        return {
+            "text_encoder.": text,
+            "multimodal_encoder.patch_embed.": swin,
+            "multimodal_encoder.stages.": swin,
+        }
+
+    def load_pretrained(self) -> list[str]:
+        """Fill Swin and BERT (see `grisq.models.pretrained`)."""
+        loaded = []
+        if name := self.config.swin.pretrained:
+            encoder = self.multimodal_encoder
+            load_swin(encoder.patch_embed, encoder.stages, self.config)
+            loaded.append(f"Swin: weights of {name}")
+        if name := self.config.text.pretrained:
+            load_bert(self.text_encoder.bert, self.config.text)
+            loaded.append(f"BERT: weights of {name}")
+        return loaded
+
     def encode(
         self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor
     ) -> tuple[Tensor, list[FeatureMap]]:
-        """-> f^T (B, T, D) and F^{M,1..4} (Eq. 1)."""
+        """The words f^T (B, T, D) and the levels F^{M,1..4} (Eq. 1).
+
+        Args:
+            image: (B or 1, 3, H, W), normalized, zeros in the padding.
+            valid: (B or 1, H, W) bool, False in the padding, or None.
+            tokens: (B, T) long.
+            token_mask: (B, T) bool, False in the padding.
+
+        Raises:
+            InputError: H or W is not a multiple of 32.
+        """
         H, W = image.shape[-2:]
         if H % STRIDE or W % STRIDE:
             raise InputError(
@@ -74,6 +153,21 @@ class System(nn.Module):
             )
         words = self.text_encoder(tokens, token_mask)
         return words, self.multimodal_encoder(image, words, token_mask, valid)
+
+
+def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float, float]) -> Tensor:
+    """Cross-entropy of two classes with class weights, averaged over all labels, in float32.
+
+    LAVT and ReLA divide by the sum of the weights instead; dividing by the number of labels makes the parts of a
+    batch average to the whole.
+
+    Args:
+        logits: (B, 2, ...).
+        labels: (B, ...) long.
+        weights: of class 0 and of class 1.
+    """
+    weight = logits.new_tensor(weights, dtype=torch.float32)
+    return F.cross_entropy(logits.float(), labels, weight, reduction="sum") / labels.numel()
 
 
 def count_parameters(module: nn.Module) -> int:

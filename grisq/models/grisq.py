@@ -1,9 +1,9 @@
-"""GRISQ: the whole of Fig. 2."""
+"""GRISQ: generalized referring image segmentation with a target query, the whole of Fig. 2."""
 
 from torch import Tensor
 
 from grisq.config import ModelConfig
-from grisq.models.base import Output, System
+from grisq.models.base import FusedSystem, Output
 from grisq.models.heads import MaskHead, mlp
 from grisq.models.layers.padding import mean_over
 from grisq.models.pixel_decoder import PixelDecoder
@@ -11,13 +11,14 @@ from grisq.models.target_query import TargetQuery
 from grisq.runtime.errors import InputError
 
 
-class GRISQ(System):
-    """Generalized referring image segmentation with a target query (Sec. 3.1-3.2, Fig. 2).
+class GRISQ(FusedSystem):
+    """Multimodal encoder, pixel decoder, mask head and target query (Sec. 3.1-3.2, Fig. 2).
 
-    `config.target_query` and `config.plurality` are the switches of Table 2. Without the query, presence is told
-    from the mean of f_L^{M,j} over the picture ("pooled"), or by no head at all ("none"); j is `query_level`.
+    `config.target_query` and `config.plurality` are the switches of Table 2. Without the query, presence is predicted
+    from the mean of f_L^{M,j} over the picture, where j is `config.query_level`.
 
-    Shapes and errors: as System.
+    With `need_weights` the output holds the query's attention.
+    Raises: InputError for switches that exclude each other.
     """
 
     def __init__(self, config: ModelConfig):
@@ -35,16 +36,9 @@ class GRISQ(System):
             "blocks": config.blocks,
         }
         self.pixel_decoder = PixelDecoder(channels_in=widths[1:], points=config.points, **shared)
-        self.mask_head = MaskHead(
-            channels_in=widths[0],
-            channels=C,
-            layers=config.mask_mlp_layers,
-            at=config.mask_mlp_at,
-            smoothing=config.smoothing,
-        )
+        self.mask_head = MaskHead(channels_in=widths[0], channels=C, at=config.mask_mlp_at)
         self.target_query = TargetQuery(text_channels=D, **shared) if config.target_query else None
-        has_presence = config.target_query or config.presence_without_query == "pooled"
-        self.presence_head = mlp(C, C, 2, layers=2) if has_presence else None
+        self.presence_head = mlp(C, C, 2, layers=2)
         self.plurality_head = mlp(C, C, 2, layers=2) if config.plurality else None
 
     def forward(
@@ -59,17 +53,12 @@ class GRISQ(System):
         decoded = self.pixel_decoder(levels[1:])  # f_0 ... f_L
         mask_logits = self.mask_head(decoded.subsequence(2)[-1], levels[1], levels[0], valid)
         level = self.config.query_level
-        read, read_valid = decoded.subsequence(level), levels[level - 1].flat_valid  # f_0^{M,j} ... f_L^{M,j}
+        memories = decoded.subsequence(level)  # f_0^{M,j} ... f_L^{M,j}, each (B, H_j*W_j, C)
+        memory_valid = levels[level - 1].flat_valid  # (B, H_j*W_j) or None
         if self.target_query is None:
-            return Output(mask_logits, self._pooled_presence(read[-1], read_valid))
+            return Output(mask_logits, self.presence_head(mean_over(memories[-1], memory_valid)))
         e_0, e_L, attention = self.target_query(
-            words, token_mask, read[:-1], decoded.positions_of(level), read_valid, need_weights
-        )
-        plurality = None if self.plurality_head is None else self.plurality_head(e_0)
+            words, token_mask, memories[:-1], decoded.positions_of(level), memory_valid, need_weights
+        )  # (B, C) each
+        plurality = None if self.plurality_head is None else self.plurality_head(e_0)  # (B, 2)
         return Output(mask_logits, self.presence_head(e_L), plurality, attention=attention)
-
-    def _pooled_presence(self, f: Tensor, valid: Tensor | None) -> Tensor | None:
-        """The baseline's presence: f_L^{M,j} (B, H_j*W_j, C) averaged over the picture. -> (B, 2) or None."""
-        if self.presence_head is None:
-            return None
-        return self.presence_head(mean_over(f, valid))

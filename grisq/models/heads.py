@@ -12,11 +12,18 @@ from grisq.models.layers.padding import extend, pool
 from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import LevelProjection
 
-_ROWS = 4  # of F^{M,1}, whose upsampled pixels the MLP takes at once; without gradients memory stays small
+_ROWS = 4  # of F^{M,1}, whose upsampled pixels the MLP takes at once, to save memory in prediction
 
 
 def mlp(channels_in: int, hidden: int, out: int, *, layers: int) -> nn.Sequential:
-    """Linear layers with ReLU between them; the last one is bare. Shapes: (..., channels_in) -> (..., out)."""
+    """Linear layers with ReLU between them and none after the last. Shapes: (..., channels_in) -> (..., out).
+
+    Args:
+        channels_in: of the input.
+        hidden: channels between the layers.
+        out: of the output.
+        layers: number of linear layers.
+    """
     widths = [channels_in] + [hidden] * (layers - 1) + [out]
     modules: list[nn.Module] = []
     for a, b in pairwise(widths):
@@ -27,12 +34,19 @@ def mlp(channels_in: int, hidden: int, out: int, *, layers: int) -> nn.Sequentia
 def add_finest_level(lateral: LevelProjection, finest: Tensor, second: FeatureMap, first: FeatureMap) -> Tensor:
     """f_L^{M,2} upsampled to the size of F^{M,1}, plus F^{M,1} projected to its channels.
 
-    Shapes: finest (B, H_2*W_2, C) -> (B, C, H_1, W_1).
+    Args:
+        lateral: the projection.
+        finest: f_L^{M,2}, (B, H_2*W_2, C).
+        second: F^{M,2}, for its size and padding.
+        first: F^{M,1}.
+
+    Returns:
+        (B, C, H_1, W_1).
     """
     B, _, C = finest.shape
     (H1, W1), (H2, W2) = first.size, second.size
-    coarse = extend(finest.transpose(1, 2).reshape(B, C, H2, W2), second.valid)
-    projected = lateral(first).transpose(1, 2).reshape(B, C, H1, W1)
+    coarse = extend(finest.transpose(1, 2).reshape(B, C, H2, W2), second.valid)  # (B, C, H_2, W_2)
+    projected = lateral(first).transpose(1, 2).reshape(B, C, H1, W1)  # (B, C, H_1, W_1)
     return projected + F.interpolate(coarse, size=(H1, W1), mode="bilinear", align_corners=False)
 
 
@@ -47,47 +61,36 @@ class MaskHead(nn.Module):
     -> logits (B, 2, H, W): channel 0 background, channel 1 target.
     """
 
-    def __init__(
-        self,
-        *,
-        channels_in: int,
-        channels: int,
-        layers: int = 3,
-        at: Literal["full", "quarter"] = "full",
-        smoothing: bool = False,
-    ):
+    def __init__(self, *, channels_in: int, channels: int, at: Literal["full", "quarter"] = "full"):
         super().__init__()
         self.lateral = LevelProjection(channels_in, channels)
-        self.smoothing = nn.Conv2d(channels, channels, 3, padding=1) if smoothing else None
-        self.mlp = mlp(channels, channels, 2, layers=layers)
+        self.mlp = mlp(channels, channels, 2, layers=3)
         self.at = at
 
     def forward(self, finest: Tensor, second: FeatureMap, first: FeatureMap, valid: Tensor | None) -> Tensor:
-        x = add_finest_level(self.lateral, finest, second, first)
-        if self.smoothing is not None:
-            x = self.smoothing(extend(x, first.valid))
+        x = add_finest_level(self.lateral, finest, second, first)  # (B, C, H/4, W/4)
         mlp_below = self.mlp[:1] if self.at == "full" else self.mlp
-        x = mlp_below(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C or 2, H1, W1)
+        x = mlp_below(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C or 2, H/4, W/4)
         x = extend(x, None if valid is None else pool(valid, 4))
         if self.at == "quarter":
-            return F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)
-        strips = _upsampled_strips(x.permute(0, 2, 3, 1))
-        return torch.cat([self.mlp[1:](strip) for strip in strips], dim=1).permute(0, 3, 1, 2)
+            return F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)  # (B, 2, H, W)
+        strips = _upsampled_strips(x.permute(0, 2, 3, 1))  # (B, rows, W, C) each
+        return torch.cat([self.mlp[1:](strip) for strip in strips], dim=1).permute(0, 3, 1, 2)  # (B, 2, H, W)
 
 
 def _upsampled_strips(x: Tensor) -> Iterator[Tensor]:
     """Bilinear upsampling by 4, a strip of rows at a time. (B, H, W, C) -> some (B, rows, 4 W, C), 4 H rows in all.
 
     Interpolation is linear along each side, so it is two products with a matrix; with many channels that is faster
-    than the interpolation kernel, and far faster in bfloat16 (the weights, multiples of 1/8, are exact in it; what
-    lies between the two products is rounded once).
+    than the interpolation kernel, and far faster in bfloat16 (the weights, multiples of 1/8, are exact in it; the
+    values between the two products are rounded once).
     """
     B, H, W, C = x.shape
     wide = _interpolation(W, x) @ x  # (B, H, 4 W, C)
     rows = _interpolation(H, x)
     for start in range(0, H, _ROWS):
         stop = min(start + _ROWS, H)
-        above, below = max(start - 1, 0), min(stop + 1, H)  # a new row mixes two old ones, no more
+        above, below = max(start - 1, 0), min(stop + 1, H)  # a new row mixes two old ones
         strip = rows[4 * start : 4 * stop, above:below] @ wide[:, above:below].flatten(2)
         yield strip.view(B, -1, 4 * W, C)
 

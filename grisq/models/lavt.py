@@ -1,11 +1,11 @@
-"""LAVT (Yang et al. 2022): the fused encoder with a plain convolutional decoder, and no word on presence."""
+"""LAVT (Yang et al. 2022): the fused encoder with a plain convolutional decoder and no presence head."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.config import ModelConfig
-from grisq.models.base import Output, System
+from grisq.models.base import FusedSystem, Output
 from grisq.models.layers.padding import extend
 from grisq.models.multimodal_encoder import FeatureMap
 
@@ -13,8 +13,10 @@ from grisq.models.multimodal_encoder import FeatureMap
 class DoubleConvolution(nn.Module):
     """Twice a 3x3 convolution without bias, batch normalization and ReLU.
 
-    Shapes: x (B, C_in, H, W), valid (B, H, W) bool or None -> (B, hidden, H, W). What lies in the padding is a copy
-    of the picture's border, as at the border of a canvas, so padding changes nothing inside the picture.
+    The padding is filled with copies of the picture's border, as at the border of a canvas. So in evaluation padding
+    changes nothing inside the picture; in training the statistics of the batch normalization count the copies too.
+
+    Shapes: x (B, C_in, H, W), valid (B, H, W) bool or None -> (B, hidden, H, W).
     """
 
     def __init__(self, channels_in: int, hidden: int):
@@ -30,12 +32,10 @@ class DoubleConvolution(nn.Module):
         return x
 
 
-class LAVT(System):
+class LAVT(FusedSystem):
     """From the coarsest level down: upsample to the next finer F^{M,i}, concatenate, convolve; then 1x1 to two logits.
 
-    It has no presence head: under Sec. 4.1 it says "nothing" with a mask of fewer than 50 pixels at 480x480.
-
-    Shapes and errors: as System.
+    It has no presence head: under Sec. 4.1 a mask of fewer than 50 pixels at 480x480 predicts "no target".
     """
 
     def __init__(self, config: ModelConfig):
@@ -46,17 +46,16 @@ class LAVT(System):
         self.steps = nn.ModuleList(DoubleConvolution(C, hidden) for C in inputs)
         self.mask_logits = nn.Conv2d(hidden, 2, 1)
 
-    def forward(
-        self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor, need_weights: bool = False
-    ) -> Output:
-        _, levels = self.encode(image, valid, tokens, token_mask)
-        x, below = _as_map(levels[-1]), levels[-1]
+    def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
+        _, levels = self.encode(image, valid, tokens, token_mask)  # F^{M,1..4}
+        x, below = _as_map(levels[-1]), levels[-1]  # (B, C_4, H/32, W/32)
         for step, level in zip(self.steps, reversed(levels[:-1])):
             x = F.interpolate(extend(x, below.valid), size=level.size, mode="bilinear", align_corners=False)
-            x, below = step(torch.cat([x, _as_map(level)], dim=1), level.valid), level
-        logits = extend(self.mask_logits(x), below.valid)
+            x, below = step(torch.cat([x, _as_map(level)], dim=1), level.valid), level  # (B, hidden, H_i, W_i)
+        logits = extend(self.mask_logits(x), below.valid)  # (B, 2, H/4, W/4)
         return Output(F.interpolate(logits, size=image.shape[-2:], mode="bilinear", align_corners=False))
 
 
 def _as_map(level: FeatureMap) -> Tensor:
-    return level.features.permute(0, 3, 1, 2)  # (B, C, H, W)
+    """(B, H, W, C) -> (B, C, H, W)."""
+    return level.features.permute(0, 3, 1, 2)

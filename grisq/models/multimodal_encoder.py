@@ -12,18 +12,19 @@ from grisq.models.layers.swin import build_swin, run_blocks
 
 @dataclass
 class FeatureMap:
-    """One level F^{M,i}: features (B, H_i, W_i, C_i); valid (B, H_i, W_i) bool or None if nothing is padded."""
+    """One level F^{M,i}."""
 
-    features: Tensor
-    valid: Tensor | None
+    features: Tensor  # (B, H_i, W_i, C_i)
+    valid: Tensor | None  # (B, H_i, W_i) bool, False in the padding; None if nothing is padded
 
     @property
     def size(self) -> tuple[int, int]:
+        """(H_i, W_i)."""
         return tuple(self.features.shape[1:3])
 
     @property
     def flat_valid(self) -> Tensor | None:
-        """`valid` in the order of the flattened positions, (B, H_i*W_i), or None."""
+        """`valid` for the flattened positions, (B, H_i*W_i), or None."""
         return None if self.valid is None else self.valid.flatten(1)
 
 
@@ -44,7 +45,7 @@ class MultimodalEncoder(nn.Module):
         self.patch_embed, self.stages = trunk.patch_embed, trunk.layers
         self.channels = tuple(swin.embed_dim * 2**i for i in range(len(swin.depths)))
         self.fusions = nn.ModuleList(PixelWordAttention(C, text_channels) for C in self.channels)
-        # The last stage's gate would feed nothing.
+        # No stage follows the last one, so it needs no gate.
         self.gates = nn.ModuleList(LanguageGate(C, init=gate) for C in self.channels[:-1])
         self.norms = nn.ModuleList(nn.LayerNorm(C) for C in self.channels)
 
@@ -55,19 +56,28 @@ class MultimodalEncoder(nn.Module):
         for i in range(len(self.stages)):
             x, valid = self.run_stage(i, x, valid)
             B = words.shape[0]  # not len(), which would be a constant of an exported model
-            if x.shape[0] == 1 < B:  # one picture, several expressions: up to here they share
+            if x.shape[0] == 1 < B:  # one picture, several expressions: they share everything up to here
                 x = x.expand(B, -1, -1, -1)
                 valid = valid if valid is None else valid.expand(B, -1, -1)
             B, H, W, C = x.shape
             flat_valid = None if valid is None else valid.flatten(1)
-            fused = self.fusions[i](x.flatten(1, 2), words, word_mask, flat_valid)  # (B, H*W, C)
+            fused = self.fusions[i](x.flatten(1, 2), words, word_mask, flat_valid)  # F (B, H*W, C)
             levels.append(FeatureMap(self.norms[i](fused).view(B, H, W, C), valid))
             if i < len(self.gates):
                 x = self.gates[i](x.flatten(1, 2), fused).view(B, H, W, C)
         return levels
 
     def run_stage(self, i: int, x: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Patch merging (from the second stage on) and Swin blocks of stage i, without words."""
+        """Patch merging (from the second stage on) and the Swin blocks of a stage, without words.
+
+        Args:
+            i: the stage, from 0.
+            x: (B, H, W, C) of the stage before, or the patch embedding.
+            valid: (B, H, W) bool, False in the padding, or None.
+
+        Returns:
+            Features and validity of the stage: half the height and width and twice the channels from i = 1 on.
+        """
         if i > 0:
             if valid is not None:
                 x = x * valid[..., None]  # a merged position must not read its padded neighbors

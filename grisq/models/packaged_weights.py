@@ -7,9 +7,10 @@ _MARK = "package:"
 
 
 def local_copy(name: str) -> str:
-    """The folder that "package:NAME/FOLDER" means; any other name is returned as it is.
+    """The folder that "package:NAME/FOLDER" means; any other name is returned unchanged.
 
-    The package is found, not imported. Errors: InputError if it is not installed or has no such folder.
+    The package is found without importing it.
+    Raises: InputError if it is not installed or has no such folder.
     """
     if not name.startswith(_MARK):
         return name

@@ -15,7 +15,7 @@ FIRST_LEVEL = 2  # the decoder's sequence starts with f^{M,2}
 
 
 class LevelProjection(nn.Module):
-    """The "linear projection" of one level to C channels: a 1x1 convolution and group normalization.
+    """The linear projection of one level to C channels: a 1x1 convolution and group normalization.
 
     Shapes: level.features (B, H, W, C_i) -> (B, H*W, C).
     """
@@ -57,14 +57,10 @@ class MSDSBlock(nn.Module):
 
 @dataclass
 class DecoderFeatures:
-    """What the pixel decoder hands on: f_0 ... f_L, each level by level.
+    """The output of the pixel decoder."""
 
-    layers: L + 1 tensors f_l (B, S, C), the levels 2, 3, 4 one after the other.
-    positions: of each level (B or 1, H_j*W_j, C), sine positions plus its level embedding.
-    """
-
-    layers: list[Tensor]
-    positions: list[Tensor]
+    layers: list[Tensor]  # f_0 ... f_L, each (B, S, C), the levels 2, 3, 4 one after the other
+    positions: list[Tensor]  # of each level (B or 1, H_j*W_j, C), sine positions plus its level embedding
 
     def subsequence(self, level: int) -> list[Tensor]:
         """f_0^{M,j} ... f_L^{M,j} of level j = 2, 3 or 4: L + 1 tensors (B, H_j*W_j, C), views."""
@@ -107,36 +103,37 @@ class PixelDecoder(nn.Module):
         )
 
     def forward(self, levels: list[FeatureMap]) -> DecoderFeatures:
-        sizes = [level.size for level in levels]
+        sizes = [level.size for level in levels]  # (H_j, W_j), S = sum of H_j*W_j
         f = torch.cat([project(level) for project, level in zip(self.projections, levels)], dim=1)  # (B, S, C)
-        centers = [grid_centers(level.size, level.valid, f) for level in levels]
+        centers = [grid_centers(level.size, level.valid, f) for level in levels]  # (B or 1, H_j*W_j, 2)
         positions = [
             sine_positions(center, f.shape[-1]) + embedding for center, embedding in zip(centers, self.level_embedding)
-        ]
-        reference = reference_points(centers, levels)
+        ]  # (B or 1, H_j*W_j, C)
+        reference = reference_points(centers, levels)  # (B, S, levels, 2)
         valid = None if levels[0].valid is None else torch.cat([level.flat_valid for level in levels], dim=1)
 
         layers = [f]
-        all_positions = torch.cat(positions, dim=1)
+        all_positions = torch.cat(positions, dim=1)  # (B or 1, S, C)
         for block in self.blocks:
             layers.append(block(layers[-1], all_positions, reference, sizes, valid))
         return DecoderFeatures(layers, positions)
 
 
 def reference_points(centers: list[Tensor], levels: list[FeatureMap]) -> Tensor:
-    """Where each position of every level looks at each level, in [0, 1] of that level's canvas.
+    """The location of each position on every level, as (x, y) in [0, 1] of that level's canvas.
 
-    A position's center is a fraction of the picture; the picture fills another fraction of every level's canvas
-    (rounding up when halving an odd size), so the same spot has a coordinate of its own on each.
-    Shapes: centers list of (B or 1, N_l, 2) -> (B, sum N_l, levels, 2).
+    A position's center is a fraction of the picture. Because halving an odd size rounds up, the picture fills another
+    fraction of each level's canvas, so the same location has other coordinates on each level.
+
+    Shapes: centers levels x (B or 1, N_l, 2) -> (B, S, levels, 2), S = sum of N_l.
     """
     B = levels[0].features.shape[0]
-    spots = torch.cat([center.expand(B, -1, -1) for center in centers], dim=1)  # (B, S, 2)
+    points = torch.cat([center.expand(B, -1, -1) for center in centers], dim=1)  # (B, S, 2)
     shares = []
     for level in levels:
         if level.valid is None:
-            shares.append(torch.ones(B, 2, device=spots.device))
+            shares.append(torch.ones(B, 2, device=points.device))
         else:
-            size = torch.tensor(level.size, device=spots.device)
+            size = torch.tensor(level.size, device=points.device)
             shares.append((extents(level.valid) / size).flip(-1))  # (B, 2) as x, y
-    return spots[:, :, None, :] * torch.stack(shares, dim=1)[:, None]
+    return points[:, :, None, :] * torch.stack(shares, dim=1)[:, None]

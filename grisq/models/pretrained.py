@@ -1,68 +1,145 @@
-"""Pretrained weights for the two backbones: Swin from timm, BERT from transformers (Sec. 4.2)."""
+"""Pretrained weights for the two backbones: Swin from timm, BERT from transformers (Sec. 4.2).
 
+Weights that do not fill every tensor of the backbone are refused: a backbone that is half random trains without an
+error and never becomes good.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import timm
 import torch
 from timm.models import load_state_dict
 from timm.models.swin_transformer import checkpoint_filter_fn
-from transformers import BertModel
+from torch import Tensor, nn
+from transformers import AutoConfig, BertModel
+from transformers.utils import logging
 
-from grisq.config import ModelConfig
-from grisq.models.base import System
+from grisq.config import ModelConfig, TextConfig
 from grisq.models.layers.swin import build_swin
 from grisq.models.packaged_weights import local_copy
 from grisq.runtime.errors import InputError
 
+_SWIN_SETTING, _BERT_SETTING = "model.swin.pretrained", "model.text.pretrained"
+_FIRST_OF_SWIN = "patch_embed.proj.weight"  # in timm's and in Microsoft's files
+# What training code puts before BERT's own names: "module.bert.", "text_encoder.bert.", "module.", ...
+_WRAPPERS = {r"^(?:.+\.)?bert\.": "", r"^(?:(?:module|model|backbone)\.)+": ""}
 
-def load_pretrained(model: System, config: ModelConfig) -> list[str]:
-    """Fill Swin and BERT with the weights that `config.swin.pretrained` and `config.text.pretrained` name.
 
-    Each is a local path (Swin: a safetensors or torch file; BERT: a folder) or a hub name, or None for random
-    weights. Returns one line per backbone that says what was loaded.
-    Errors: InputError if weights cannot be had or do not fit.
+def load_swin(patch_embed: nn.Module, stages: nn.Module, config: ModelConfig) -> None:
+    """Fill a Swin trunk with the weights that `config.swin.pretrained` names: a file or the name of a timm model.
+
+    Args:
+        patch_embed: the trunk's patch embedding.
+        stages: its four stages.
+        config: the model's configuration.
+
+    Raises:
+        InputError: the weights cannot be read or do not fit.
     """
-    said = []
-    if config.swin.pretrained:
-        _load_swin(model, config)
-        said.append(f"Swin: weights of {config.swin.pretrained}")
-    if config.text.pretrained:
-        _load_bert(model, config)
-        said.append(f"BERT: weights of {config.text.pretrained}")
-    return said
-
-
-def _load_swin(model: System, config: ModelConfig) -> None:
     name = config.swin.pretrained
     trunk = build_swin(config.swin, config.image_size)
     try:
-        if Path(name).exists():
-            weights = load_state_dict(name)
-        else:
-            weights = timm.create_model(name, pretrained=True).state_dict()
-        weights = checkpoint_filter_fn(weights, trunk)
-        missing, _ = trunk.load_state_dict(weights, strict=False)
-    except Exception as error:  # hub, network, file and shape errors of three libraries
-        raise _unavailable("Swin", "model.swin.pretrained", name, error) from None
-    if missing:
-        raise InputError(f"The Swin weights {name} lack {missing[0]}: they belong to another architecture.")
-    model.multimodal_encoder.patch_embed.load_state_dict(trunk.patch_embed.state_dict())
-    model.multimodal_encoder.stages.load_state_dict(trunk.layers.state_dict())
-
-
-def _load_bert(model: System, config: ModelConfig) -> None:
-    name = local_copy(config.text.pretrained)
+        weights = (
+            load_state_dict(name) if Path(name).exists() else timm.create_model(name, pretrained=True).state_dict()
+        )
+    except Exception as error:  # errors of hub, network and file from three libraries
+        raise _unavailable("Swin", _SWIN_SETTING, name, error) from None
+    weights, prefix = _without_prefix(weights, _FIRST_OF_SWIN)
     try:
-        bert = BertModel.from_pretrained(name, add_pooling_layer=False)
-        with torch.no_grad():
-            model.text_encoder.bert.load_state_dict(bert.state_dict())
-    except Exception as error:
-        raise _unavailable("BERT", "model.text.pretrained", name, error) from None
+        weights = checkpoint_filter_fn(weights, trunk)
+    except Exception as error:  # it resizes tables of positions, and fails on shapes that it does not know
+        raise _unavailable("Swin", _SWIN_SETTING, name, error) from None
+    _check_fit("Swin", name, trunk.state_dict(), weights, prefix)
+    trunk.load_state_dict(weights, strict=False)
+    patch_embed.load_state_dict(trunk.patch_embed.state_dict())
+    stages.load_state_dict(trunk.layers.state_dict())
 
 
-def _unavailable(kind: str, setting: str, name: str, error: Exception) -> InputError:
+def load_bert(bert: BertModel, config: TextConfig) -> None:
+    """Fill a BERT with the weights that `config.pretrained` names: a folder, a hub name or package:NAME/FOLDER.
+
+    Raises: InputError if the weights cannot be read, do not fit, or are not those of a BERT.
+    """
+    name = local_copy(config.pretrained)
+    try:
+        family = AutoConfig.from_pretrained(name).model_type
+        if family != "bert":
+            raise InputError(f"{name} is a {family} model and the text encoder is a BERT: set {_BERT_SETTING} to one.")
+        with _quiet():
+            found, report = BertModel.from_pretrained(
+                name,
+                add_pooling_layer=False,
+                key_mapping=_WRAPPERS,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+            )
+    except InputError:
+        raise
+    except Exception as error:  # errors of hub, network and file from three libraries
+        raise _unavailable("BERT", _BERT_SETTING, name, error) from None
+    weights = {key: value for key, value in found.state_dict().items() if key not in report["missing_keys"]}
+    # Tensors of another shape than config.json says; transformers left random ones in their place.
+    weights |= {key: torch.empty(shape, device="meta") for key, shape, _ in report["mismatched_keys"]}
+    _check_fit("BERT", name, bert.state_dict(), weights, other_names=sorted(report["unexpected_keys"]))
+    bert.load_state_dict(weights)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without transformers' report on missing tensors, which `_check_fit` turns into one sentence."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
+
+
+def _without_prefix(weights: dict[str, Tensor], first: str) -> tuple[dict[str, Tensor], str]:
+    """Weights whose names begin as ours do, and what stood before them in the file ("backbone.", "module.", ...)."""
+    prefixes = [name.removesuffix(first) for name in weights if name.endswith(first)]
+    prefix = min(prefixes, key=len, default="")
+    return {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}, prefix
+
+
+def _check_fit(
+    backbone: str,
+    name: str,
+    wanted: dict[str, Tensor],
+    found: dict[str, Tensor],
+    prefix: str = "",
+    other_names: Sequence[str] = (),
+) -> None:
+    """Raise InputError that names the first tensor which is missing or has another shape.
+
+    Args:
+        backbone: in the sentence, as `name` is.
+        name: of the weights.
+        wanted: the backbone's tensors.
+        found: the file's tensors under the backbone's names.
+        prefix: what stood before these names in the file.
+        other_names: names in the file that the backbone does not have.
+    """
+    for key, tensor in wanted.items():
+        if key not in found:
+            names = [*found, *other_names] or ["no tensor at all"]
+            raise InputError(
+                f"The {backbone} weights {name!r} lack {prefix}{key} (they have {prefix}{names[0]}): they are "
+                "incomplete or belong to another architecture."
+            )
+        if found[key].shape != tensor.shape:
+            raise InputError(
+                f"The {backbone} weights {name!r} do not fit: {prefix}{key} has shape {tuple(found[key].shape)} and "
+                f"the model needs {tuple(tensor.shape)}; set the sizes of the model to those of the weights."
+            )
+
+
+def _unavailable(backbone: str, setting: str, name: str, error: Exception) -> InputError:
+    """The first line of a library's error, and what to do."""
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return InputError(
-        f"The {kind} weights {name!r} cannot be loaded ({reason}): give a local copy with {setting}=PATH, "
+        f"The {backbone} weights {name!r} cannot be loaded ({reason}): give a local copy with {setting}=PATH, "
         f"or {setting}=none to start from random weights."
     )

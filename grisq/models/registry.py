@@ -1,8 +1,9 @@
-"""A system from its configuration: ours, or one of the baselines of Table 1."""
+"""The systems of Table 1 by name, and a system from its configuration."""
 
 import torch
 
 from grisq.config import ModelConfig
+from grisq.config.consistency import check_sizes
 from grisq.models.base import System
 from grisq.models.grisq import GRISQ
 from grisq.models.lavt import LAVT
@@ -12,11 +13,12 @@ SYSTEMS: dict[str, type[System]] = {"grisq": GRISQ, "lavt": LAVT, "rela": ReLA}
 
 
 def build_model(config: ModelConfig) -> System:
-    """The system that `config.system` names, with random weights. Errors: InputError for switches that do not fit."""
+    """The system that `config.system` names, with random weights. Raises InputError for settings that do not fit."""
+    check_sizes(config)
     return SYSTEMS[config.system](config)
 
 
 def build_on_meta(config: ModelConfig) -> System:
-    """Its structure without memory or weights, for counting and for shapes at `paper` size."""
+    """The structure of a system without memory for its weights, to count parameters or check shapes at full size."""
     with torch.device("meta"):
         return build_model(config)

@@ -1,27 +1,37 @@
-"""ReLA (Liu, Ding and Jiang 2023): the picture as P x P regions that look at pixels, at words and at each other."""
+"""ReLA (Liu, Ding and Jiang 2023): P x P region queries attend to pixels, to words and to each other."""
+
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grisq.config import ModelConfig
-from grisq.models.base import Output, System
+from grisq.config import ModelConfig, TrainConfig
+from grisq.models.base import FusedSystem, LossTerm, Output, weighted_cross_entropy
 from grisq.models.heads import add_finest_level, mlp
 from grisq.models.layers.padding import ValidGroupNorm, extend, mean_over
+from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import DecoderFeatures, LevelProjection, PixelDecoder
 
-LEVELS = (4, 3, 2)  # which one a layer looks at, in turn: the coarsest first
+if TYPE_CHECKING:
+    from grisq.data.sample import Batch
+
+LEVELS = (4, 3, 2)  # the level that each layer attends to, in turn: the coarsest first
+MINIMAP = "minimap"  # in Output.extras and in the history
 
 
 class RegionLayer(nn.Module):
     """One layer over the region queries r: post-norm attention to pixels, to words, among regions; feed-forward.
 
-    RIA  r <- LN(r + Attn(r + p; pixels + positions, pixels)),  only where the region's own mask says target
+    RIA  r <- LN(r + Attn(r + p; pixels + positions, pixels)),  restricted to where the region's own mask is target
     RLA  r <- r + 0.1 sigmoid(w) * Attn(r; words)                (the first layer alone)
          r <- LN(r + Attn(r + p; r + p, r)),   r <- LN(r + FFN(r))
 
+    Checkpoints hold these parts under the names `look` (cross-attention to pixels), `listen` (cross-attention to
+    words) and `relate` (self-attention among regions).
+
     Shapes: regions, places (B or 1, Q, C) with Q = P*P; pixels (B, N, C), positions (B or 1, N, C), hidden (B, Q, N)
-    bool, True where a region may not look; words (B, T, D), word_mask (B, T) bool -> regions (B, Q, C).
+    bool, True where a region may not attend; words (B, T, D), word_mask (B, T) bool -> regions (B, Q, C).
     """
 
     def __init__(self, *, channels: int, heads: int, feedforward: int, text_channels: int | None):
@@ -51,27 +61,26 @@ class RegionLayer(nn.Module):
         words: Tensor,
         word_mask: Tensor,
     ) -> Tensor:
-        hidden = hidden.repeat_interleave(self.heads, dim=0)  # (B * heads, Q, N)
-        seen, _ = self.look(regions + places, pixels + positions, pixels, attn_mask=hidden, need_weights=False)
-        regions = self.look_norm(regions + seen)
+        hidden = hidden.repeat_interleave(self.heads, dim=0)  # (B, Q, N) -> (B * heads, Q, N)
+        attended, _ = self.look(regions + places, pixels + positions, pixels, attn_mask=hidden, need_weights=False)
+        regions = self.look_norm(regions + attended)  # (B, Q, C)
         if self.listen is not None:
-            heard, _ = self.listen(regions, words, words, key_padding_mask=~word_mask, need_weights=False)
-            regions = regions + 0.1 * self.listen_gate.sigmoid() * heard
+            attended, _ = self.listen(regions, words, words, key_padding_mask=~word_mask, need_weights=False)
+            regions = regions + 0.1 * self.listen_gate.sigmoid() * attended
         placed = regions + places
-        related, _ = self.relate(placed, placed, regions, need_weights=False)
-        regions = self.relate_norm(regions + related)
+        attended, _ = self.relate(placed, placed, regions, need_weights=False)
+        regions = self.relate_norm(regions + attended)
         return self.feedforward_norm(regions + self.contract(F.relu(self.expand(regions))))
 
 
-class ReLA(System):
-    """Every region has a mask of its own and a pair of weights, the minimap; their weighted sum is the answer.
+class ReLA(FusedSystem):
+    """Every region has a mask of its own and a pair of weights, the minimap; the prediction is their weighted sum.
 
     Y = sum_r minimap_r (mlp(r) . f),   absent or present = mean_r mlp(r)
 
     f (B, C, H/4, W/4) are the mask features: the pixel decoder's finest level with F^{M,1} added, as in Mask2Former.
-    Presence comes from the very queries that make the mask, which is what this paper argues against.
-
-    Shapes and errors: as System.
+    Presence comes from the very queries that make the mask, which is what the target query's paper argues against.
+    The minimap has a loss of its own; its logits (B, 2, P, P) are in `Output.extras`.
     """
 
     def __init__(self, config: ModelConfig):
@@ -106,33 +115,41 @@ class ReLA(System):
         self.minimap = nn.Linear(C, 2)
         self.presence_head = mlp(C, C, 2, layers=2)
 
-    def forward(
-        self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor, need_weights: bool = False
-    ) -> Output:
-        words, levels = self.encode(image, valid, tokens, token_mask)
+    def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
+        words, levels = self.encode(image, valid, tokens, token_mask)  # f^T (B, T, D), F^{M,1..4}
         decoded = self.pixel_decoder(levels[1:])
         x = self._finest(decoded, levels)  # (B, C, H/4, W/4), what the mask features are a linear map of
-        f = self.mask_features(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
-        regions = self.initial.expand(words.shape[0], -1, -1)
+        f = self.mask_features(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C, H/4, W/4)
+        regions = self.initial.expand(words.shape[0], -1, -1)  # (B, Q, C)
         for i, layer in enumerate(self.layers):
             j = LEVELS[i % len(LEVELS)]
-            pixels, positions = decoded.subsequence(j)[-1], decoded.positions_of(j)
-            hidden = self._hidden(regions, f, levels[j - 1].size, levels[j - 1].flat_valid)
+            pixels, positions = decoded.subsequence(j)[-1], decoded.positions_of(j)  # (B, N, C), (B or 1, N, C)
+            hidden = self._hidden(regions, f, levels[j - 1].size, levels[j - 1].flat_valid)  # (B, Q, N)
             regions = layer(regions, self.places, pixels, positions, hidden, words, token_mask)
         return self.answer(self.region_norm(regions), f, image.shape[-2:])
 
-    def _finest(self, decoded: DecoderFeatures, levels: list) -> Tensor:
+    def extra_losses(self, output: Output, batch: "Batch", config: TrainConfig) -> dict[str, LossTerm]:
+        """Cross-entropy of the minimap with the regions that the target covers, under the class weights of L_pixel.
+
+        Args: as `System.extra_losses`.
+        """
+        logits = output.extras[MINIMAP]  # (B, 2, P, P)
+        covered = covered_regions(batch.masks, logits.shape[-1])
+        value = weighted_cross_entropy(logits, covered, config.pixel_weights)
+        return {MINIMAP: LossTerm(value, self.config.rela.lambda_minimap)}
+
+    def _finest(self, decoded: DecoderFeatures, levels: list[FeatureMap]) -> Tensor:
         first = levels[0]
         x = add_finest_level(self.lateral, decoded.subsequence(2)[-1], levels[1], first)  # (B, C, H/4, W/4)
         x = self.smooth(extend(x, first.valid))
-        normed = self.smooth_norm(x.flatten(2).transpose(1, 2), first.flat_valid)
+        normed = self.smooth_norm(x.flatten(2).transpose(1, 2), first.flat_valid)  # (B, H/4 * W/4, C)
         return extend(F.relu(normed).transpose(1, 2).view_as(x), first.valid)
 
     def _hidden(self, regions: Tensor, f: Tensor, size: tuple[int, int], valid: Tensor | None) -> Tensor:
-        """Masked attention: a region looks where its own mask so far has a probability of at least 0.5.
+        """Masked attention: a region attends to where its own mask so far has a probability of at least 0.5.
 
         Resizing is linear, so it is done once to f instead of once for each of the regions' masks. A region with an
-        empty mask looks at the whole picture. -> (B, Q, N) bool, without gradient.
+        empty mask attends to the whole picture. -> (B, Q, N) bool, without gradient.
         """
         with torch.no_grad():
             masks = self.region_mask(self.region_norm(regions))  # (B, Q, C)
@@ -144,7 +161,13 @@ class ReLA(System):
             return torch.where(hidden.all(-1, keepdim=True), everything, hidden)
 
     def answer(self, regions: Tensor, f: Tensor, size: tuple[int, int]) -> Output:
-        """From normalized regions (B, Q, C) and mask features f (B, C, h, w) to the picture's size (H, W)."""
+        """The prediction from the region queries.
+
+        Args:
+            regions: (B, Q, C), normalized.
+            f: mask features (B, C, h, w).
+            size: (H, W) of the canvas, at which the mask is returned.
+        """
         P = self.config.rela.regions
         minimap = self.minimap(regions)  # (B, Q, 2)
         filters = minimap.transpose(1, 2) @ self.region_mask(regions)  # (B, 2, C): the sum over regions comes first
@@ -152,5 +175,15 @@ class ReLA(System):
         return Output(
             F.interpolate(logits, size=size, mode="bilinear", align_corners=False),
             mean_over(self.presence_head(regions), None),
-            minimap_logits=minimap.transpose(1, 2).unflatten(2, (P, P)),
+            extras={MINIMAP: minimap.transpose(1, 2).unflatten(2, (P, P))},
         )
+
+
+def covered_regions(masks: Tensor, regions: int) -> Tensor:
+    """Which of P x P regions the minimap should classify as target: those whose center lies fully on the target.
+
+    The mask is read bilinearly at the center of each region and rounded down, as ReLA's released code does.
+    Shapes: masks (B, H, W) bool -> (B, P, P) long.
+    """
+    read = F.interpolate(masks[:, None].float(), size=(regions, regions), mode="bilinear", align_corners=False)
+    return read[:, 0].long()

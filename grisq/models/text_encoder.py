@@ -9,7 +9,7 @@ from grisq.config import TextConfig
 class TextEncoder(nn.Module):
     """f^T = BERT(tokens): one vector per token, in context (Devlin et al. 2019).
 
-    Built from a configuration with random weights; `grisq.models.pretrained` loads BERT-base into it.
+    It starts with random weights; `grisq.models.pretrained` loads those of a BERT into it.
     Shapes: tokens (B, T) long, token_mask (B, T) bool (False on padding) -> (B, T, hidden).
     """
 
@@ -30,5 +30,5 @@ class TextEncoder(nn.Module):
         )
 
     def forward(self, tokens: Tensor, token_mask: Tensor) -> Tensor:
-        # A mask of four dimensions is used as it is: no look at its values, so meta tensors and export work too.
+        # transformers uses a mask of four dimensions unchanged and reads no values: meta tensors and export work.
         return self.bert(input_ids=tokens, attention_mask=token_mask[:, None, None, :]).last_hidden_state

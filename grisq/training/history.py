@@ -27,7 +27,7 @@ class Window:
         self._reset()
 
     def add(self, losses: Losses) -> None:
-        terms = {name: value for name, value in vars(losses).items() if value is not None}
+        terms = losses.named()
         self.names = tuple(terms)
         values = torch.stack([value.detach() for value in terms.values()])
         self.total = values if self.total is None else self.total + values

@@ -2,26 +2,24 @@
 
 import torch
 
-from grisq.config import ModelConfig, TrainConfig
+from grisq.config import TrainConfig
 from grisq.models.base import System
 
-_BERT = ("text_encoder.",)
-_SWIN = ("multimodal_encoder.patch_embed.", "multimodal_encoder.stages.")
-
-# Tables of positions: small, looked up by index, and not to be pulled to zero.
+# Small tables that are indexed by position; weight decay would pull them to zero.
 _POSITION_TABLES = ("relative_position_bias_table", "position_embeddings", "level_embedding")
 
 
 def parameter_groups(model: System, config: TrainConfig) -> list[dict]:
-    """Groups by backbone (Swin and BERT) or not, by rate, and by weight decay or none.
+    """Groups by backbone (`System.backbones`) or not, by learning rate, and by weight decay or none.
 
     Norms, biases and position tables do not decay. A backbone has the lower rate where it starts from pretrained
-    weights; PWAM, gates and output norms are new. Each group holds its `base_lr` for the schedule.
+    weights. Each group holds its `base_lr` for the schedule.
     """
-    pretrained = _pretrained_parts(model.config)
+    prefixes = tuple(model.backbones)
+    pretrained = tuple(prefix for prefix, weights in model.backbones.items() if weights)
     groups: dict[tuple[bool, float, bool], dict] = {}
     for name, parameter in model.named_parameters():
-        backbone = name.startswith(_BERT + _SWIN)
+        backbone = name.startswith(prefixes)
         base_lr = config.lr_backbone if name.startswith(pretrained) else config.lr
         decays = parameter.ndim > 1 and not any(table in name for table in _POSITION_TABLES)
         group = groups.setdefault(
@@ -39,11 +37,6 @@ def parameter_groups(model: System, config: TrainConfig) -> list[dict]:
     return list(groups.values())
 
 
-def _pretrained_parts(config: ModelConfig) -> tuple[str, ...]:
-    """Beginnings of the names of parameters that start from pretrained weights."""
-    return (_BERT if config.text.pretrained else ()) + (_SWIN if config.swin.pretrained else ())
-
-
 def build_optimizer(model: System, config: TrainConfig) -> torch.optim.AdamW:
     """AdamW over `parameter_groups` (Loshchilov and Hutter 2019)."""
     return torch.optim.AdamW(parameter_groups(model, config), fused=True)
@@ -58,7 +51,16 @@ def learning_rate_factor(step: int, config: TrainConfig) -> float:
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, step: int, config: TrainConfig) -> float:
-    """Set every group's rate for this step; returns the factor."""
+    """Set the learning rate of every group.
+
+    Args:
+        optimizer: with a `base_lr` in each group.
+        step: finished steps.
+        config: the schedule.
+
+    Returns:
+        The factor of the schedule at this step.
+    """
     factor = learning_rate_factor(step, config)
     for group in optimizer.param_groups:
         group["lr"] = group["base_lr"] * factor

@@ -27,7 +27,6 @@ from grisq.data.sample import Collate, SampleReader
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.evaluation.evaluator import evaluate
 from grisq.models.packaged_weights import local_copy
-from grisq.models.pretrained import load_pretrained
 from grisq.models.registry import build_model
 from grisq.runtime.device import peak_memory_mb, resolve_precision
 from grisq.runtime.distributed import join, others_may_end
@@ -108,7 +107,9 @@ def _build(
     if start:
         tokenizer = ExpressionTokenizer.load(checkpoint.find(start))
     elif model_config.text.pretrained:
-        tokenizer = ExpressionTokenizer.pretrained(local_copy(model_config.text.pretrained))
+        tokenizer = ExpressionTokenizer.pretrained(
+            local_copy(model_config.text.pretrained), model_config.text.vocabulary
+        )
     else:
         rows = data.rows("train")
         texts = data.expressions["text"].take(rows).to_pylist()
@@ -117,7 +118,7 @@ def _build(
     if start:
         checkpoint.load_weights(model, checkpoint.find(start) / checkpoint.WEIGHTS)
     else:
-        for line in load_pretrained(model, model_config):
+        for line in model.load_pretrained():
             accelerator.print(line)
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # LAVT's, over the global batch; torch has none for CPUs
@@ -181,6 +182,7 @@ def _step(state: RunState, loader, preset: Preset, seed: int, window: Window) ->
     Dropout draws from (seed, step, process).
     """
     config, accelerator = preset.train, state.accelerator
+    system = accelerator.unwrap_model(state.model)  # its methods; the wrapper has forward alone
     key = np.random.SeedSequence([seed, state.step, accelerator.process_index]).generate_state(1)[0]
     torch.manual_seed(int(key))
     set_learning_rates(state.optimizer, state.step, config)
@@ -189,8 +191,8 @@ def _step(state: RunState, loader, preset: Preset, seed: int, window: Window) ->
         batch = next(loader).to(accelerator.device)
         last = turn == config.accumulate - 1
         with nullcontext() if last else accelerator.no_sync(state.model):
-            output = state.model(*batch.inputs())
-            losses = total_loss(output, batch, config)
+            output = state.model(*system.inputs(batch))
+            losses = total_loss(output, batch, config, system.extra_losses(output, batch, config))
             accelerator.backward(losses.total / config.accumulate)
             window.add(losses)
     norm = math.nan

@@ -11,9 +11,9 @@ from grisq.runtime.errors import InputError
 def test_a_probe_finds_what_a_line_separates_and_nothing_in_noise():
     rng = np.random.default_rng(0)
     labels = rng.random(400) < 0.3
-    told = rng.normal(size=(400, 6))
-    told[:, 2] += 6 * labels
-    found = probe.probe(told[:200], labels[:200], told[200:], labels[200:])
+    vectors = rng.normal(size=(400, 6))
+    vectors[:, 2] += 6 * labels
+    found = probe.probe(vectors[:200], labels[:200], vectors[200:], labels[200:])
     assert found.auc > 0.99
     assert found.accuracy > 97
     noise = rng.normal(size=(400, 6))

@@ -28,16 +28,16 @@ def test_a_trace_holds_what_the_heads_were_fed_with(model, inputs):
 def test_attention_and_sampling_weights_are_shares(model, inputs):
     traced = trace(model, *inputs)
     assert len(traced.queries) == len(traced.decoded.layers) == 3
-    for listening, level in zip(traced.listening, traced.levels, strict=True):
-        assert listening.shape == (2, level.size[0] * level.size[1], 6)
-        torch.testing.assert_close(listening.sum(-1), torch.ones(listening.shape[:2]))
-        assert (listening[1, :, 4:] == 0).all()  # nobody listens to padding
-    for locations, weights in traced.looking:
+    for attention, level in zip(traced.word_attention, traced.levels, strict=True):
+        assert attention.shape == (2, level.size[0] * level.size[1], 6)
+        torch.testing.assert_close(attention.sum(-1), torch.ones(attention.shape[:2]))
+        assert (attention[1, :, 4:] == 0).all()  # padded words have no weight
+    for locations, weights in traced.sampling:
         assert locations.shape == (*weights.shape, 2)
         torch.testing.assert_close(weights.sum((-1, -2)), torch.ones(weights.shape[:3]))
 
 
-def test_looking_leaves_nothing_behind(model, inputs):
+def test_a_trace_leaves_no_hook_behind(model, inputs):
     trace(model, *inputs)
     assert not any(module._forward_hooks for module in model.modules())
 
@@ -54,15 +54,15 @@ def test_a_model_without_query_has_no_queries(model_config, inputs):
 
 def test_presence_again_is_the_models_until_something_is_changed(model, inputs):
     traced = trace(model, *inputs)
-    said = traced.output.presence_logits.softmax(1)[:, 1]
-    torch.testing.assert_close(presence_again(model, traced), said)
-    torch.testing.assert_close(presence_again(model, traced, layers=[0, 1]), said)
-    assert not torch.allclose(presence_again(model, traced, layers=[2, 2]), said)
-    assert not torch.allclose(presence_again(model, traced, e_0=traced.queries[0].flip(0)), said)
+    own = traced.output.presence_logits.softmax(1)[:, 1]
+    torch.testing.assert_close(presence_again(model, traced), own)
+    torch.testing.assert_close(presence_again(model, traced, layers=[0, 1]), own)
+    assert not torch.allclose(presence_again(model, traced, layers=[2, 2]), own)
+    assert not torch.allclose(presence_again(model, traced, e_0=traced.queries[0].flip(0)), own)
 
 
 def test_pooled_presence_sees_no_places(model, inputs):
-    """Shuffling the positions of what the query reads changes what it says, unless all of them show the mean."""
+    """Shuffling the positions that the query reads changes its presence, unless all of them show the mean."""
     traced = trace(model, *inputs)
     shuffled = trace(model, *inputs)
     start = sum(width * height for width, height in [(8, 8), (4, 4)][: model.config.query_level - 2])

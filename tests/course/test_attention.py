@@ -41,7 +41,7 @@ def test_sampling_spots_are_those_of_the_position(model, reader, mini):
     sample = reader.read(int(mini.rows("val")[0]))
     traced = trace(model, *collate([sample]).inputs())
     figure = attention.sampling_figure(sample, traced, 1, (2, 3))
-    locations, weights = (each[0, 2 * 8 + 3] for each in traced.looking[1])
+    locations, weights = (each[0, 2 * 8 + 3] for each in traced.sampling[1])
     for level, axis in enumerate(figure.axes):
         drawn = np.concatenate([dots.get_offsets() for dots in axis.collections if len(dots.get_offsets()) == 2])
         np.testing.assert_allclose(drawn, 64 * locations[:, level].reshape(-1, 2), atol=1e-4)

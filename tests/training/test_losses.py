@@ -1,12 +1,14 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from grisq.config import TrainConfig
+from grisq.config import ReLAConfig, TrainConfig
 from grisq.data.sample import Batch
-from grisq.models.base import Output
-from grisq.training.losses import covered_regions, total_loss
+from grisq.models.base import LossTerm, Output
+from grisq.models.rela import ReLA
+from grisq.training.losses import total_loss
 
 
 def make_batch(masks, presence, plurality, weight):
@@ -94,29 +96,40 @@ def test_large_bfloat16_logits_stay_finite_and_exact():
     assert float(losses.total) == pytest.approx(1800)
 
 
-def test_relas_loss_term_by_term():
+def test_a_systems_own_terms_are_added_with_their_weights_and_recorded_without():
+    batch = make_batch(torch.zeros(1, 2, 2, dtype=torch.bool), [0], [-1], [0.0])
+    output, config = Output(torch.randn(1, 2, 2, 2)), TrainConfig(loss_scale=2.0)
+    own = {"dice": LossTerm(torch.tensor(0.5), 4.0), "words": LossTerm(torch.tensor(3.0), 0.1)}
+    losses = total_loss(output, batch, config, own)
+    assert float(losses.total) == pytest.approx(2 * (float(losses.pixel) + 0.5 * 4 + 3 * 0.1))
+    assert losses.named() == {
+        "total": losses.total,
+        "pixel": losses.pixel,
+        "presence": losses.presence,
+        "plurality": losses.plurality,
+        "dice": own["dice"].value,
+        "words": own["words"].value,
+    }
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.5])
+def test_relas_loss_term_by_term(model_config, weight):
     """5 (CE[0.9, 1.1](mask) + 0.1 CE[0.9, 1.1](minimap) + 0.1 CE[0.9 present, 1.1 absent])."""
     masks = torch.zeros(2, 4, 4, dtype=torch.bool)
     masks[0, :2, :2] = True
     batch = make_batch(masks, [1, 0], [0, -1], [1.0, 0.0])
-    output = Output(torch.randn(2, 2, 4, 4), torch.randn(2, 2), minimap_logits=torch.randn(2, 2, 2, 2))
+    output = Output(torch.randn(2, 2, 4, 4), torch.randn(2, 2), extras={"minimap": torch.randn(2, 2, 2, 2)})
     config = TrainConfig(pixel_weights=(0.9, 1.1), presence_weights=(1.1, 0.9), loss_scale=5.0)
-    losses = total_loss(output, batch, config)
+    rela = ReLA(replace(model_config, system="rela", rela=ReLAConfig(layers=1, lambda_minimap=weight)))
+    losses = total_loss(output, batch, config, rela.extra_losses(output, batch, config))
 
     def weighted(logits, labels):
         each = [(0.9, 1.1)[label] * naive_cross_entropy(value, label) for value, label in zip(logits, labels)]
         return sum(each) / len(each)
 
     pixel = weighted(output.mask_logits.permute(0, 2, 3, 1).reshape(-1, 2), masks.flatten().int().tolist())
-    minimap = weighted(output.minimap_logits.permute(0, 2, 3, 1).reshape(-1, 2), [1, 0, 0, 0, 0, 0, 0, 0])
+    minimap = weighted(output.extras["minimap"].permute(0, 2, 3, 1).reshape(-1, 2), [1, 0, 0, 0, 0, 0, 0, 0])
     absent, present = output.presence_logits[1], output.presence_logits[0]
     presence = (0.9 * naive_cross_entropy(present, 1) + 1.1 * naive_cross_entropy(absent, 0)) / 2
-    assert float(losses.minimap) == pytest.approx(minimap, rel=1e-5)
-    assert float(losses.total) == pytest.approx(5 * (pixel + 0.1 * minimap + 0.1 * presence), rel=1e-5)
-
-
-def test_only_regions_that_are_covered_around_their_center_are_positive():
-    masks = torch.zeros(1, 8, 8, dtype=torch.bool)
-    masks[0, 1:3, 1:3] = True  # the four pixels around the first region's center
-    masks[0, 5:7, 5] = True  # half of those of the last one
-    assert covered_regions(masks, 2)[0].tolist() == [[1, 0], [0, 0]]
+    assert float(losses.extras["minimap"]) == pytest.approx(minimap, rel=1e-5)
+    assert float(losses.total) == pytest.approx(5 * (pixel + weight * minimap + 0.1 * presence), rel=1e-5)

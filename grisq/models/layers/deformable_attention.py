@@ -1,12 +1,13 @@
 """Multi-scale deformable attention (Zhu et al. 2020), the heart of a MSDS block (Sec. 3.1)."""
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grisq.models.layers.deformable_kernel import deformable_attention_cpu
+from grisq.runtime.errors import InputError
 
 Sizes = list[tuple[int, int]]
 
@@ -15,10 +16,16 @@ def deformable_attention_reference(value: Tensor, sizes: Sizes, locations: Tenso
     """The definition, level by level with `grid_sample`; any device, any differentiable dtype.
 
     out[q, h] = sum_l sum_p weights[q, h, l, p] * bilinear(value of level l, head h, at locations[q, h, l, p])
-    and zero outside a level.
+    and zero outside a level. A location that is not finite gives nan.
 
-    Shapes: value (B, S, H, D), S = sum of H_l * W_l; locations (B, Q, H, L, P, 2) as (x, y) in [0, 1] of each
-    level's canvas; weights (B, Q, H, L, P) -> (B, Q, H, D).
+    Args:
+        value: (B, S, H, D), the levels one after the other, S = sum of H_l * W_l.
+        sizes: (H_l, W_l) of each level.
+        locations: (B, Q, H, L, P, 2) as (x, y), in [0, 1] on a level's canvas.
+        weights: (B, Q, H, L, P).
+
+    Returns:
+        (B, Q, H, D).
     """
     B, _, H, D = value.shape
     Q, P = weights.shape[1], weights.shape[4]
@@ -27,7 +34,7 @@ def deformable_attention_reference(value: Tensor, sizes: Sizes, locations: Tenso
     for level, (part, (height, width)) in enumerate(zip(levels, sizes)):
         maps = part.permute(0, 2, 3, 1).reshape(B * H, D, height, width)
         grid = (2 * locations[:, :, :, level] - 1).transpose(1, 2).reshape(B * H, Q, P, 2)
-        sampled = F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+        sampled = F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)  # (BH, D, Q, P)
         weight = weights[:, :, :, level].transpose(1, 2).reshape(B * H, 1, Q, P)
         out = out + (sampled * weight).sum(-1).view(B, H, D, Q).permute(0, 3, 1, 2)
     return out
@@ -36,17 +43,37 @@ def deformable_attention_reference(value: Tensor, sizes: Sizes, locations: Tenso
 def deformable_attention(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tensor) -> Tensor:
     """The same by the fastest way there is: a numba kernel for float32 on CPUs, else the reference.
 
-    An exported model must run where that kernel is not, so export takes the reference too.
+    An exported model must run where that kernel is not, so export takes the reference too. Numba is imported with the
+    first use of the kernel: other devices do not need it.
+
+    Args and Returns: as `deformable_attention_reference`.
+    Raises: InputError if the sizes do not fit the value or the locations.
     """
+    positions = sum(height * width for height, width in sizes)
+    if value.shape[1] != positions or locations.shape[3] != len(sizes):
+        raise InputError(
+            f"The levels {list(sizes)} have {positions} positions, but value has {value.shape[1]} and locations have "
+            f"{locations.shape[3]} levels: give the sizes of the levels that value is made of."
+        )
     on_cpu = value.device.type == "cpu" and value.dtype == locations.dtype == weights.dtype == torch.float32
     if on_cpu and not torch.compiler.is_exporting():
         flat = [side for size in sizes for side in size]
-        return deformable_attention_cpu(value.contiguous(), flat, locations.contiguous(), weights.contiguous())
+        return _kernel()(value.contiguous(), flat, locations.contiguous(), weights.contiguous())
     return deformable_attention_reference(value, sizes, locations, weights)
 
 
+def _kernel() -> Callable[..., Tensor]:
+    """The kernel, imported when it is first used."""
+    try:
+        from grisq.models.layers.deformable_kernel import deformable_attention_cpu
+    except ImportError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"numba cannot be imported ({reason}): install one that fits the installed numpy.") from None
+    return deformable_attention_cpu
+
+
 class MultiScaleDeformableAttention(nn.Module):
-    """Each query looks at a few spots of every level: where, and with what weight, it decides itself.
+    """Each query attends to a few points of every level; their offsets and weights are linear functions of the query.
 
     location = reference + offset / (W_l, H_l),  weights = softmax over all levels and points of a head.
     Sampling runs in float32 under any autocast: bfloat16 has too few digits for a position.
@@ -65,7 +92,7 @@ class MultiScaleDeformableAttention(nn.Module):
         self._reset()
 
     def _reset(self) -> None:
-        """Start by looking in `heads` directions, point p at p + 1 pixels, with equal weights."""
+        """Initial offsets: head h samples in direction h, its point p at p + 1 pixels, with equal weights."""
         angle = torch.arange(self.heads, dtype=torch.float32) * (2 * math.pi / self.heads)
         direction = torch.stack([angle.cos(), angle.sin()], dim=-1)
         direction = direction / direction.abs().max(-1, keepdim=True).values  # onto the unit square
@@ -84,23 +111,29 @@ class MultiScaleDeformableAttention(nn.Module):
         self, query: Tensor, reference: Tensor, memory: Tensor, sizes: Sizes, valid: Tensor | None = None
     ) -> Tensor:
         B, Q, C = query.shape
-        value = self.value_proj(memory)
+        value = self.value_proj(memory)  # (B, S, C)
         if valid is not None:
             value = value.masked_fill(~valid[..., None], 0.0)
-        value = value.view(B, -1, self.heads, C // self.heads).float()
+        value = value.view(B, -1, self.heads, C // self.heads).float()  # (B, S, heads, C / heads)
         locations, weights = self.locations(query, reference, sizes), self.weights(query)
         out = deformable_attention(value, sizes, locations, weights).reshape(B, Q, C)
         return self.output_proj(out.to(query.dtype))
 
     def locations(self, query: Tensor, reference: Tensor, sizes: Sizes) -> Tensor:
-        """Where each head of each query looks. -> (B, Q, heads, L, points, 2), (x, y) in [0, 1], float32."""
+        """The sampling locations of each head. -> (B, Q, heads, L, points, 2), (x, y) in [0, 1], float32.
+
+        Args:
+            query: (B, Q, C).
+            reference: (B, Q, L, 2) as (x, y), in [0, 1] on each level's canvas.
+            sizes: (H_l, W_l) of each level.
+        """
         B, Q, _ = query.shape
         offsets = self.sampling_offsets(query).view(B, Q, self.heads, self.levels, self.points, 2).float()
         pixels = torch.tensor(sizes, dtype=torch.float32, device=query.device).flip(-1)  # (L, 2) as (W, H)
         return reference.float()[:, :, None, :, None, :] + offsets / pixels[:, None, :]
 
     def weights(self, query: Tensor) -> Tensor:
-        """How much each spot counts. -> (B, Q, heads, L, points), float32, one in total for each head."""
+        """The attention weight of each location. -> (B, Q, heads, L, points), float32, summing to 1 for each head."""
         B, Q, _ = query.shape
         scores = self.attention_weights(query).view(B, Q, self.heads, self.levels * self.points).float()
         return scores.softmax(-1).view(B, Q, self.heads, self.levels, self.points)

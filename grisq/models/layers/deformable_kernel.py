@@ -6,7 +6,7 @@ meta tensors, torch.export and autograd work with it.
 
 The arithmetic is strict (no `fastmath`): numba optimizes a kernel that it has just compiled differently from the
 same kernel loaded from its cache, and with leave to reorder sums the two would differ in the last bit, so that a
-run that goes on in another process would not repeat the first. Arrays are indexed in full, never sliced: a slice
+run that is resumed in another process would not repeat the first. Arrays are indexed in full, never sliced: a slice
 is an object of its own in the innermost loop.
 """
 
@@ -19,7 +19,7 @@ from numba import njit, prange
 from torch import Tensor
 
 _CHUNK = 64  # queries that one task of the forward loop takes
-_ONE, _HALF, _ZERO = np.float32(1), np.float32(0.5), np.float32(0)
+_ONE, _HALF, _ZERO, _NAN = np.float32(1), np.float32(0.5), np.float32(0), np.float32(np.nan)
 _lock = threading.Lock()  # numba's thread pool takes one caller at a time
 
 
@@ -54,10 +54,13 @@ def _forward(value, shapes, starts, locations, weights, out):
                     for p in range(P):
                         x = locations[b, q, h, level, p, 0] * width - _HALF
                         y = locations[b, q, h, level, p, 1] * height - _HALF
+                        a = weights[b, q, h, level, p]
                         if not (-1 < x < width and -1 < y < height):
+                            if not np.isfinite(x + y + a):  # as in the definition: 0 * nan, nan * 0
+                                for d in range(D):
+                                    out[b, q, h, d] += _NAN
                             continue
                         x0, x1, y0, y1, fx, fy, left, right, top, bottom = _corners(x, y, width, height)
-                        a = weights[b, q, h, level, p]
                         w00 = a * (_ONE - fx) * (_ONE - fy) * left * top
                         w01 = a * fx * (_ONE - fy) * right * top
                         w10 = a * (_ONE - fx) * fy * left * bottom
@@ -87,9 +90,10 @@ def _backward(value, shapes, starts, locations, weights, grad_out, grad_value, g
                     x = locations[b, q, h, level, p, 0] * width - _HALF
                     y = locations[b, q, h, level, p, 1] * height - _HALF
                     if not (-1 < x < width and -1 < y < height):
-                        grad_weights[b, q, h, level, p] = 0
-                        grad_locations[b, q, h, level, p, 0] = 0
-                        grad_locations[b, q, h, level, p, 1] = 0
+                        grad_weights[b, q, h, level, p] = _ZERO if np.isfinite(x + y) else _NAN
+                        moved = _ZERO if np.isfinite(x + y + weights[b, q, h, level, p]) else _NAN
+                        grad_locations[b, q, h, level, p, 0] = moved
+                        grad_locations[b, q, h, level, p, 1] = moved
                         continue
                     x0, x1, y0, y1, fx, fy, left, right, top, bottom = _corners(x, y, width, height)
                     a = weights[b, q, h, level, p]
@@ -124,8 +128,17 @@ def _backward(value, shapes, starts, locations, weights, grad_out, grad_value, g
 
 @torch.library.custom_op("grisq::deformable_attention", mutates_args=(), device_types="cpu")
 def deformable_attention_cpu(value: Tensor, shapes: list[int], locations: Tensor, weights: Tensor) -> Tensor:
-    """The sampled sum, float32 on CPU. value (B, S, H, D); shapes: heights and widths of the levels in turn;
-    locations (B, Q, H, L, P, 2) in [0, 1] of each level; weights (B, Q, H, L, P) -> (B, Q, H, D)."""
+    """The sampled sum on the CPU, in float32.
+
+    Args:
+        value: (B, S, H, D).
+        shapes: heights and widths of the levels in turn; that they add up to S is for the caller to check.
+        locations: (B, Q, H, L, P, 2), in [0, 1] on each level.
+        weights: (B, Q, H, L, P).
+
+    Returns:
+        (B, Q, H, D).
+    """
     B, Q, H = weights.shape[:3]
     out = value.new_empty(B, Q, H, value.shape[3])
     _run(_forward, value, shapes, locations, weights, out)
@@ -171,6 +184,8 @@ deformable_attention_cpu.register_autograd(_gradients, setup_context=_save)
 def _run(kernel, value: Tensor, shapes: list[int], locations: Tensor, weights: Tensor, *rest: Tensor) -> None:
     """Call a kernel on the tensors' memory with as many threads as torch uses."""
     sizes = np.array(shapes, dtype=np.int64).reshape(-1, 2)
+    if not all(tensor.dtype == torch.float32 for tensor in (value, locations, weights)):
+        raise TypeError("The kernel computes in float32 only: use deformable_attention for other types.")
     starts = np.concatenate([[0], np.cumsum(sizes.prod(1))[:-1]]).astype(np.int64)
     with _lock:
         numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))

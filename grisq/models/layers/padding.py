@@ -1,8 +1,8 @@
-"""What letterbox padding does to features, and how to keep it out.
+"""Letterbox padding, and how to keep it out of features.
 
 A letterboxed picture fills the top-left rectangle of a square canvas. `valid` marks it: (B, H, W) bool, True on
 the picture, or None where no sample of the batch is padded. Everything here has one aim: more padding never
-changes what the model says inside the picture.
+changes the prediction inside the picture.
 """
 
 from contextlib import AbstractContextManager, nullcontext
@@ -25,12 +25,12 @@ def pool(valid: Tensor | None, stride: int) -> Tensor | None:
 
 
 def extents(valid: Tensor) -> Tensor:
-    """Height and width in positions of the valid rectangle. (B, H, W) bool -> (B, 2) long."""
+    """Height and width of the valid rectangle in positions. (B, H, W) bool -> (B, 2) long."""
     return torch.stack([valid[:, :, 0].sum(1), valid[:, 0, :].sum(1)], dim=1)
 
 
 def mean_over(x: Tensor, keep: Tensor | None) -> Tensor:
-    """Mean over the second axis of what is kept. x (B, N, C), keep (B, N) bool or None -> (B, C)."""
+    """Mean over the positions to keep. x (B, N, C), keep (B, N) bool or None: all -> (B, C)."""
     if keep is None:
         return x.mean(1)
     weight = keep[..., None].to(x.dtype)
@@ -40,7 +40,7 @@ def mean_over(x: Tensor, keep: Tensor | None) -> Tensor:
 def extend(x: Tensor, valid: Tensor | None) -> Tensor:
     """Repeat the last valid row and column into the padding. (B, C, H, W) -> the same shape.
 
-    Bilinear upsampling repeats the border of a canvas; with this it meets the same values at the border of a
+    Bilinear upsampling repeats the border of a canvas; after this it finds the same values at the border of a
     picture inside a larger canvas.
     """
     if valid is None:
@@ -57,8 +57,10 @@ class ValidGroupNorm(nn.Module):
     """Group normalization whose mean and variance are taken over the valid positions only.
 
     With `groups == channels` this is instance normalization, as PWAM uses it. Statistics are float32 under
-    autocast. Shapes: x (B, N, C), valid (B, N) bool or None -> (B, N, C); padded positions get finite values
-    that nothing may read.
+    autocast.
+
+    Shapes: x (B, N, C), valid (B, N) bool or None -> (B, N, C); padded positions get finite values, which must not be
+    read.
     """
 
     def __init__(self, groups: int, channels: int, *, affine: bool = True, eps: float = 1e-5):
@@ -82,7 +84,7 @@ class ValidGroupNorm(nn.Module):
         return out.to(x.dtype)
 
     def _over_groups(self, mean: Tensor) -> Tensor:
-        """Means of channels -> for every channel the mean of its group. (B, 1, C) -> (B, 1, C)."""
+        """For every channel the mean of its group, from the means of the channels. (B, 1, C) -> (B, 1, C)."""
         B, _, C = mean.shape
         if self.groups == C:
             return mean
@@ -91,7 +93,7 @@ class ValidGroupNorm(nn.Module):
 
 
 def _full_precision(device_type: str) -> AbstractContextManager:
-    """Autocast off, on devices that have it (the meta device has not)."""
+    """Autocast off, on devices that have it (the meta device does not)."""
     if not torch.amp.is_autocast_available(device_type):
         return nullcontext()
     return torch.autocast(device_type, enabled=False)

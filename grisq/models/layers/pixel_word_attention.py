@@ -14,12 +14,12 @@ from grisq.models.layers.padding import ValidGroupNorm
 
 
 class PixelWordAttention(nn.Module):
-    """PWAM: every position x of the picture asks the words L what they say about it.
+    """PWAM: cross-attention from every position x of the picture to the words L.
 
-    V = GELU(W_v x),   q = IN(W_q x),   k, v = W_k L, W_l L   (masked words give nothing)
+    V = GELU(W_v x),   q = IN(W_q x),   k, v = W_k L, W_l L   (padded words have no weight)
     g = IN(W_o softmax(q k^T / sqrt(C)) v),   F = GELU(W_f (V * g))
 
-    IN over positions removes any part of g that is the same everywhere, so a message like "this text matches
+    IN over positions removes any part of g that is the same everywhere, so a message like "this expression matches
     nothing here" cannot pass: one reason why presence needs a query of its own.
 
     Shapes: x (B, N, C), words (B, T, D), word_mask (B, T) bool, valid (B, N) bool or None -> F (B, N, C).
@@ -38,11 +38,18 @@ class PixelWordAttention(nn.Module):
 
     def forward(self, x: Tensor, words: Tensor, word_mask: Tensor, valid: Tensor | None = None) -> Tensor:
         g = self.attention(x, words, word_mask, valid) @ self.value(words)  # (B, N, C)
-        g = self.out_norm(self.out(g), valid)
-        return F.gelu(self.fuse(F.gelu(self.visual(x)) * g))
+        g = self.out_norm(self.out(g), valid)  # (B, N, C)
+        return F.gelu(self.fuse(F.gelu(self.visual(x)) * g))  # F (B, N, C)
 
     def attention(self, x: Tensor, words: Tensor, word_mask: Tensor, valid: Tensor | None = None) -> Tensor:
-        """softmax(q k^T / sqrt(C)): how much each position listens to each word. -> (B, N, T), rows sum to one."""
+        """softmax(q k^T / sqrt(C)): the attention of each position over the words. -> (B, N, T), rows sum to one.
+
+        Args:
+            x: (B, N, C).
+            words: (B, T, D).
+            word_mask: (B, T) bool, False in the padding.
+            valid: (B, N) bool, False in the padding, or None.
+        """
         q = self.query_norm(self.query(x), valid)  # (B, N, C)
         k = self.key(words)  # (B, T, C)
         scores = q @ k.transpose(1, 2) / k.shape[-1] ** 0.5  # (B, N, T)
@@ -50,11 +57,14 @@ class PixelWordAttention(nn.Module):
 
 
 class LanguageGate(nn.Module):
-    """Lets fused features back into the trunk: x <- x + tanh(W_2 ReLU(W_1 F)) * F, both W without bias.
+    """Adds fused features back into the trunk: x <- x + tanh(W_2 ReLU(W_1 F)) * F, both W without bias.
 
-    init "lavt" draws both W from a truncated normal; "zero-last" zeroes W_2 alone, so the trunk starts as the
-    pretrained Swin and still receives gradient; "none" keeps language out of the trunk; "dead" zeroes both, as ReLA's
-    released code does: its output is zero and so is every gradient of it, for ever, so it is "none" with idle weights.
+    `init` says how it starts:
+
+    * "lavt" draws both W from a truncated normal;
+    * "zero-last" zeroes W_2 alone, so the trunk starts as the pretrained Swin and both W still receive gradient;
+    * "dead" zeroes both, as ReLA's released code does: the output is zero and so is every gradient, forever;
+    * "none" has no weights and keeps language out of the trunk.
 
     Shapes: x, fused (B, N, C) -> (B, N, C).
     """

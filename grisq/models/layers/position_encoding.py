@@ -1,4 +1,4 @@
-"""Sine positions on a grid, measured from the picture's own corner and in the picture's own size."""
+"""Sine position encoding on a grid, relative to the picture and not to its padded canvas."""
 
 import math
 
@@ -9,7 +9,16 @@ from grisq.models.layers.padding import extents
 
 
 def grid_centers(size: tuple[int, int], valid: Tensor | None, like: Tensor) -> Tensor:
-    """Center of every position as (x, y) in [0, 1] of the valid rectangle. -> (B or 1, H*W, 2)."""
+    """Center of every position as (x, y), in [0, 1] on the valid rectangle.
+
+    Args:
+        size: (H, W) of the grid.
+        valid: (B, H, W) bool, False in the padding, or None.
+        like: a tensor on the device of the result.
+
+    Returns:
+        (B, H*W, 2), or (1, H*W, 2) without padding.
+    """
     H, W = size
     if valid is None:
         height_width = torch.tensor([[H, W]], device=like.device, dtype=torch.float32)
@@ -22,9 +31,17 @@ def grid_centers(size: tuple[int, int], valid: Tensor | None, like: Tensor) -> T
 
 
 def sine_positions(centers: Tensor, channels: int, temperature: float = 10_000.0) -> Tensor:
-    """DETR's normalized sine embedding of (x, y): half the channels for y, half for x. (B, N, 2) -> (B, N, C).
+    """DETR's normalized sine encoding of (x, y): half the channels for y, half for x.
 
     p_{2i} = sin(2 pi y / t^{2i / (C/2)}),  p_{2i+1} = cos(the same), then x likewise.
+
+    Args:
+        centers: (B, N, 2) as (x, y).
+        channels: C, a multiple of 4.
+        temperature: t.
+
+    Returns:
+        (B, N, C).
     """
     half = channels // 2
     exponent = 2 * torch.div(torch.arange(half, device=centers.device), 2, rounding_mode="floor") / half

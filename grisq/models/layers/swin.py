@@ -1,7 +1,7 @@
-"""timm's Swin blocks, run with letterbox padding kept out of their windows.
+"""timm's Swin blocks, with letterbox padding masked in their windows.
 
-timm owns the weights and the arithmetic (attention, MLP, patch merging); this module only decides who may
-attend to whom. On a canvas that windows divide, without padding, the result is timm's own.
+timm owns the weights and the arithmetic (attention, MLP, patch merging); this module only decides which positions may
+attend to each other. On a canvas that windows divide, without padding, the result is timm's own.
 """
 
 import torch
@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from grisq.config import SwinConfig
 
-_OUT_OF_SIGHT = -1e4  # added to attention scores; large enough to vanish in softmax, small enough for bfloat16
+_MASKED = -1e4  # added to attention scores; large enough to vanish in softmax, small enough for bfloat16
 
 
 def build_swin(config: SwinConfig, image_size: int) -> SwinTransformer:
-    """A randomly initialized Swin without classifier, for square canvases of that side (others work too)."""
+    """A randomly initialized Swin without classifier.
+
+    `image_size` is the side of a square canvas; other canvases work too.
+    """
     swin = SwinTransformer(
         img_size=image_size,
         embed_dim=config.embed_dim,
@@ -31,7 +34,16 @@ def build_swin(config: SwinConfig, image_size: int) -> SwinTransformer:
 
 
 def run_blocks(blocks: nn.Sequential, x: Tensor, valid: Tensor | None) -> Tensor:
-    """All blocks of one stage. Shapes: x (B, H, W, C), valid (B, H, W) bool or None -> (B, H, W, C)."""
+    """Run all blocks of one stage.
+
+    Args:
+        blocks: of the stage.
+        x: (B, H, W, C).
+        valid: (B, H, W) bool, False in the padding, or None.
+
+    Returns:
+        (B, H, W, C).
+    """
     masks: dict[tuple, Tensor | None] = {}
     for block in blocks:
         key = (block.window_size, block.shift_size)
@@ -46,10 +58,19 @@ def run_blocks(blocks: nn.Sequential, x: Tensor, valid: Tensor | None) -> Tensor
 def window_mask(
     size: tuple[int, int], window: tuple[int, int], shift: tuple[int, int], valid: Tensor | None, like: Tensor
 ) -> Tensor | None:
-    """Additive attention mask of every window: 0 where two positions may see each other.
+    """Additive attention mask of every window: 0 where two positions may attend to each other.
 
-    They may if both are valid and neither was wrapped around the canvas's edge by the cyclic shift.
-    Returns (windows, N, N) or (B * windows, N, N) in the dtype and on the device of `like`, None if all may.
+    They may if both are valid and the cyclic shift wrapped neither or both around the canvas's edge.
+
+    Args:
+        size: (H, W) of the canvas, in positions.
+        window: height and width of a window.
+        shift: of the windows, rows and columns.
+        valid: (B, H, W) bool, False in the padding, or None.
+        like: a tensor with the dtype and device of the result.
+
+    Returns:
+        (windows, N, N) or, with `valid`, (B * windows, N, N); None if all positions may.
     """
     H, W = size
     divides = H % window[0] == 0 and W % window[1] == 0
@@ -61,16 +82,16 @@ def window_mask(
     if valid is not None:
         region = region * valid  # (B, H, W)
     windows = _to_windows(region[..., None].to(like.dtype), window, shift)[..., 0]  # (windows, N)
-    return (windows[:, :, None] != windows[:, None, :]).to(like.dtype) * _OUT_OF_SIGHT
+    return (windows[:, :, None] != windows[:, None, :]).to(like.dtype) * _MASKED
 
 
 def _attend(block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
     """Shifted-window attention of one block. (B, H, W, C) -> (B, H, W, C)."""
     H, W = x.shape[1:3]
-    windows = block.attn(_to_windows(x, block.window_size, block.shift_size), mask=mask)
+    windows = block.attn(_to_windows(x, block.window_size, block.shift_size), mask=mask)  # (B * windows, N, C)
     windows = windows.view(-1, *block.window_size, x.shape[-1])
     padded_height, padded_width = (-(-n // w) * w for n, w in zip((H, W), block.window_size))
-    x = window_reverse(windows, block.window_size, padded_height, padded_width)[:, :H, :W]
+    x = window_reverse(windows, block.window_size, padded_height, padded_width)[:, :H, :W]  # (B, H, W, C)
     return x.roll(block.shift_size, (1, 2)) if any(block.shift_size) else x
 
 
