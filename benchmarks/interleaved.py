@@ -22,7 +22,7 @@ def medians(contestants: dict[str, Callable[[], object]], rounds: int) -> dict[s
 
 def in_own_process(arguments: list[str]) -> list[float]:
     """Run Python with these arguments and return the numbers that it prints. Peak memory needs a new process."""
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, encoding="utf-8", check=True)
     return [float(value) for value in done.stdout.split()]
 
 

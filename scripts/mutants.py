@@ -91,7 +91,9 @@ def tests_of(module: str) -> list[str]:
 
 def copy_project(target: Path) -> None:
     """Copy what git knows of the folders that tests read, as it is in the working tree."""
-    listed = subprocess.run(["git", "ls-files", *COPIED], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", *COPIED], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
+    ).stdout
     for name in listed.splitlines():
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +126,7 @@ def mutmut(tree: Path, *arguments: str) -> subprocess.CompletedProcess:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | threads
     command = [sys.executable, "-m", "mutmut", *arguments]
-    return subprocess.run(command, cwd=tree, capture_output=True, text=True, env=environment)
+    return subprocess.run(command, cwd=tree, capture_output=True, encoding="utf-8", env=environment)
 
 
 def print_result(result: Result, diffs: bool) -> None:

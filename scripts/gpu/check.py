@@ -107,7 +107,7 @@ def card_folder() -> Path:
     """benchmarks/gpu/CARD for the first GPU. Ends the program with one sentence if there is none."""
     try:
         query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
-        name = subprocess.run(query, capture_output=True, text=True, check=True).stdout.splitlines()[0]
+        name = subprocess.run(query, capture_output=True, encoding="utf-8", check=True).stdout.splitlines()[0]
     except (OSError, subprocess.CalledProcessError, IndexError):
         sys.exit("There is no NVIDIA GPU here (nvidia-smi finds none): use --dry to try the phases on the CPU.")
     return ROOT / "benchmarks" / "gpu" / re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")

@@ -9,9 +9,9 @@ from safetensors.torch import load_file
 import grisq
 from grisq import checkpoint
 from grisq.config import Preset, TrainConfig
-from grisq.runtime import paths
 from grisq.runtime.device import resolve_device, resolve_precision
 from grisq.runtime.errors import InputError
+from grisq.runtime.paths import ROOT
 
 
 def short_preset() -> Preset:
@@ -52,7 +52,9 @@ def test_the_bundled_model_predicts_the_same(mini, device):
 def test_an_evaluation_gives_the_numbers_of_the_cpu(mini, device):
     options = {"splits": ["val"], "precision": "fp32", "progress": False}
     here, there = (
-        grisq.evaluate(paths.SHIPPED, mini.root, device=name, **options)["results"]["val"]["protocols"]["rela"]
+        grisq.evaluate(ROOT / "data" / "models" / "tiny", mini.root, device=name, **options)["results"]["val"][
+            "protocols"
+        ]["rela"]
         for name in ("cpu", device)
     )
     assert here["gIoU"] == pytest.approx(there["gIoU"], abs=0.5)

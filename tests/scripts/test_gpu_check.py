@@ -16,7 +16,7 @@ PHASES = ("probe", "tests", "step", "graphs", "train", "compile")
 def run(arguments: list[str]) -> subprocess.CompletedProcess:
     one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     environment = os.environ | one_thread | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(SCRIPTS)])}
-    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=environment)
+    return subprocess.run([sys.executable, *arguments], capture_output=True, encoding="utf-8", env=environment)
 
 
 def test_the_dry_mode_runs_every_phase(tmp_path):

@@ -47,5 +47,7 @@ def test_the_share_counts_mutants_that_no_test_reaches():
 
 
 def test_help_says_what_is_left_out():
-    done = subprocess.run([sys.executable, str(ROOT / "scripts/mutants.py"), "--help"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "scripts/mutants.py"), "--help"], capture_output=True, encoding="utf-8"
+    )
     assert "decorated" in done.stdout

@@ -72,7 +72,7 @@ def distances() -> dict[str, list[float]]:
     """Relative distances of the value and three gradients by case; the interpreter is chosen before triton's import."""
     folders = [str(ROOT), str(ROOT / "scripts" / "gpu"), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {"TRITON_INTERPRET": "1", "PYTHONPATH": os.pathsep.join(folders)}
-    done = subprocess.run([sys.executable, "-c", CASES], capture_output=True, text=True, env=environment)
+    done = subprocess.run([sys.executable, "-c", CASES], capture_output=True, encoding="utf-8", env=environment)
     assert done.returncode == 0, done.stderr[-3000:]
     rows = [line.split() for line in done.stdout.splitlines()]
     return {name: [float(value) for value in values] for name, *values in rows}

@@ -17,7 +17,7 @@ def run(plan: Plan, limit: float, findings: Findings) -> None:
     command += ["-k", DRY] if plan.dry else ["-n", "6", "--dist", "load"]
     environment = os.environ | ({"GRISQ_TEST_DEVICE": "cpu"} if plan.dry else {})
     try:
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=limit, cwd=ROOT)
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=limit, cwd=ROOT)
         text = done.stdout + done.stderr
     except subprocess.TimeoutExpired as ended:
         text = (ended.stdout or b"").decode() + "\nFAILED: the time limit was reached"
