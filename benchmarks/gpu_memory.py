@@ -184,7 +184,7 @@ def count_step(
         tokens: Words of each expression.
     """
     model = build_on_meta(config).train()
-    traffic, flops = Traffic(), FlopCounterMode(display=False)
+    train, traffic, flops = TrainConfig(), Traffic(), FlopCounterMode(display=False)
     rules = CudaAutocast() if device == "cuda" and precision == "bf16" else nullcontext()
     with ExitStack() as stack:
         stack.enter_context(deformable_by(way))
@@ -196,7 +196,8 @@ def count_step(
         with flops, traffic:
             with kept, torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"), rules:
                 output = model(image, given.valid, given.tokens, given.token_mask)
-                loss = total_loss(output, given, TrainConfig()).total
+                extras = model.extra_losses(output, given, train)
+                loss = total_loss(output, given, train, extras).total
             loss.backward()
     return StepCount(
         count_parameters(model),

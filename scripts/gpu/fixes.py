@@ -17,7 +17,7 @@ import window_fixes
 from torch import Tensor, nn
 
 from grisq.data import sample
-from grisq.models import heads, lavt, multimodal_encoder, pixel_decoder, rela
+from grisq.models import base, heads, lavt, multimodal_encoder, pixel_decoder, rela
 from grisq.models.layers import deformable_attention as deformable
 from grisq.models.layers import padding
 from grisq.training import losses
@@ -70,7 +70,8 @@ def syncs() -> None:
     put(sample, "normalize", _normalize)
     put(deformable.MultiScaleDeformableAttention, "locations", _locations)
     put(pixel_decoder, "reference_points", _reference_points)
-    put(losses, "_weighted", _weighted)
+    for module in (base, losses, rela):
+        put(module, "weighted_cross_entropy", _weighted_cross_entropy)
     put(heads, "_interpolation", _interpolation)
 
 
@@ -101,7 +102,7 @@ def _reference_points(centers: list[Tensor], levels: list) -> Tensor:
     return spots[:, :, None, :] * torch.stack(shares, dim=1)[:, None]
 
 
-def _weighted(logits: Tensor, labels: Tensor, weights: tuple[float, float]) -> Tensor:
+def _weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float, float]) -> Tensor:
     classes = constant(list(weights), logits.device)
     return F.cross_entropy(logits.float(), labels, classes, reduction="sum") / labels.numel()
 

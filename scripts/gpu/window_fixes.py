@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_OUT_OF_SIGHT = -1e4  # as in grisq.models.layers.swin
+_MASKED = -1e4  # as in grisq.models.layers.swin
 _fused = False  # whether `fuse_attention` was called
 _cuts: dict[tuple, "Cut"] = {}
 
@@ -75,7 +75,7 @@ def _mask(made: Cut, N: int, valid: Tensor | None, dtype: torch.dtype) -> Tensor
         seen = made.region.view(1, -1, N)
     else:
         seen = (made.region * valid.flatten(1).index_select(1, made.there)).view(len(valid), -1, N)
-    return (seen[..., :, None] != seen[..., None, :]).to(dtype) * _OUT_OF_SIGHT
+    return (seen[..., :, None] != seen[..., None, :]).to(dtype) * _MASKED
 
 
 def run_blocks(blocks: nn.Sequential, x: Tensor, valid: Tensor | None) -> Tensor:

@@ -42,9 +42,10 @@ def random_batch(size: int, side: int, words: int, vocabulary: int, device: str)
 
 def forward_and_loss(model: nn.Module, batch: Batch, precision: str = "fp32") -> tuple[Output, Tensor]:
     """What the model predicts for the batch, and the total loss, ready for backward. "bf16" runs under autocast."""
+    system, config = getattr(model, "module", model), TrainConfig()  # without the wrapper of a distributed training
     with torch.autocast(batch.images.device.type, torch.bfloat16, enabled=precision == "bf16"):
-        output = model(*batch.inputs())
-    return output, total_loss(output, batch, TrainConfig()).total
+        output = model(*system.inputs(batch))
+    return output, total_loss(output, batch, config, system.extra_losses(output, batch, config)).total
 
 
 def build_on(config: ModelConfig, device: str) -> nn.Module:
