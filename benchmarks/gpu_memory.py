@@ -34,24 +34,12 @@ from grisq.training.losses import total_loss
 
 GB = 1e9
 BYTES_A_PARAMETER = 16  # float32 weight, gradient and the two moments of AdamW
-VIEWS = frozenset(  # operations that launch nothing
-    (
-        *(
-            "view",
-            "_unsafe_view",
-            "view_as",
-            "reshape",
-            "_reshape_alias",
-            "as_strided",
-            "alias",
-            "detach",
-            "lift_fresh",
-        ),
-        *("t", "transpose", "permute", "expand", "unsqueeze", "squeeze", "unfold", "diagonal", "is_same_size"),
-        *("slice", "select", "split", "split_with_sizes", "unbind", "chunk", "narrow"),
-        *("empty", "empty_like", "new_empty", "empty_strided"),
-    )
-)
+VIEWS = {  # operations that launch nothing
+    *("view", "_unsafe_view", "view_as", "reshape", "_reshape_alias", "as_strided", "alias", "detach", "lift_fresh"),
+    *("t", "transpose", "permute", "expand", "unsqueeze", "squeeze", "unfold", "diagonal", "is_same_size"),
+    *("slice", "select", "split", "split_with_sizes", "unbind", "chunk", "narrow"),
+    *("empty", "empty_like", "new_empty", "empty_strided"),
+}
 
 
 class CudaAutocast(TorchFunctionMode):
