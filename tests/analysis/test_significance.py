@@ -260,6 +260,14 @@ def test_sign_test_by_hand():
     assert found.p == pytest.approx(2 * (7 + 1) / 2**7)
 
 
+def test_sums_that_differ_by_rounding_are_a_tie():
+    """0.1 + 0.2 is not 0.3 in floating point."""
+    system, reference = np.zeros((2, 1, 3, len(COLUMNS))), np.zeros((2, 1, 3, len(COLUMNS)))
+    system[:, 0, 1, AT["samples"]] = reference[:, 0, 1, AT["samples"]] = 1
+    system[:, 0, 1, AT["iou"]], reference[:, 0, 1, AT["iou"]] = (0.1, 0.2), (0.3, 0.0)
+    assert sign_test(system, reference, "gIoU").ties == 1
+
+
 def test_pictures_without_a_value_are_left_out():
     system, reference = random_tallies(np.random.default_rng(6), 1, 5), random_tallies(np.random.default_rng(7), 1, 5)
     system[:, 0, 0] = reference[:, 0, 0] = 0
