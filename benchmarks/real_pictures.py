@@ -17,7 +17,7 @@ from interleaved import options, table
 from grisq.config import override, preset
 from grisq.data import grefcoco
 from grisq.data.synthetic.from_coco import expressions_from_coco
-from grisq.evaluation.report import evaluate_checkpoint
+from grisq.evaluation.checkpoints import evaluate_checkpoint
 from grisq.runtime import paths
 from grisq.training.trainer import train
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from grisq.config import preset
     from grisq.data.catalog import load_dataset
-    from grisq.evaluation.report import evaluate_checkpoint as evaluate
+    from grisq.evaluation.checkpoints import evaluate_checkpoint as evaluate
     from grisq.inference.prediction import Prediction
     from grisq.inference.segmenter import Segmenter
     from grisq.training.trainer import train
@@ -28,7 +28,7 @@ __all__ = ["Prediction", "Segmenter", "evaluate", "load_dataset", "preset", "tra
 _HOMES = {
     "Prediction": ("grisq.inference.prediction", "Prediction"),
     "Segmenter": ("grisq.inference.segmenter", "Segmenter"),
-    "evaluate": ("grisq.evaluation.report", "evaluate_checkpoint"),
+    "evaluate": ("grisq.evaluation.checkpoints", "evaluate_checkpoint"),
     "load_dataset": ("grisq.data.catalog", "load_dataset"),
     "preset": ("grisq.config", "preset"),
     "train": ("grisq.training.trainer", "train"),

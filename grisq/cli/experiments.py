@@ -10,7 +10,9 @@ from grisq.runtime.errors import InputError
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
 
-app = typer.Typer(help="The runs behind the tables and figures.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(
+    help="List and run the trainings behind the tables and figures.", no_args_is_help=True, rich_markup_mode=None
+)
 
 RunsOption = Annotated[Path | None, typer.Option(help="Folder of the training runs; default: runs/experiments.")]
 ResultsOption = Annotated[

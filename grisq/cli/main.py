@@ -110,7 +110,7 @@ def evaluate(
     processes: ProcessesOption = 1,
 ) -> None:
     """Measure a trained model: gIoU, cIoU, N-acc, T-acc, Pr@X under named protocols."""
-    from grisq.evaluation.report import evaluate_checkpoint, table
+    from grisq.evaluation.checkpoints import evaluate_checkpoint, table
     from grisq.runtime.files import write_json
 
     if processes > 1 and world_size() == 1:

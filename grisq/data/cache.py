@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from grisq.data.annotation_files import Tables
+from grisq.data.annotation_parser import Tables
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder
 

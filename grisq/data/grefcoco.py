@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from grisq.data import annotation_files, cache, masks
+from grisq.data import annotation_parser, cache, masks
 from grisq.data.layout import IMAGES, INSTANCES, REFS
 from grisq.runtime.errors import InputError
 
@@ -61,7 +61,7 @@ def load(root: str | Path) -> "GRefCOCO":
     _check_layout(root, refs_file, instances_file)
     digests = [_sha256(path) for path in (refs_file, instances_file)]
     content = hashlib.sha256("".join(digests).encode()).hexdigest()
-    folder = cache.open_or_build(root, content, lambda: annotation_files.parse(refs_file, instances_file))
+    folder = cache.open_or_build(root, content, lambda: annotation_parser.parse(refs_file, instances_file))
     return GRefCOCO(root, folder, content, digests[0])
 
 

@@ -10,9 +10,9 @@ from grisq.data import masks
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.loader import evenly
 from grisq.data.scenarios import rows_by_scenario
+from grisq.evaluation.checkpoints import evaluate_loaded
 from grisq.evaluation.outcomes import Samples
 from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
-from grisq.evaluation.report import evaluate_loaded
 from grisq.experiments.registry import Experiment
 from grisq.experiments.results import SCHEMA, Cost, Example, Result
 from grisq.inference.segmenter import Segmenter

@@ -9,8 +9,8 @@ from grisq.config import Preset, from_dict
 from grisq.data import statistics
 from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
+from grisq.evaluation.checkpoints import evaluate_checkpoint, markdown, table
 from grisq.evaluation.protocols import protocol
-from grisq.evaluation.report import evaluate_checkpoint, markdown, table
 from grisq.models.base import count_parameters
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder, refuse_if_taken, write_json

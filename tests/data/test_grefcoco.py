@@ -6,7 +6,7 @@ from multiprocessing import get_context
 import numpy as np
 import pytest
 
-from grisq.data import cache, grefcoco, layout, masks
+from grisq.data import cache, grefcoco, grefcoco_writer, layout, masks
 from grisq.runtime.errors import InputError
 
 SQUARE = [[2.0, 2.0, 8.0, 2.0, 8.0, 6.0, 2.0, 6.0]]
@@ -386,6 +386,6 @@ def test_files_that_are_something_else_are_named(tmp_path, content, message, pla
 
 def test_sets_are_written_without_nan(tmp_path):
     document = INSTANCES | {"info": {"a": float("nan"), "b": [float("inf"), 1.5]}}
-    layout.write(tmp_path, [], document)
+    grefcoco_writer.write(tmp_path, [], document)
     text = (tmp_path / layout.INSTANCES).read_text(encoding="utf-8")
     assert json.loads(text, parse_constant=pytest.fail)["info"] == {"a": None, "b": [None, 1.5]}

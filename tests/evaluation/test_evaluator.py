@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import distributed, nn
 
-from grisq.data import grefcoco, layout
+from grisq.data import grefcoco, grefcoco_writer, layout
 from grisq.data.sample import SampleReader
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.evaluation.evaluator import Evaluator
@@ -56,7 +56,7 @@ def wide(tmp_path_factory):
         for text, ann_ids in EXPRESSIONS
     ]
     categories = [{"id": 1, "name": "bar", "supercategory": "thing"}]
-    layout.write(root, refs, {"images": images, "annotations": annotations, "categories": categories})
+    grefcoco_writer.write(root, refs, {"images": images, "annotations": annotations, "categories": categories})
     (root / layout.IMAGES).mkdir(parents=True)
     for name in names.values():
         Image.new("RGB", (WIDTH, HEIGHT), "gray").save(root / layout.IMAGES / name)

@@ -8,7 +8,7 @@ import pytest
 from grisq.config import preset
 from grisq.data import grefcoco
 from grisq.data.synthetic.from_coco import expressions_from_coco
-from grisq.evaluation.report import evaluate_checkpoint
+from grisq.evaluation.checkpoints import evaluate_checkpoint
 from grisq.inference.segmenter import Segmenter
 from grisq.runtime.paths import ROOT
 from grisq.training.trainer import train

@@ -18,7 +18,7 @@ from torch.distributed import DistBackendError, DistNetworkError, DistStoreError
 from grisq import checkpoint
 from grisq.config import AugmentConfig, preset
 from grisq.data import grefcoco
-from grisq.evaluation.report import evaluate_checkpoint
+from grisq.evaluation.checkpoints import evaluate_checkpoint
 from grisq.runtime.distributed import agree, available_cores, gather, lost_connections_explained, run_in_processes
 from grisq.runtime.errors import InputError
 from grisq.training.trainer import train

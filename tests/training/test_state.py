@@ -9,9 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from grisq import checkpoint
-from grisq.evaluation.evaluator import Evaluation
+from grisq.evaluation.evaluator import Evaluation, Evaluator
 from grisq.runtime.errors import InputError
-from grisq.training import trainer as trainer_module
 from grisq.training.history import read_history
 from grisq.training.trainer import Trainer, train
 
@@ -26,10 +25,10 @@ def scores(monkeypatch, *values):
     """Evaluations that give these values of gIoU, in order; returns the steps' list to look at."""
     left = list(values)
 
-    def evaluate(model, reader, rows, **_):
+    def run(self, rows):
         return Evaluation({"rela": {"gIoU": left.pop(0)}}, {}, [])
 
-    monkeypatch.setattr(trainer_module, "evaluate", evaluate)
+    monkeypatch.setattr(Evaluator, "run", run)
     return left
 
 
@@ -71,7 +70,7 @@ def test_a_checkpoint_is_saved_before_the_evaluation_of_its_step(small, mini, tm
         raise InputError("a picture is broken")
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer_module, "evaluate", broken)
+        patch.setattr(Evaluator, "run", broken)
         with pytest.raises(InputError, match="a picture is broken"):
             train(preset, mini, tmp_path / "run", **OPTIONS)
     assert checkpoint.load(tmp_path / "run").about["step"] == 2
@@ -84,7 +83,7 @@ def test_a_checkpoint_is_saved_before_the_evaluation_of_its_step(small, mini, tm
 
 def test_the_last_evaluation_is_made_up_for_too(small, mini, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(trainer_module, "evaluate", lambda *_, **__: (_ for _ in ()).throw(InputError("killed")))
+        patch.setattr(Evaluator, "run", lambda *_, **__: (_ for _ in ()).throw(InputError("killed")))
         with pytest.raises(InputError, match="killed"):
             train(with_train(small, eval_every=100), mini, tmp_path / "run", **OPTIONS)
     assert checkpoint.load(tmp_path / "run").about["step"] == 6

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from grisq.data import layout
+from grisq.data import grefcoco_writer
 from grisq.data.coco_instances import Inspected, inspect_with_pictures
 from grisq.data.inspection.findings import NOTHING_CLEAR
 from grisq.data.layout import IMAGES
@@ -89,7 +89,7 @@ def _write(out: Path, found: Inspected, refs: list[dict[str, Any]], images_folde
                 _copy_as_stored(source, target)
             else:
                 _link(source, target)
-        layout.write(folder, refs, {**found.document, "images": images, "annotations": annotations})
+        grefcoco_writer.write(folder, refs, {**found.document, "images": images, "annotations": annotations})
         (folder / "README.md").write_text(readme, encoding="utf-8")
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
-from grisq.data import layout
+from grisq.data import grefcoco_writer
 from grisq.data.layout import IMAGES
 from grisq.data.scenarios import MULTI_TARGET, NO_TARGET, SINGLE_TARGET
 from grisq.data.synthetic import dataset_card, sprites
@@ -91,7 +91,7 @@ def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = Non
                 bar.update()
         refs = [ref for one in made for ref in one.refs]
         instances = _instances(spec, made)
-        layout.write(folder, refs, instances)
+        grefcoco_writer.write(folder, refs, instances)
         (folder / "spec.json").write_text(json.dumps(_stamp(spec), indent=1) + "\n", encoding="utf-8")
         (folder / "README.md").write_text(dataset_card.text(_stamp(spec), refs, instances), encoding="utf-8")
     return root

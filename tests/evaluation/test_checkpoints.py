@@ -1,7 +1,7 @@
 import pytest
 
 from grisq import checkpoint
-from grisq.evaluation.report import COLUMNS, evaluate_loaded, markdown, table
+from grisq.evaluation.checkpoints import COLUMNS, evaluate_loaded, markdown, table
 from grisq.runtime.errors import InputError
 
 
