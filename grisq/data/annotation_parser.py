@@ -18,8 +18,9 @@ import msgspec
 import pyarrow as pa
 
 from grisq.data.coco_instances import inspect_document
+from grisq.data.grefcoco_writer import to_json
 from grisq.data.inspection.targets import check_targets, unique_records
-from grisq.data.layout import NOBODY, to_json
+from grisq.data.layout import NOBODY
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_utf8
 

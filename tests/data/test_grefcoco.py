@@ -186,7 +186,7 @@ def test_a_data_set_pickles_small_and_opens_the_same_tables(data):
 def test_the_second_read_does_not_parse(tmp_path, monkeypatch):
     write(tmp_path)
     first = grefcoco.load(tmp_path)
-    monkeypatch.setattr(grefcoco.annotation_files, "parse", None)
+    monkeypatch.setattr(grefcoco.annotation_parser, "parse", None)
     assert grefcoco.load(tmp_path).expressions.equals(first.expressions)
     assert grefcoco.load(tmp_path).skipped == first.skipped
 

@@ -47,7 +47,7 @@ def check_targets(
     """Check the pictures and annotations that expressions are about; outlines in other forms are read in place.
 
     Args:
-        expressions: the table of `annotation_files`.
+        expressions: the table of `annotation_parser`.
         images: records by id, with width, height and file_name.
         annotations: records by id, with image_id, category_id and the raw JSON of a segmentation.
         categories: records by id.
