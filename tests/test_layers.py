@@ -121,3 +121,11 @@ def test_the_house_stays_small(capsys):
     assert len(loose) <= MAX_LOOSE_MODULES, loose
     assert len(rooms) <= MAX_ROOMS
     assert len(between) <= MAX_ARROWS
+
+
+def test_the_readme_names_every_room():
+    readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
+    tree = readme[readme.index("grisq/\n") :].splitlines()
+    rooms = {room(name) for name in modules()} - {"", "__main__"}
+    named = {line.split()[0].rstrip("/").removesuffix(".py") for line in tree if line.startswith("  ")}
+    assert named >= rooms

@@ -12,10 +12,11 @@ from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import Evaluator
+from grisq.evaluation.metrics import METRICS
 from grisq.runtime.distributed import join, rank, world_size
 from grisq.runtime.provenance import provenance
 
-COLUMNS = ("gIoU", "cIoU", "N-acc", "T-acc", "Pr@0.7", "Pr@0.8", "Pr@0.9")
+SHOWN = tuple(name for name in METRICS if not name.startswith("IoU"))  # of the table; the report holds all
 
 
 def evaluate_checkpoint(
@@ -98,7 +99,7 @@ def table(report: dict) -> pd.DataFrame:
     lines = []
     for split, outcome in report["results"].items():
         for name, metrics in outcome["protocols"].items():
-            line = {"split": split, "protocol": name} | {column: round(metrics[column], 2) for column in COLUMNS}
+            line = {"split": split, "protocol": name} | {column: round(metrics[column], 2) for column in SHOWN}
             counts = {key: metrics[f"n_{key}"] for key in ("no_target", "single", "multi")}
             lines.append(line | counts)
     return pd.DataFrame(lines).set_index(["split", "protocol"])

@@ -50,7 +50,7 @@ class Evaluator:
         reader: reads the data set at the model's size.
         protocols: names, or rules of one's own.
         device: where the model computes.
-        precision: "fp32", "bf16", or "auto": bf16 on GPUs and fp32 elsewhere.
+        precision: "fp32", "bf16", or "auto": bf16 on GPUs that have it in hardware and fp32 elsewhere.
         batch: samples at once.
         workers: data workers, 0 to read in this process.
         rank: number of this process.

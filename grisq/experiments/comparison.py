@@ -29,7 +29,7 @@ def tallies(results: Results, run: str, split: str = "val") -> np.ndarray:
     """Sum the outcomes of a run per picture.
 
     Returns:
-        (seeds, pictures, columns) as `grisq.analysis.significance` takes them.
+        (seeds, pictures, scenarios, columns) as `grisq.analysis.significance` takes them.
     Raises:
         InputError: the experiment was not run or not on this split, or the rule behind "@" is unknown.
     """
@@ -73,7 +73,7 @@ def compare(results: Results, system: str, reference: str, metric: str, split: s
         results: by experiment and seed.
         system: the run that should be higher.
         reference: the run to compare it with.
-        metric: one of `grisq.analysis.significance.METRICS`.
+        metric: one of `grisq.evaluation.metrics.METRICS`.
         split: of the data set.
     Raises:
         InputError: as `tallies`, and for an unknown metric.

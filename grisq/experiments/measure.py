@@ -17,7 +17,7 @@ from grisq.experiments.registry import Experiment
 from grisq.experiments.results import SCHEMA, Cost, Example, Result
 from grisq.inference.segmenter import Segmenter
 from grisq.models.base import count_parameters
-from grisq.runtime.distributed import gather, join, rank, world_size
+from grisq.runtime.distributed import join, rank, world_size
 from grisq.training.history import history_columns, read_history
 
 EXAMPLES_PER_SCENARIO = 4  # predictions to look at, evenly spaced over val
@@ -53,7 +53,7 @@ def measure(
         world=world_size(),
         progress=progress,
     )
-    samples = _gathered(report.pop("samples", {}))
+    samples = report.pop("samples", {})  # every process has those of all
     return Result(
         schema=SCHEMA,
         experiment=experiment.name,
@@ -65,15 +65,6 @@ def measure(
         cost=_cost(run, loaded),
         **report,
     )
-
-
-def _gathered(samples: dict[str, list[dict]]) -> dict[str, list[dict]]:
-    """The samples of all processes by split, each once and in the order of the data set's rows."""
-    by_row: dict[str, dict[int, dict]] = {}
-    for part in gather(samples):
-        for split, found in part.items():
-            by_row.setdefault(split, {}).update({sample["row"]: sample for sample in found})
-    return {split: [found[row] for row in sorted(found)] for split, found in by_row.items()}
 
 
 def _columns(samples: list[dict], data: GRefCOCO) -> Samples:

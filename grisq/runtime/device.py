@@ -58,7 +58,7 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager:
 
 
 def peak_memory_mb() -> float:
-    """Measure the highest memory so far in MB: of torch on the first GPU if there is one, else of this process."""
+    """Measure the highest memory so far in MB: of torch on the current GPU if there is one, else of this process."""
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 1e6
     try:  # Linux; its getrusage counts what a parent process had before it started this one

@@ -1,7 +1,7 @@
 import pytest
 
 from grisq import checkpoint
-from grisq.evaluation.checkpoints import COLUMNS, evaluate_loaded, markdown, table
+from grisq.evaluation.checkpoints import SHOWN, evaluate_loaded, markdown, table
 from grisq.runtime.errors import InputError
 
 
@@ -37,7 +37,7 @@ def test_a_table_has_a_line_for_each_split_and_protocol(loaded, mini):
     report = evaluate_loaded(loaded, mini, splits=["val"], protocols=["rela", "original"], progress=False)
     frame = table(report)
     assert frame.index.tolist() == [("val", "rela"), ("val", "original")]
-    assert frame.columns.tolist() == [*COLUMNS, "no_target", "single", "multi"]
+    assert frame.columns.tolist() == [*SHOWN, "no_target", "single", "multi"]
     metrics = report["results"]["val"]["protocols"]["original"]
     assert frame.loc[("val", "original"), "gIoU"] == pytest.approx(metrics["gIoU"], abs=0.005)
     lines = markdown(frame.reset_index()).splitlines()
