@@ -7,10 +7,11 @@ from typing import Any
 
 from grisq.data.inspection import pictures
 from grisq.data.inspection.annotations import mend_annotation
-from grisq.data.inspection.file_names import PictureFolder, is_inside
+from grisq.data.inspection.file_names import PictureFolder
 from grisq.data.inspection.findings import Findings
 from grisq.data.inspection.orientation import CHOICES
 from grisq.data.inspection.references import read_parts
+from grisq.data.inspection.safe_paths import is_inside
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_json
 

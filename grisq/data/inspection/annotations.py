@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grisq.data.inspection.findings import BOX_AS_MASK, CUT_OFF, OTHER_AREA, OTHER_BOX, PARTS_LOST, Fault, Findings
+from grisq.data.inspection.findings import CUT_OFF, OTHER_AREA, OTHER_BOX, PARTS_LOST, Fault, Findings, box_as_mask
 from grisq.data.inspection.outlines import Outline, read_outline
 from grisq.data.inspection.values import flag, number
 
@@ -30,10 +30,10 @@ def mend_annotation(
     box, area = read_box(record.get("bbox")), number(record.get("area"))
     outline = read_outline(record.get("segmentation"), height, width)
     if isinstance(outline, Fault) and boxes_as_masks and box is not None and _is_inside(box, width, height):
-        outline = read_outline([_corners(box)], height, width)
-        if isinstance(outline, Outline):
-            findings.add(BOX_AS_MASK, record["id"])
-            return _changed(record, outline.segmentation, list(box), outline.area)
+        drawn = read_outline([_corners(box)], height, width)
+        if isinstance(drawn, Outline):
+            findings.add(box_as_mask(outline), record["id"])
+            return _changed(record, drawn.segmentation, list(box), drawn.area)
     if isinstance(outline, Fault):
         findings.add(outline, record["id"])
         return _changed(record, [], list(box or _NOWHERE), 0.0)

@@ -6,7 +6,16 @@ import pytest
 from pycocotools import mask as coco
 
 from grisq.data.inspection.annotations import mend_annotation
-from grisq.data.inspection.findings import BOX_AS_MASK, CUT_OFF, NO_OUTLINE, OTHER_AREA, OTHER_BOX, Findings
+from grisq.data.inspection.findings import (
+    CUT_OFF,
+    NO_OUTLINE,
+    OTHER_AREA,
+    OTHER_BOX,
+    OUTSIDE,
+    WRONG_RUNS,
+    Findings,
+    box_as_mask,
+)
 
 W, H = 160, 120
 SQUARE = [30.0, 40.0, 90.0, 40.0, 90.0, 100.0, 30.0, 100.0]
@@ -97,7 +106,22 @@ def test_no_outline_is_counted_and_boxes_become_masks_only_when_asked(segmentati
     mask = coco.decode(coco.merge(coco.frPyObjects(mended["segmentation"], H, W)))
     assert mask[40:100, 30:90].all()
     assert mask.sum() == mended["area"] == 3600
-    assert list(findings.found) == [BOX_AS_MASK]
+    assert findings.lines() == ["1 of 41 annotations has no outline, it is 7: its box is used as a mask."]
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "fault"),
+    [
+        ([[x + 500 for x in SQUARE]], OUTSIDE),
+        ({"size": [H, W], "counts": [0, 60]}, WRONG_RUNS),
+        ({"size": [W, H], "counts": [0, W * H]}, WRONG_RUNS),
+    ],
+)
+def test_an_outline_that_is_wrong_is_not_reported_as_missing(segmentation, fault):
+    for boxes_as_masks, expected in ((False, fault), (True, box_as_mask(fault))):
+        findings = mend({"segmentation": segmentation}, boxes_as_masks=boxes_as_masks)[1]
+        assert list(findings.found) == [expected]
+        assert "no outline" not in findings.lines()[0]
 
 
 @pytest.mark.parametrize("bbox", [[30, 40, 300, 60], [-50, 40, 60, 60], [0, 0, 0, 0], None, [30, 40, 60, 300]])
@@ -120,5 +144,14 @@ def test_sentences_count_and_name_the_first():
     for example in range(7, 45):
         findings.add(NO_OUTLINE, example)
     assert findings.lines()[0].startswith(
-        "38 of 41 annotations have no outline, the first is 7: no expression mentions"
+        "38 of 41 annotations have no outline, the first is 7: no expression mentions their category in these pictures;"
     )
+
+
+def test_a_sentence_about_one_record_is_in_the_singular_throughout():
+    findings = Findings({"annotations": 41})
+    findings.add(WRONG_RUNS, 7)
+    assert findings.lines() == [
+        "1 of 41 annotations has run lengths that do not fit its picture, it is 7: "
+        "no expression mentions its category in this picture."
+    ]
