@@ -120,7 +120,7 @@ def parse(refs_file: Path, instances_file: Path) -> Tables:
             skipped,
         )
     except (pa.ArrowInvalid, OverflowError) as error:
-        raise InputError(f"{instances_file}: an id is too large ({error}): number them anew, in both files.") from None
+        raise InputError(f"{instances_file}: an id is too large ({error}): number them again, in both files.") from None
 
 
 def _columns(records: Iterable[msgspec.Struct], names: Sequence[str]) -> pa.Table:
@@ -202,7 +202,7 @@ def _check_ids(
         if owner != ref.image_id and not annotations[ann_id].iscrowd:
             raise InputError(
                 f"{where}: ref {ref.ref_id} is about image {ref.image_id} but names annotation {ann_id}, which "
-                f"instances.json has for image {owner}: ids were numbered anew in one of the two files; get both from "
+                f"instances.json has for image {owner}: ids were numbered again in one of the two files; get both from "
                 "the same release."
             )
 

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from grisq.data import grefcoco, statistics
 from grisq.data.grefcoco import GRefCOCO, ImageInfo
-from grisq.data.inspection.annotations import mend_annotation
+from grisq.data.inspection.annotations import repair_annotation
 from grisq.data.inspection.findings import Fault, Findings
 from grisq.data.inspection.safe_paths import is_file
 from grisq.data.layout import IMAGES
@@ -196,7 +196,7 @@ def _look_at_annotations(data: GRefCOCO, remarks: Findings, progress: bool) -> N
             for record in batch.to_pylist():
                 if size := sizes.get(record["image_id"]):
                     outline = msgspec.json.decode(record["segmentation"])
-                    mend_annotation({**record, "segmentation": outline}, *size, remarks)
+                    repair_annotation({**record, "segmentation": outline}, *size, remarks)
             bar.update(len(batch))
 
 

@@ -12,10 +12,10 @@ _SLACK = 4.0  # pixels by which boxes may differ from outlines, or leave the pic
 _BOX_SHARE, _AREA_SHARE = 0.15, 0.25  # the same as a share of the box and of the area
 
 
-def mend_annotation(
+def repair_annotation(
     record: dict[str, Any], width: int, height: int, findings: Findings, *, boxes_as_masks: bool = False
 ) -> dict[str, Any]:
-    """The record with a readable outline and what follows from it; the same object where nothing is amiss.
+    """Return the record with a readable outline and what follows from it; the same object where nothing is amiss.
 
     An object without outline keeps its record with `"segmentation": []` and area 0: it is no target, and the grammar
     says nothing about its category in that picture.
@@ -41,7 +41,7 @@ def mend_annotation(
 
 
 def read_box(value: Any) -> Box | None:
-    """A bbox [x, y, width, height] with some extent, as numbers; None for anything else."""
+    """Read a bbox [x, y, width, height] with some extent as numbers; return None for anything else."""
     if not isinstance(value, list) or len(value) != 4:
         return None
     numbers = [number(each) for each in value]

@@ -39,7 +39,7 @@ class Photograph:
 
 
 def find_stored(photographs: Mapping[int, Photograph], choice: str, findings: Findings) -> set[int]:
-    """The ids of pictures that are annotated on the stored pixels; all others are upright.
+    """Find the ids of pictures that are annotated on the stored pixels; all others are upright.
 
     Args:
         photographs: by image id, those that EXIF turns.

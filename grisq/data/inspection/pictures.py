@@ -49,7 +49,7 @@ def find_files(images: list[Record], annotated: set[int], folder: PictureFolder,
 
 
 def read_headers(files: Mapping[int, str], folder: Path, findings: Findings) -> dict[int, Header]:
-    """Size and orientation of every picture that can be read."""
+    """Read size and orientation of every picture; one that cannot be read goes to the findings."""
     headers = {}
     for image_id, file in files.items():
         try:
@@ -72,7 +72,7 @@ def fit_frames(
     orientation: str,
     findings: Findings,
 ) -> tuple[dict[int, tuple[int, int]], set[int]]:
-    """The annotated size (width, height) of every usable picture, and the ids of those annotated as stored."""
+    """Return the annotated size (width, height) of every usable picture, and the ids of those annotated as stored."""
     sizes, turned = {}, {}
     for image in images:
         if image["id"] not in headers:
@@ -100,7 +100,7 @@ def fit_frames(
 def unite_records(
     images: list[Record], files: Mapping[int, str], annotations: list[Record], findings: Findings
 ) -> tuple[list[Record], list[Record]]:
-    """Images and annotations with one record for each file, the first one.
+    """Give each file one record, the first one, with the annotations of all.
 
     Without this a picture whose objects are spread over two records would be described as lacking half of them.
     Objects are compared across records only: within a record two that overlap are two objects.

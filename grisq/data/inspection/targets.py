@@ -32,7 +32,7 @@ def unique_records(records: Iterable[_Record], part: str, path: Path) -> dict[in
         if other is not record and other != record:
             raise InputError(
                 f"{path}: the id {record.id} stands for two different records in '{part}', so masks would be those of "
-                "other objects: number them anew, in both files."
+                "other objects: number them again, in both files."
             )
     return found
 
