@@ -30,7 +30,7 @@ def jobs_of(count: int) -> list[tuple[Path, str]]:
 
 def network_alone(segmenter: Segmenter, jobs: list[tuple[Path, str]], folder: Path) -> dict:
     """Return functions that run the same eight samples through torch and through onnxruntime."""
-    from grisq.inference.segmenter import read_picture
+    from grisq.inference.picture_input import read_picture
 
     batch = segmenter._batch([(read_picture(picture), text) for picture, text in jobs[:8]])
     given = (batch.images, batch.valid, batch.tokens, batch.token_mask)

@@ -10,8 +10,9 @@ from IPython.display import display
 from PIL import Image
 
 from grisq.data.pictures import open_picture
+from grisq.inference.picture_input import Picture, read_picture
 from grisq.inference.prediction import Prediction
-from grisq.inference.segmenter import Picture, Segmenter, read_picture
+from grisq.inference.segmenter import Segmenter
 from grisq.runtime.errors import InputError
 
 UPLOADED = "your own file"

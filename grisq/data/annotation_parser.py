@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from grisq.data.coco_instances import inspect_document
 from grisq.data.grefcoco_writer import to_json
-from grisq.data.inspection.targets import check_targets, unique_records
+from grisq.data.inspection.targets import prepare_targets, unique_records
 from grisq.data.layout import NOBODY
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_utf8
@@ -111,7 +111,7 @@ def parse(refs_file: Path, instances_file: Path) -> Tables:
     categories = unique_records(instances.categories, "categories", instances_file)
     try:
         expressions, skipped = _expressions(refs, images, annotations, refs_file)
-        check_targets(expressions, images, annotations, categories, instances_file)
+        prepare_targets(expressions, images, annotations, categories, instances_file)
         return Tables(
             expressions,
             _columns(sorted(images.values(), key=lambda image: image.id), ("id", "file_name", "width", "height")),
@@ -120,7 +120,7 @@ def parse(refs_file: Path, instances_file: Path) -> Tables:
             skipped,
         )
     except (pa.ArrowInvalid, OverflowError) as error:
-        raise InputError(f"{instances_file}: an id is too large ({error}): number them anew, in both files.") from None
+        raise InputError(f"{instances_file}: an id is too large ({error}): number them again, in both files.") from None
 
 
 def _columns(records: Iterable[msgspec.Struct], names: Sequence[str]) -> pa.Table:
@@ -202,7 +202,7 @@ def _check_ids(
         if owner != ref.image_id and not annotations[ann_id].iscrowd:
             raise InputError(
                 f"{where}: ref {ref.ref_id} is about image {ref.image_id} but names annotation {ann_id}, which "
-                f"instances.json has for image {owner}: ids were numbered anew in one of the two files; get both from "
+                f"instances.json has for image {owner}: ids were numbered again in one of the two files; get both from "
                 "the same release."
             )
 

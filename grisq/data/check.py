@@ -16,12 +16,11 @@ from tqdm import tqdm
 
 from grisq.data import grefcoco, statistics
 from grisq.data.grefcoco import GRefCOCO, ImageInfo
-from grisq.data.inspection.annotations import mend_annotation
-from grisq.data.inspection.file_names import is_file
+from grisq.data.inspection.annotations import repair_annotation
 from grisq.data.inspection.findings import Fault, Findings
+from grisq.data.inspection.safe_paths import is_file
 from grisq.data.layout import IMAGES
-from grisq.data.pictures import Header, decode_fully, has_shape, read_header
-from grisq.runtime.errors import InputError
+from grisq.data.pictures import Header, UnreadableError, decode_fully, has_shape, read_header
 
 _SHOWN = 3  # names of pictures in a sentence
 _COCO_NAME = re.compile(r"COCO_train2014_\d{12}\.jpg")
@@ -168,9 +167,8 @@ def _look_at(path: Path, width: int, height: int, *, fast: bool) -> _Seen:
             return _Seen(f"{size} pixels, annotated as {width}x{height}", True, header)
         if not fast:
             decode_fully(path)
-    except InputError as error:
-        reason = str(error).removeprefix(f"{path} ")
-        return _Seen(f"no complete picture: it {reason.partition(': ')[0]}")
+    except UnreadableError as error:
+        return _Seen(f"no complete picture: it {error.reason}")
     return _Seen(None, header=header)
 
 
@@ -198,7 +196,7 @@ def _look_at_annotations(data: GRefCOCO, remarks: Findings, progress: bool) -> N
             for record in batch.to_pylist():
                 if size := sizes.get(record["image_id"]):
                     outline = msgspec.json.decode(record["segmentation"])
-                    mend_annotation({**record, "segmentation": outline}, *size, remarks)
+                    repair_annotation({**record, "segmentation": outline}, *size, remarks)
             bar.update(len(batch))
 
 

@@ -1,4 +1,4 @@
-"""Somebody's COCO instances file, looked at before anything is made of it: mended where that is certain."""
+"""Somebody's COCO instances file, looked at before anything is made of it: repaired where that is certain."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from grisq.data.inspection import pictures
-from grisq.data.inspection.annotations import mend_annotation
-from grisq.data.inspection.file_names import PictureFolder, is_inside
+from grisq.data.inspection.annotations import repair_annotation
+from grisq.data.inspection.file_names import PictureFolder
 from grisq.data.inspection.findings import Findings
 from grisq.data.inspection.orientation import CHOICES
 from grisq.data.inspection.references import read_parts
+from grisq.data.inspection.safe_paths import is_inside
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_json
 
@@ -21,14 +22,14 @@ Record = dict[str, Any]
 class Inspected:
     """A COCO document that every later step can rely on."""
 
-    document: dict[str, Any]  # as the file has it, with mended records and without pictures that cannot be used
-    findings: Findings  # what was mended and what was left out
+    document: dict[str, Any]  # as the file has it, with repaired records and without pictures that cannot be used
+    findings: Findings  # what was repaired and what was left out
     files: dict[int, str] = field(default_factory=dict)  # image id -> path in the folder, of annotated pictures
     stored: set[int] = field(default_factory=set)  # ids of pictures annotated as stored, against their EXIF turn
 
 
 def read_instances(path: Path) -> dict[str, Any]:
-    """The document of a COCO instances file, mended; the pictures are not looked at.
+    """Read a COCO instances file and repair its records; the pictures are not looked at.
 
     Raises:
         InputError: it is not COCO's format; the message names the place.
@@ -45,7 +46,7 @@ def inspect_document(document: Any, path: Path) -> Inspected:
         sizes[image["id"]] = pictures.size_of(image)
         if sizes[image["id"]] is None:
             raise InputError(f"{path}: 'images[{index}]' has no usable width and height: write its pixels.")
-    return _mend(document, parts, parts["annotations"], sizes, findings, boxes_as_masks=False)
+    return _repair(document, parts, parts["annotations"], sizes, findings, boxes_as_masks=False)
 
 
 def inspect_with_pictures(
@@ -57,8 +58,8 @@ def inspect_with_pictures(
         path: the file.
         folder: the pictures, at or below it.
         boxes_as_masks: where an object has no outline, take its box for one.
-        orientation: "upright" or "stored", for photographs of which nothing else tells on which frame they were
-            annotated; "auto" asks for it there.
+        orientation: "upright" or "stored", for photographs whose own size and outlines leave open on which frame they
+            were annotated; with "auto" they follow the others, and it is asked for where those do not agree.
 
     Raises:
         InputError: it is not COCO's format, a picture is missing, or a frame cannot be decided.
@@ -79,13 +80,13 @@ def inspect_with_pictures(
         if image["id"] not in used and is_inside(image["file_name"]) and (size := pictures.size_of(image)):
             sizes[image["id"]] = size
     parts["images"] = [_with_name(image, used.get(image["id"], image["file_name"])) for image in images]
-    found = _mend(document, parts, annotations, sizes, findings, boxes_as_masks=boxes_as_masks)
+    found = _repair(document, parts, annotations, sizes, findings, boxes_as_masks=boxes_as_masks)
     found.files = {image_id: file for image_id, file in used.items() if image_id in sizes}
     found.stored = stored
     return found
 
 
-def _mend(
+def _repair(
     document: Mapping[str, Any],
     parts: dict[str, list[Record]],
     annotations: list[Record],
@@ -94,16 +95,16 @@ def _mend(
     *,
     boxes_as_masks: bool,
 ) -> Inspected:
-    """The document with mended records, of the pictures that have a size."""
+    """The document with repaired records, of the pictures that have a size."""
     images = [_with_size(image, sizes[image["id"]]) for image in parts["images"] if image["id"] in sizes]
     kept = {image["id"] for image in images}
     findings.totals.setdefault("annotations", len(annotations))
-    mended = [
-        mend_annotation(record, *sizes[record["image_id"]], findings, boxes_as_masks=boxes_as_masks)
+    repaired = [
+        repair_annotation(record, *sizes[record["image_id"]], findings, boxes_as_masks=boxes_as_masks)
         for record in annotations
         if record["image_id"] in kept
     ]
-    whole = {**document, "images": images, "annotations": mended, "categories": parts["categories"]}
+    whole = {**document, "images": images, "annotations": repaired, "categories": parts["categories"]}
     return Inspected(whole, findings)
 
 

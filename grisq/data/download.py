@@ -188,7 +188,9 @@ def _from_archive(
         raise InputError(f"{packed} is not a complete zip file ({error}): delete it and run this again.") from None
     absent = [info.file_name for info in infos if not (folder / info.file_name).is_file()]
     if absent:
-        raise InputError(f"{packed} lacks {len(absent):,} pictures, {absent[0]} for one: run this without --archive.")
+        raise InputError(
+            f"{packed} lacks {len(absent):,} pictures, for example {absent[0]}: run this without --archive."
+        )
 
 
 def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path) -> None:

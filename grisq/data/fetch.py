@@ -123,7 +123,7 @@ def _receive(client: httpx2.Client, source: Source, target: Path, received: Call
                     file.write(piece)
                     received(len(piece))
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-        raise InputError(f"{source.url!r} is not an address that can be fetched ({error}): mend it.") from None
+        raise InputError(f"{source.url!r} is not an address that can be fetched ({error}): correct it.") from None
 
 
 def _refuse(response: httpx2.Response, source: Source, target: Path) -> None:

@@ -38,6 +38,14 @@ _BACK = {  # EXIF orientation -> the step from the upright to the stored picture
 }
 
 
+class UnreadableError(InputError):
+    """A picture file is missing or cannot be used; `reason` is a verb phrase, such as "has too many pixels"."""
+
+    def __init__(self, message: str, reason: str = "cannot be read"):
+        super().__init__(message)
+        self.reason = reason
+
+
 @dataclass(frozen=True)
 class Header:
     """What a picture file says before its pixels are decoded."""
@@ -126,7 +134,7 @@ def readable(name: str, path: Path | BinaryIO | None = None) -> Iterator[None]:
         path: the file itself; without it, `name` is its path.
 
     Raises:
-        InputError: in place of Pillow's errors.
+        UnreadableError: in place of Pillow's errors.
     """
     try:
         with warnings.catch_warnings():
@@ -136,16 +144,16 @@ def readable(name: str, path: Path | BinaryIO | None = None) -> Iterator[None]:
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"The picture {name} does not exist: check the path or the data set's image folder.") from None
-    except Image.DecompressionBombError:
-        raise InputError(
-            f"{name} has too many pixels (more than {2 * Image.MAX_IMAGE_PIXELS:,}): save a smaller copy of it."
+        raise UnreadableError(
+            f"The picture {name} does not exist: check the path or the data set's image folder.", "does not exist"
         ) from None
+    except Image.DecompressionBombError:
+        reason = f"has too many pixels (more than {2 * Image.MAX_IMAGE_PIXELS:,})"
+        raise UnreadableError(f"{name} {reason}: save a smaller copy of it.", reason) from None
     except UNREADABLE as error:
         reason = "the file is empty" if _is_empty(Path(name) if path is None else path) else str(error)
-        raise InputError(
-            f"{name} cannot be read as a picture ({reason or type(error).__name__}): give a complete JPEG or PNG."
-        ) from None
+        reason = f"cannot be read as a picture ({reason or type(error).__name__})"
+        raise UnreadableError(f"{name} {reason}: give a complete JPEG or PNG.", reason) from None
 
 
 def _is_empty(path: Path | BinaryIO) -> bool:

@@ -9,6 +9,7 @@ from tokenizers import Encoding, Tokenizer, models, normalizers, pre_tokenizers,
 
 from grisq.runtime.errors import InputError
 
+TOKENIZER_FILE = "tokenizer.json"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _FEWEST = 0.9  # share of a BERT's vectors that its tokenizer uses; some vocabularies are padded to a round number
 
@@ -53,7 +54,7 @@ class ExpressionTokenizer:
 
         Raises: InputError if there is none or it cannot be read.
         """
-        path = Path(folder) / "tokenizer.json"
+        path = Path(folder) / TOKENIZER_FILE
         if not path.is_file():
             raise InputError(f"{path} is missing: give a folder that holds a checkpoint or a BERT with its tokenizer.")
         try:
@@ -72,7 +73,7 @@ class ExpressionTokenizer:
         Raises:
             InputError: the tokenizer cannot be read, or belongs to another vocabulary.
         """
-        if (Path(name) / "tokenizer.json").is_file():
+        if (Path(name) / TOKENIZER_FILE).is_file():
             found = cls.load(name)
         else:
             from transformers import AutoTokenizer  # slow to import; only vocab.txt or a hub name needs it
@@ -95,9 +96,13 @@ class ExpressionTokenizer:
             )
         return found
 
+    def to_json(self) -> str:
+        """Return the content of tokenizer.json."""
+        return self._tokenizer.to_str()
+
     def save(self, folder: Path) -> None:
         """Write tokenizer.json into the folder."""
-        self._tokenizer.save(str(folder / "tokenizer.json"))
+        self._tokenizer.save(str(folder / TOKENIZER_FILE))
 
     def encode(self, text: str, max_tokens: int, *, annotated: bool = False) -> list[int]:
         """Tokenize one expression: [CLS] ... [SEP], the words cut so that [SEP] remains.

@@ -1,26 +1,30 @@
 """Answer a table of pictures and expressions into a folder; a run that was stopped resumes."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
 from tqdm import tqdm
 
+from grisq.data import masks
 from grisq.inference.jobs import Job, read_jobs
+from grisq.inference.picture_input import read_picture
 from grisq.inference.prediction import Prediction
-from grisq.inference.segmenter import Segmenter, read_picture
+from grisq.inference.segmenter import Segmenter
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import clear_disk_errors, write_json, write_text
+from grisq.runtime.files import clear_disk_errors, read_json, write_json, write_text
 
-__all__ = ["LINES", "RESULTS", "Job", "Summary", "predict_many", "read_jobs"]
+__all__ = ["LINES", "RESULTS", "SETTINGS", "Job", "Summary", "predict_many", "read_jobs"]
 
-LINES, RESULTS = "predictions.jsonl", "predictions.json"
+LINES, RESULTS, SETTINGS = "predictions.jsonl", "predictions.json", "settings.json"
 
 
 @dataclass
 class Summary:
-    """How many jobs have an answer, and why the others have none."""
+    """How many jobs have an answer, and why the others have none, or no overlay."""
 
     answered: int = 0  # with those of earlier calls
     failed: dict[int, str] = field(default_factory=dict)  # line of the table -> reason
@@ -37,7 +41,8 @@ def predict_many(
 ) -> Summary:
     """Answer every job and write predictions.json, a list in COCO's results format.
 
-    Answers go to predictions.jsonl batch by batch, and what is there is not computed again. A job that fails is
+    Answers go to predictions.jsonl batch by batch, and what is there is not computed again. The model and the
+    thresholds go to settings.json, so that one folder never mixes the answers of two models. A job that fails is
     reported and the others are answered. Masks have the size of the upright picture: a photograph with an EXIF
     orientation is turned before it is segmented.
 
@@ -46,14 +51,17 @@ def predict_many(
         jobs: the table, from `read_jobs`.
         out: folder of the answers, made if it is missing.
         batch: pictures at once.
-        overlays: also draw each answer as NUMBER.png, numbers counted from 1 in the order of the jobs.
+        overlays: also draw each answer as NUMBER.png, numbers counted from 1 in the order of the jobs; answers of
+            earlier calls that lack a drawing get one.
         progress: show a bar.
 
     Raises:
-        InputError: if `out` holds the answers to other jobs, or the disk is full; what was answered stays.
+        InputError: if `out` holds the answers to other jobs, by another model or with other thresholds, or the disk is
+            full; what was answered stays.
     """
     with clear_disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
+    _keep_settings(segmenter, out)
     done = _read(out / LINES, jobs)
     summary, waiting = Summary(), [number for number in range(1, len(jobs) + 1) if number not in done]
     bar = tqdm(total=len(jobs), initial=len(done), unit="answer", disable=not progress)
@@ -69,7 +77,50 @@ def predict_many(
             bar.update(len(numbers))
     summary.answered = len(done)
     write_json(out / RESULTS, [done[number] for number in sorted(done)])
+    if overlays:
+        _draw_missing(done, jobs, out, summary)
     return summary
+
+
+def _keep_settings(segmenter: Segmenter, out: Path) -> None:
+    """Store what the answers depend on. Raises InputError if `out` holds answers that depend on something else."""
+    settings = {
+        "model": _fingerprint(segmenter),
+        "threshold": segmenter.threshold,
+        "mask_threshold": segmenter.mask_threshold,
+    }
+    if not (out / LINES).is_file():
+        write_json(out / SETTINGS, settings)
+        return
+    stored = read_json(out / SETTINGS) if (out / SETTINGS).is_file() else {}
+    others = [name for name, value in settings.items() if not isinstance(stored, dict) or stored.get(name) != value]
+    if others:
+        raise InputError(
+            f"{out / LINES} holds answers with another {' and another '.join(others)} (see {SETTINGS}): choose another "
+            "folder, or use what they were made with."
+        )
+
+
+def _fingerprint(segmenter: Segmenter) -> str:
+    """SHA-256 of weights and tokenizer: the same for a checkpoint and its copy, another one after more training."""
+    digest = hashlib.sha256(segmenter.tokenizer.to_json().encode())
+    for name, tensor in sorted(segmenter.model.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _draw_missing(done: dict[int, dict], jobs: Sequence[Job], out: Path, summary: Summary) -> None:
+    """Draw the answers of earlier calls that have no overlay; a picture that is gone goes to the summary."""
+    for number in sorted(number for number in done if not (out / f"{number}.png").is_file()):
+        job, entry = jobs[number - 1], done[number]
+        try:
+            picture = read_picture(job.picture)
+        except InputError as error:
+            summary.failed[job.line] = str(error)
+            continue
+        mask = masks.decode(entry["segmentation"])
+        Prediction(picture, job.text, mask, mask, entry["score"], entry["plurality"]).save(out / f"{number}.png")
 
 
 def _answers(

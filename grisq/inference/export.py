@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from grisq import checkpoint
 from grisq.config.answer import THRESHOLD
 from grisq.data.sample import IMAGENET_MEAN, IMAGENET_STD
+from grisq.data.tokenizer import TOKENIZER_FILE
 from grisq.evaluation.protocols import PROTOCOLS
 from grisq.models.base import System
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import atomic_folder, refuse_if_taken, write_json
+from grisq.runtime.files import atomic_folder, read_json, refuse_if_taken, write_json
 from grisq.runtime.paths import BUNDLED_MODEL
 from grisq.runtime.provenance import provenance
 
@@ -70,7 +71,7 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
     if form == "onnx" and not all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript")):
         raise InputError("Writing ONNX needs the packages onnx and onnxscript: pip install 'grisq[export]'.")
     out = Path(out)
-    if not (out / ABOUT).is_file():  # an older export may be replaced
+    if not _is_export(out):
         refuse_if_taken(out)
     loaded = checkpoint.load(BUNDLED_MODEL if model is None else model)
     exported = Exported(loaded.model.eval()).eval()
@@ -88,6 +89,19 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
             loaded.tokenizer.save(partial)
             write_json(partial / ABOUT, _about(loaded, outputs, form))
     return out
+
+
+def _is_export(folder: Path) -> bool:
+    """Whether a folder holds an export by grisq and nothing else: other programs write a model.json too."""
+    if not (folder / ABOUT).is_file():
+        return False
+    try:
+        about = read_json(folder / ABOUT)
+    except InputError:
+        return False
+    files = {path.name for path in folder.iterdir()} - {ABOUT, TOKENIZER_FILE}
+    known = isinstance(about, dict) and {"inputs", "outputs", "presence_threshold", "provenance"} <= about.keys()
+    return known and files == {about.get("file")} <= {f"model.{form}" for form in FORMS}
 
 
 def _example(side: int) -> tuple[Tensor, ...]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from grisq.inference.picture_input import address_fault
 from grisq.runtime.errors import InputError
 
 _DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
@@ -82,7 +83,7 @@ def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, str] | str
     """Yield each line's number with its fields by column, or with what is wrong with it."""
     lines = list(io.StringIO(text, newline=""))
     first = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
-    delimiter, columns = _header(path, lines[first] if lines else "")
+    delimiter, columns = _header(path, lines[first] if first < len(lines) else "")
     for number, row in _records(lines, first + 1, delimiter):
         if isinstance(row, str):
             yield number, row
@@ -151,8 +152,8 @@ def _job(folder: Path, line: int, row: dict[str, str] | str) -> Job:
         fault = "its picture is empty: give a file's name."
     elif "\0" in name + text:
         fault = "it holds a NUL character: delete it, or save the table as UTF-8."
-    elif name.startswith(("http://", "https://")):
-        fault = f"{name} is an address: download the picture and give the file."
+    else:
+        fault = address_fault(name)
     if fault:
         return Job(line, folder, text, fault=fault)
     number = int(image_id) if _WHOLE_NUMBER.fullmatch(image_id) else image_id or None

@@ -24,18 +24,24 @@ class Prediction(Answer):
     text: str  # the expression
     mask: np.ndarray  # (H, W) bool, of the picture's size; empty if no target is present
     raw_mask: np.ndarray  # (H, W) bool, the mask before the presence decision
-    presence: float  # probability that there is a target
+    presence: float  # probability that there is a target; 1 or 0 without a presence head
     plurality: float | None  # probability that there are several; None without a plurality head
     threshold: float = THRESHOLD
+    by_area: bool = False  # whether the mask's area decided on presence, for lack of a presence head
 
     def describe(self) -> str:
-        """Return one sentence: `'two dogs': present (0.98), several (0.97), 12.3 % of the picture`."""
+        """Return one sentence: `'two dogs': present (0.98), several (0.97), 12.3 % of the picture`.
+
+        Without a presence head there is no probability of presence, and the rule that decided stands in its place.
+        """
         if not self.present:
-            return f"{self.text!r}: nothing meant is in the picture (presence {self.presence:.2f})"
+            reason = "50-pixel rule" if self.by_area else f"presence {self.presence:.2f}"
+            return f"{self.text!r}: no target in the picture ({reason})"
+        certainty = "50-pixel rule" if self.by_area else f"{self.presence:.2f}"
         number = ""
         if self.plurality is not None:
             number = f", {self.number} ({max(self.plurality, 1 - self.plurality):.2f})"
-        return f"{self.text!r}: present ({self.presence:.2f}){number}, {100 * self.mask.mean():.1f} % of the picture"
+        return f"{self.text!r}: present ({certainty}){number}, {100 * self.mask.mean():.1f} % of the picture"
 
     def overlay(self, *, raw: bool = False) -> Image.Image:
         """Draw the target's outline and fade the rest; `raw` ignores the presence decision."""
@@ -45,8 +51,8 @@ class Prediction(Answer):
         """Return an entry of COCO's results format.
 
         It has segmentation (compressed RLE, of the upright picture), bbox (x, y, width, height), area and score (the
-        probability of presence), and in addition caption, present and plurality. `image_id` is the picture's id in your
-        instances file.
+        probability of presence; 1 or 0 for a model without presence head), and in addition caption, present and
+        plurality. `image_id` is the picture's id in your instances file.
         """
         rle = masks.encode(self.mask)
         entry = {

@@ -9,6 +9,7 @@ from grisq.config import Preset, from_dict
 from grisq.data import statistics
 from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.tokenizer import TOKENIZER_FILE
 from grisq.evaluation.checkpoints import evaluate_checkpoint, markdown, table
 from grisq.evaluation.protocols import protocol
 from grisq.models.base import count_parameters
@@ -16,6 +17,7 @@ from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder, refuse_if_taken, write_json
 
 CARD, MEASURED = "README.md", "measured.json"
+_FILES = {CARD, MEASURED, checkpoint.WEIGHTS, checkpoint.CONFIG, TOKENIZER_FILE}
 PROTOCOL = "rela"
 
 _TEXT = """# {name}
@@ -30,7 +32,7 @@ _TEXT = """# {name}
 | by | commit `{commit}`, torch {torch}, {device} |
 | settings | `config.json` next to this file |
 
-## What it reaches
+## Performance
 
 Percent; {rules}. Measured with the stored weights on annotations SHA-256 `{measured_on}`, {seen}; the numbers of
 expressions without, with one and with several targets stand in the last columns. Machine-readable: `{measured}`.
@@ -40,7 +42,7 @@ expressions without, with one and with several targets stand in the last columns
 ## What it is not for
 
 It knows what its training data hold and nothing else: other objects, words or kinds of pictures get answers all the
-same, and those mean little. Its probabilities are not calibrated. Nothing about people should be decided by it.
+same, and those mean little. Its probabilities are not calibrated. Do not use it to make decisions about people.
 """
 
 
@@ -91,9 +93,18 @@ def _refuse_to_replace(out: Path, run: Path) -> None:
     """InputError unless `out` is free, or holds an older packed model and nothing of the run."""
     if out == run or out in run.parents or run in out.parents:
         raise InputError(f"{out} and the run {run} lie in one another: choose another folder for the packed model.")
-    packed = (out / CARD).is_file() and (out / checkpoint.WEIGHTS).is_file()
-    if not packed:
+    if not _is_packed(out):
         refuse_if_taken(out)
+
+
+def _is_packed(folder: Path) -> bool:
+    """Whether a folder holds a model packed by grisq and nothing else; others have a README.md and weights too."""
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} != _FILES:
+        return False
+    try:
+        return bool(checkpoint.read_about(folder))
+    except InputError:
+        return False
 
 
 def _training_data(loaded: checkpoint.Checkpoint, preset: Preset, folder: Path | None, progress: bool) -> GRefCOCO:

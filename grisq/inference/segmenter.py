@@ -13,17 +13,15 @@ from PIL import Image
 from grisq import checkpoint
 from grisq.config.answer import THRESHOLD
 from grisq.data.letterbox import Letterbox
-from grisq.data.pictures import open_picture, readable, upright_rgb
 from grisq.data.sample import Batch, Sample, collate, empty_canvas, place
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.evaluation.protocols import PROTOCOLS
+from grisq.inference.picture_input import Picture, read_picture
 from grisq.inference.prediction import Prediction
 from grisq.models.base import Decision, System
 from grisq.runtime.device import autocast, resolve_device, resolve_precision
 from grisq.runtime.errors import InputError
 from grisq.runtime.paths import BUNDLED_MODEL
-
-Picture = str | Path | Image.Image | np.ndarray
 
 
 class Segmenter:
@@ -41,7 +39,10 @@ class Segmenter:
     ):
         if not 0 < mask_threshold < 1:
             raise InputError(f"mask_threshold must lie between 0 and 1, not at {mask_threshold}: it is a probability.")
-        self.device, self.threshold = resolve_device(device), threshold
+        if not 0 <= threshold <= 1:
+            raise InputError(f"threshold must lie from 0 to 1, not at {threshold}: it is a probability.")
+        self.device = resolve_device(device)
+        self.threshold, self.mask_threshold = threshold, mask_threshold
         self.precision = resolve_precision(precision, self.device)
         self.least_difference = math.log(mask_threshold / (1 - mask_threshold))
         self.model, self.tokenizer = model.to(self.device).eval(), tokenizer
@@ -54,7 +55,8 @@ class Segmenter:
             folder: a checkpoint or a training run; by default the bundled model (see the card in data/models/tiny).
             **options: `device`, as auto, cpu or cuda:1; `precision`, as fp32, bf16 (half precision, also on CPUs) or
                 auto (bf16 on GPUs); `threshold`, the least probability of presence; `mask_threshold`, the least
-                probability of a pixel of the mask.
+                probability of a pixel of the mask. A model without presence head has no probability of presence:
+                the 50-pixel rule (Sec. 4.1) decides on the mask, and presence is 1 or 0.
 
         Raises:
             InputError: for a missing or broken checkpoint, or a wrong option.
@@ -112,44 +114,9 @@ class Segmenter:
 
     def _prediction(self, picture: Image.Image, text: str, decision: Decision, box: Letterbox) -> Prediction:
         raw = (box.to_picture(decision.difference) > self.least_difference).numpy()
-        presence = decision.presence
-        if presence is None:  # a model without presence head: the 50-pixel rule of Sec. 4.1
+        presence, by_area = decision.presence, decision.presence is None
+        if by_area:  # a model without presence head: the 50-pixel rule of Sec. 4.1
             presence = float(PROTOCOLS["rela"].enough_pixels(raw))
         decided = replace(decision, presence=presence, threshold=self.threshold)
         mask = raw if decided.present else np.zeros_like(raw)
-        return Prediction(picture, text, mask, raw, presence, decision.plurality, self.threshold)
-
-
-def read_picture(picture: Picture) -> Image.Image:
-    """Convert a path, a PIL image or an array to an upright RGB picture, as training does.
-
-    Raises InputError for what is not a picture.
-    """
-    if isinstance(picture, np.ndarray):
-        picture = _from_array(picture)
-    if isinstance(picture, Image.Image):
-        with readable("The image"):
-            return upright_rgb(picture)
-    if not isinstance(picture, str | Path):
-        raise InputError(f"A {type(picture).__name__} is no picture: give a path, a PIL image or a uint8 array.")
-    if str(picture).startswith(("http://", "https://")):
-        raise InputError(f"{picture} is an address: download the picture and give the file.")
-    return open_picture(Path(picture))
-
-
-def _from_array(array: np.ndarray) -> Image.Image:
-    """Convert an array to a PIL image; 16 bits and floats are scaled to 8 bits by the rules for files.
-
-    Raises InputError for a shape or type that is no picture, and for negative or missing values.
-    """
-    shape, form = array.shape, array.dtype
-    flat_or_color = array.ndim == 2 or (array.ndim == 3 and shape[2] in (3, 4))
-    if not flat_or_color or 0 in shape or not (form in (np.uint8, np.uint16) or form.kind == "f"):
-        raise InputError(f"An array of shape {shape} and type {form} is no picture: give (H, W, 3) uint8 RGB.")
-    if form == np.uint8:
-        return Image.fromarray(array)
-    if not array.min() >= 0:  # nan fails too
-        raise InputError(f"An array of type {form} with negative or missing values is no picture: give uint8 RGB.")
-    side_by_side = array.reshape(len(array), -1)  # all channels are scaled alike
-    gray = Image.fromarray(side_by_side if form == np.uint16 else side_by_side.astype(np.float32))
-    return Image.fromarray(np.asarray(upright_rgb(gray))[..., 0].reshape(shape))
+        return Prediction(picture, text, mask, raw, presence, decision.plurality, self.threshold, by_area)

@@ -138,7 +138,7 @@ def _describe_failure(process: int, count: int, failure, advice: str) -> str:
     if failure.exitcode < 0:
         ended = f"was ended by {signal.Signals(-failure.exitcode).name}"
         if failure.exitcode == -signal.SIGKILL:
-            ended += " (on Linux often for want of memory)"
+            ended += " (on Linux usually because memory ran out)"
     return f"Process {process} of {count} {ended}, and the others were stopped; {advice}"
 
 

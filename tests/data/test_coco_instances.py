@@ -17,6 +17,8 @@ from pycocotools import mask as coco
 from grisq.data import grefcoco
 from grisq.data.check import check
 from grisq.data.coco_instances import inspect_with_pictures, read_instances
+from grisq.data.inspection.findings import Findings
+from grisq.data.inspection.pictures import unite_records
 from grisq.data.layout import IMAGES, INSTANCES
 from grisq.data.sample import SampleReader, empty_canvas, open_annotated, place
 from grisq.data.synthetic.from_coco import expressions_from_coco
@@ -341,7 +343,7 @@ def test_missing_pictures_are_counted(folder):
     for name in ("002.png", "005.png"):
         (folder / "photos" / name).unlink()
     with pytest.raises(
-        InputError, match=r"002\.png is missing, as is 1 other of 8: .* holds 6 files, 001\.png for one"
+        InputError, match=r"002\.png is missing, and so is 1 other of 8\. .* holds 6 files, for example 001\.png"
     ):
         make(folder, document)
     document["annotations"] = [a for a in document["annotations"] if a["image_id"] not in (2, 5)]
@@ -362,6 +364,25 @@ def test_two_records_of_one_file_are_one_picture(folder):
     (folder / "other").mkdir()
     with pytest.raises(InputError, match="images 1 and 99 are one file"):
         inspect_with_pictures(write(folder / "other", document), folder / "photos")
+
+
+def test_overlapping_objects_of_one_record_stay_two_when_there_is_a_second_record():
+    def annotation(number, image_id, left):
+        return {"id": number, "image_id": image_id, "category_id": 1, "bbox": [left, 10, 50, 50]}
+
+    images = [{"id": i, "file_name": "1.png", "width": 160, "height": 120} for i in (1, 2)]
+    files = {1: "1.png", 2: "1.png"}
+    couple = [annotation(1, 1, 10), annotation(2, 1, 12)]  # IoU 0.92
+    for more, expected in [
+        ([], [1, 2]),
+        ([annotation(3, 2, 100)], [1, 2, 3]),
+        ([annotation(3, 2, 12)], [1, 2]),
+        ([annotation(3, 2, 10), annotation(4, 2, 12)], [1, 2]),
+        ([annotation(3, 2, 10), annotation(4, 2, 12), annotation(5, 2, 11)], [1, 2, 5]),
+    ]:
+        kept, united = unite_records(images, files, couple + more, Findings())
+        assert [image["id"] for image in kept] == [1]
+        assert [(record["id"], record["image_id"]) for record in united] == [(number, 1) for number in expected]
 
 
 def write(folder, document) -> Path:
@@ -385,20 +406,30 @@ def test_pictures_that_cannot_be_used_are_left_out_and_named(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (each("images", file_name=None), r"'images\[0\]' has no 'file_name', .*\(8 of 8 have none\)"),
+        (each("images", file_name=None), r"'images\[0\]' has no 'file_name' \(8 of 8 have none\): add it"),
         (each("images", file_name=5), r"'images\[0\]' has no 'file_name'"),
         (each("categories", name=None), r"'categories\[0\]' has no 'name'"),
         (each("images", id="IMG_1"), r"'images\[0\]' has 'IMG_1' as 'id': ids must be whole numbers"),
-        (each("annotations", id=0), r"the id 0 occurs 24 times in 'annotations', for one in 'annotations\[1\]'.*once"),
+        (
+            each("annotations", id=0),
+            r"the id 0 occurs 24 times in 'annotations', for example in 'annotations\[1\]'.*once",
+        ),
         (each("annotations", id=True), "whole numbers"),
         (each("annotations", id=-3), "whole numbers"),
         (each("annotations", id=1.5), "whole numbers"),
-        (each("annotations", id=2**70), "not that large"),
-        (each("annotations", category_id=9), r"annotation 1 names the category 9, .*\(24 annotations do so\)"),
+        (each("annotations", id=2**70), r"from 0 to 9,007,199,254,740,991"),
+        (
+            each("annotations", category_id=9),
+            r"annotation 1 names the category 9, .*\(24 annotations do so\): add it there",
+        ),
         (each("annotations", image_id=99), "annotation 1 names the image 99"),
-        (each("annotations", category_id=...), r"'annotations\[0\]' has no 'category_id'"),
+        (each("annotations", category_id=2**31), r"as 'category_id': ids must be .* to 2,147,483,647"),
+        (each("annotations", category_id=...), r"'annotations\[0\]' has no 'category_id' .*: add it"),
         (lambda d: d | {"annotations": []}, "'annotations' must be a list that is not empty"),
-        (lambda d: d | {"annotations": [3]}, r"'annotations\[0\]' is no object"),
+        (
+            lambda d: d | {"annotations": [3]},
+            r"'annotations\[0\]' is no object: give it the fields id, image_id, category_id",
+        ),
         (lambda d: d | {"images": "x"}, "'images' must be a list"),
         (lambda d: [d], "holds a list, not an object"),
         (lambda d: "x", "holds a str, not an object"),
@@ -419,7 +450,7 @@ def test_without_pictures_the_size_must_be_there(folder):
             read_instances(write(folder, each("images", **{name: value})(copy.deepcopy(document))))
     assert read_instances(write(folder, document)) == document
     document["images"] = [{"id": 1, "file_name": "001.png", "height": 120}]  # the width comes before the other images
-    with pytest.raises(InputError, match=r"'images\[0\]' has no 'width', which COCO's format demands\.$"):
+    with pytest.raises(InputError, match=r"'images\[0\]' has no 'width': add it"):
         read_instances(write(folder, document))
 
 

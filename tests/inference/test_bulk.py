@@ -10,7 +10,7 @@ from PIL import Image
 from pycocotools.coco import COCO
 
 from grisq.data.tokenizer import ExpressionTokenizer
-from grisq.inference.bulk import LINES, RESULTS, Job, predict_many, read_jobs
+from grisq.inference.bulk import LINES, RESULTS, SETTINGS, Job, predict_many, read_jobs
 from grisq.inference.segmenter import Segmenter
 from grisq.models.grisq import GRISQ
 from grisq.runtime.errors import InputError
@@ -92,6 +92,39 @@ def test_a_folder_with_answers_to_other_jobs_is_left_alone(segmenter, jobs, tmp_
     with pytest.raises(InputError, match="answers to other jobs"):
         predict_many(segmenter, jobs, tmp_path / "out", progress=False)
     assert (tmp_path / "out" / LINES).read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("change", ["model", "threshold", "mask_threshold"])
+def test_answers_of_another_model_or_threshold_are_not_mixed(segmenter, jobs, tmp_path, model_config, change):
+    out = tmp_path / "out"
+    predict_many(segmenter, jobs[:1], out, progress=False)
+    before = (out / LINES).read_text(encoding="utf-8")
+    model = GRISQ(model_config) if change == "model" else segmenter.model
+    given = {"threshold": 0.0, "mask_threshold": 0.5} | ({} if change == "model" else {change: 0.25})
+    other = Segmenter(model, segmenter.tokenizer, device="cpu", **given)
+    with pytest.raises(InputError, match=f"holds answers with another {change} .*choose another folder"):
+        predict_many(other, jobs, out, progress=False)
+    assert (out / LINES).read_text(encoding="utf-8") == before
+    assert predict_many(segmenter, jobs, out, progress=False).answered == 3
+
+
+def test_answers_without_settings_are_not_taken_for_this_models(segmenter, jobs, tmp_path):
+    predict_many(segmenter, jobs[:1], tmp_path / "out", progress=False)
+    (tmp_path / "out" / SETTINGS).unlink()
+    with pytest.raises(InputError, match="another model and another threshold and another mask_threshold"):
+        predict_many(segmenter, jobs, tmp_path / "out", progress=False)
+
+
+def test_answers_of_an_earlier_call_get_their_overlays_too(segmenter, jobs, tmp_path):
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    predict_many(segmenter, jobs, once, batch=1, overlays=True, progress=False)
+    predict_many(segmenter, jobs[:2], twice, batch=1, progress=False)
+    predict_many(segmenter, jobs, twice, batch=1, overlays=True, progress=False)
+    for number in (1, 2, 3):
+        assert (twice / f"{number}.png").read_bytes() == (once / f"{number}.png").read_bytes()
+    (twice / "1.png").unlink()
+    jobs[0].picture.unlink()
+    assert "does not exist" in predict_many(segmenter, jobs, twice, overlays=True, progress=False).failed[2]
 
 
 def test_a_fault_of_the_table_is_reported_with_its_line_and_the_others_are_answered(segmenter, jobs, tmp_path):

@@ -116,6 +116,10 @@ def test_torch_export_too_and_without_heads_where_there_are_none(trained, reader
     model = trained(system="lavt")
     folder = export(model, tmp_path / "pt2", form="pt2")
     assert json.loads((folder / "model.json").read_text(encoding="utf-8"))["outputs"] == ["difference"]
+    assert export(model, folder, form="pt2") == folder  # an older export is replaced
+    (folder / "notes.txt").touch()
+    with pytest.raises(InputError, match="already holds something else"):
+        export(model, folder, form="pt2")
     given = inputs(reader, [0, 1, 2])
     found = torch.export.load(folder / "model.pt2").module()(*given.values())
     expected = ours(checkpoint.load(model).model.eval(), given).mask_logits
@@ -127,6 +131,10 @@ def test_what_cannot_be_written_is_said(trained, written, tmp_path, monkeypatch)
     (tmp_path / "taken" / "thesis.tex").touch()
     with pytest.raises(InputError, match="already holds something else"):
         export(written[0], tmp_path / "taken")
+    (tmp_path / "foreign").mkdir()
+    (tmp_path / "foreign" / "model.json").write_text('{"weights": "w.bin"}', encoding="utf-8")
+    with pytest.raises(InputError, match="already holds something else"):
+        export(written[0], tmp_path / "foreign")
     with pytest.raises(InputError, match="choose onnx or pt2"):
         export(written[0], tmp_path / "out", form="tflite")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

@@ -119,6 +119,7 @@ def test_lines_of_json_are_read_too(read, tmp_path):
         (b"picture\na.png\n", "no column 'text'"),
         (b"picture,text,Text\na.png,dog,cat\n", "more than one column 'text'"),
         (b"picture,text\n\n", "holds no expression"),
+        (b"\n \n\n", "no column 'picture' in its first line"),
         (b"picture,text\na.png,\x81\x8d\n", "save it as CSV UTF-8"),
         (b"\xff\xfep", "is not utf-16 text"),
     ],

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from grisq.inference.segmenter import read_picture
+from grisq.inference.picture_input import read_picture
 from grisq.runtime.errors import InputError
 
 RNG = np.random.default_rng(0)

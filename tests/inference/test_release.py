@@ -83,3 +83,20 @@ def test_nothing_else_is_replaced_and_nothing_half_done_stays(run, mini_root, tm
     assert "First." in (out / CARD).read_text(encoding="utf-8")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "notes.txt"]
     assert checkpoint.load(run).about["step"] == 2
+
+
+def test_a_model_of_another_program_is_not_replaced(run, mini_root, tmp_path):
+    """README.md and model.safetensors are what every model on the Hugging Face hub has."""
+    foreign = tmp_path / "bert"
+    foreign.mkdir()
+    for name in (CARD, checkpoint.WEIGHTS, checkpoint.CONFIG, MEASURED, "tokenizer.json"):
+        (foreign / name).write_text("{}", encoding="utf-8")
+        with pytest.raises(InputError, match="something else"):
+            pack(run, foreign, trained_on=mini_root, progress=False)
+    mine = pack(run, tmp_path / "mine", trained_on=mini_root, progress=False)
+    (mine / "thesis.tex").touch()
+    with pytest.raises(InputError, match="something else"):
+        pack(run, mine, trained_on=mini_root, progress=False)
+    (mine / "thesis.tex").unlink()
+    assert pack(run, mine, trained_on=mini_root, note="Again.", progress=False) == mine
+    assert "Again." in (mine / CARD).read_text(encoding="utf-8")

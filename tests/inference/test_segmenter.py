@@ -7,7 +7,8 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 from grisq.data.tokenizer import ExpressionTokenizer
-from grisq.inference.segmenter import Segmenter, read_picture
+from grisq.inference.picture_input import read_picture
+from grisq.inference.segmenter import Segmenter
 from grisq.models.grisq import GRISQ
 from grisq.models.lavt import LAVT
 from grisq.runtime.errors import InputError
@@ -41,7 +42,14 @@ def test_absent_means_no_mask_at_all(segmenter, picture, threshold):
     assert prediction.present == (threshold == 0)
     expected = prediction.raw_mask if prediction.present else np.zeros((90, 130), bool)
     assert np.array_equal(prediction.mask, expected)
-    assert ("nothing meant" in prediction.describe()) == (not prediction.present)
+    assert ("no target in the picture" in prediction.describe()) == (not prediction.present)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 5, float("nan")])
+def test_thresholds_are_probabilities(segmenter, threshold):
+    for name in ("threshold", "mask_threshold"):
+        with pytest.raises(InputError, match=f"^{name} must lie .* it is a probability"):
+            Segmenter(segmenter.model, segmenter.tokenizer, device="cpu", **{name: threshold})
 
 
 def test_several_expressions_at_once_equal_one_by_one(segmenter, picture):
@@ -75,6 +83,8 @@ def test_a_model_without_presence_head_uses_the_50_pixel_rule(model_config, pict
     prediction = Segmenter(model, ExpressionTokenizer.train(TEXTS, 200), device="cpu")(picture, "two cups")
     assert prediction.presence == float(prediction.raw_mask.mean() * 480 * 480 >= 50)
     assert prediction.plurality is None
+    assert "50-pixel rule" in prediction.describe()  # not "present (1.00)": there is no probability
+    assert "1.00" not in prediction.describe()
 
 
 def test_an_expression_of_500_words_works_and_an_empty_one_is_refused(segmenter, picture):

@@ -1,1 +1,1 @@
-"""One look at annotations: what is certain is mended, what is not is named and counted."""
+"""Inspection of annotations: what is certain is repaired, what is not is named and counted."""

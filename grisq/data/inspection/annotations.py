@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from grisq.data.inspection.findings import BOX_AS_MASK, CUT_OFF, OTHER_AREA, OTHER_BOX, PARTS_LOST, Fault, Findings
+from grisq.data.inspection.findings import CUT_OFF, OTHER_AREA, OTHER_BOX, PARTS_LOST, Fault, Findings, box_as_mask
 from grisq.data.inspection.outlines import Outline, read_outline
 from grisq.data.inspection.values import flag, number
 
@@ -12,10 +12,10 @@ _SLACK = 4.0  # pixels by which boxes may differ from outlines, or leave the pic
 _BOX_SHARE, _AREA_SHARE = 0.15, 0.25  # the same as a share of the box and of the area
 
 
-def mend_annotation(
+def repair_annotation(
     record: dict[str, Any], width: int, height: int, findings: Findings, *, boxes_as_masks: bool = False
 ) -> dict[str, Any]:
-    """The record with a readable outline and what follows from it; the same object where nothing is amiss.
+    """Return the record with a readable outline and what follows from it; the same object where nothing is amiss.
 
     An object without outline keeps its record with `"segmentation": []` and area 0: it is no target, and the grammar
     says nothing about its category in that picture.
@@ -30,10 +30,10 @@ def mend_annotation(
     box, area = read_box(record.get("bbox")), number(record.get("area"))
     outline = read_outline(record.get("segmentation"), height, width)
     if isinstance(outline, Fault) and boxes_as_masks and box is not None and _is_inside(box, width, height):
-        outline = read_outline([_corners(box)], height, width)
-        if isinstance(outline, Outline):
-            findings.add(BOX_AS_MASK, record["id"])
-            return _changed(record, outline.segmentation, list(box), outline.area)
+        drawn = read_outline([_corners(box)], height, width)
+        if isinstance(drawn, Outline):
+            findings.add(box_as_mask(outline), record["id"])
+            return _changed(record, drawn.segmentation, list(box), drawn.area)
     if isinstance(outline, Fault):
         findings.add(outline, record["id"])
         return _changed(record, [], list(box or _NOWHERE), 0.0)
@@ -41,7 +41,7 @@ def mend_annotation(
 
 
 def read_box(value: Any) -> Box | None:
-    """A bbox [x, y, width, height] with some extent, as numbers; None for anything else."""
+    """Read a bbox [x, y, width, height] with some extent as numbers; return None for anything else."""
     if not isinstance(value, list) or len(value) != 4:
         return None
     numbers = [number(each) for each in value]

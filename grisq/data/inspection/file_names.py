@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from grisq.data.inspection.safe_paths import is_file, is_inside
 from grisq.runtime.errors import InputError
 
 _SHOWN = 100  # letters of a name in a sentence
@@ -39,22 +40,21 @@ class PictureFolder:
         return None
 
     def describe_missing(self, name: str, count: int, total: int) -> str:
-        """One sentence on a name that was not found: what was looked for, and what lies in the folder."""
+        """Say of a name that was not found what was looked for, and what lies in the folder."""
         last = list(self._spellings(name))[-1].rpartition("/")[2]
         same = self._by_last_part.get(_fold(last), [])
         if len(same) > 1:
-            there = f"{self.folder} has {len(same)} files of that name, {same[0]} and {same[1]} for two"
+            more = " among them" if len(same) > 2 else ""
+            there = f"{self.folder} has {len(same)} files of that name, {same[0]} and {same[1]}{more}"
         elif self._files:
-            there = f"{self.folder} holds {len(self._files):,} files, {_short(self._files[0])} for one"
+            there = f"{self.folder} holds {len(self._files):,} files, for example {_short(self._files[0])}"
         else:
             there = f"{self.folder} holds no files"
-        others = (
-            "" if count == 1 else f", as {'is 1 other' if count == 2 else f'are {count - 1:,} others'} of {total:,}"
-        )
-        also = f", nor is there '{_short(last)}' below it" if last != name and not same else ""
+        others = f", and so {'is 1 other' if count == 2 else f'are {count - 1:,} others'} of {total:,}"
+        also = f"; nor is there '{_short(last)}' below it" if last != name and not same else ""
         return (
-            f"The picture {self.folder / _short(name)} is missing{others}{also}: {there}; give the folder that "
-            "'file_name' is relative to."
+            f"The picture {self.folder / _short(name)} is missing{others if count > 1 else ''}{also}. {there}: give "
+            "the folder that 'file_name' is relative to."
         )
 
     def _spellings(self, name: str) -> Iterator[str]:
@@ -90,20 +90,6 @@ class PictureFolder:
     @cached_property
     def _by_last_part(self) -> dict[str, list[str]]:
         return _grouped(self._files, lambda file: _fold(file.rpartition("/")[2]))
-
-
-def is_inside(name: str) -> bool:
-    """Whether a name stays in the folder that it is relative to, on every system."""
-    plain = name.replace("\\", "/")
-    return bool(plain) and not plain.startswith("/") and plain[1:2] != ":" and ".." not in plain.split("/")
-
-
-def is_file(path: Path) -> bool:
-    """Whether there is such a file; False also for names that the system does not take."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # too long, or with a NUL
-        return False
 
 
 def _grouped(files: list[str], key) -> dict[str, list[str]]:

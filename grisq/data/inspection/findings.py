@@ -8,8 +8,8 @@ class Fault(NamedTuple):
     """One way in which records can be wrong."""
 
     part: str  # which records: "annotations", "pictures", ...
-    what: str  # a verb phrase; {have}, {are}, {their}, {do} and {reach} follow the number
-    consequence: str  # what is done about it, or what the user can do
+    what: str  # a verb phrase; words in braces, those of _ONE, follow the number
+    consequence: str  # what is done about it, or what the user can do; also with words in braces
 
 
 @dataclass
@@ -33,46 +33,68 @@ class Findings:
     def lines(self, *, consequences: bool = True) -> list[str]:
         """One sentence a fault, such as "38 of 41 annotations have no outline, the first is 7: ..."."""
         return [
-            f"{self._fact(fault, entry)}: {fault.consequence}." if consequences else f"{self._fact(fault, entry)}."
+            f"{self._fact(fault, entry)}: {_inflected(fault.consequence, entry.count)}."
+            if consequences
+            else f"{self._fact(fault, entry)}."
             for fault, entry in self.found.items()
         ]
 
     def _fact(self, fault: Fault, entry: _Found) -> str:
         one = entry.count == 1
-        what = fault.what.format_map(_ONE if one else dict(zip(_ONE, _ONE)))
+        what = _inflected(fault.what, entry.count)
         total = self.totals.get(fault.part)
         number = f"{entry.count:,} of {total:,}" if total else f"{entry.count:,}"
         part = fault.part if total or not one else fault.part.removesuffix("s")
         return f"{number} {part} {what}, {'it is' if one else 'the first is'} {entry.first}"
 
 
-_ONE = {"have": "has", "are": "is", "their": "its", "do": "does", "reach": "reaches"}
+_ONE = {
+    "have": "has",
+    "are": "is",
+    "their": "its",
+    "reach": "reaches",
+    "these pictures": "this picture",
+    "boxes": "box",
+    "masks": "a mask",
+    "copies": "a copy",
+    "they": "it",
+    "each": "it",
+}
+
+
+def _inflected(text: str, count: int) -> str:
+    """A sentence's words in braces, for one record or for several."""
+    return text.format_map(_ONE if count == 1 else dict(zip(_ONE, _ONE)))
 
 
 NO_OUTLINE = Fault(
     "annotations",
     "{have} no outline",
-    "no expression mentions their category in these pictures; --boxes-as-masks takes boxes for masks",
+    "no expression mentions {their} category in {these pictures}; --boxes-as-masks takes boxes for masks",
 )
 OUTSIDE = Fault(
     "annotations",
     "{have} an outline outside {their} picture",
-    "no expression mentions their category in these pictures",
+    "no expression mentions {their} category in {these pictures}",
 )
 WRONG_RUNS = Fault(
     "annotations",
-    "{have} run lengths that {do} not fit {their} picture",
-    "no expression mentions their category in these pictures",
+    "{have} run lengths that do not fit {their} picture",
+    "no expression mentions {their} category in {these pictures}",
 )
 PARTS_LOST = Fault("annotations", "{have} an outline with unreadable parts", "the parts that can be read are used")
 CUT_OFF = Fault("annotations", "{reach} beyond {their} picture", "what lies outside is cut off")
-BOX_AS_MASK = Fault("annotations", "{have} no outline", "their boxes are used as masks")
 OTHER_AREA = Fault(
     "annotations", "{have} an area that is missing or contradicts the outline", "it is computed from the outline"
 )
 OTHER_BOX = Fault(
     "annotations", "{have} a bbox that is missing or contradicts the outline", "it is computed from the outline"
 )
-COPIES = Fault("annotations", "{are} in the file twice", "each is counted once")
-IMAGE_COPIES = Fault("pictures", "{are} in the file twice", "each is counted once")
+COPIES = Fault("annotations", "{are} in the file twice", "{each} is counted once")
+IMAGE_COPIES = Fault("pictures", "{are} in the file twice", "{each} is counted once")
 NOTHING_CLEAR = Fault("pictures", "{have} nothing about which an expression would be clear", "left out")
+
+
+def box_as_mask(fault: Fault) -> Fault:
+    """The same fault of an outline where the box is used in its place."""
+    return fault._replace(consequence="{their} {boxes} {are} used as {masks}")

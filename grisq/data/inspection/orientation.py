@@ -19,7 +19,7 @@ UPRIGHT = Fault("pictures", "{are} turned by EXIF", "annotated on the upright pi
 STORED = Fault(
     "pictures",
     "{are} turned by EXIF but annotated as stored",
-    "the set gets copies without the turn, which viewers show as they are annotated",
+    "the set gets {copies} without the turn, which viewers show as {they} {are} annotated",
 )
 ASSUMED = Fault(
     "pictures",
@@ -39,15 +39,18 @@ class Photograph:
 
 
 def find_stored(photographs: Mapping[int, Photograph], choice: str, findings: Findings) -> set[int]:
-    """The ids of pictures that are annotated on the stored pixels; all others are upright.
+    """Find the ids of pictures that are annotated on the stored pixels; all others are upright.
 
     Args:
         photographs: by image id, those that EXIF turns.
-        choice: "upright" or "stored" decides where nothing else does; "auto" asks for it there.
+        choice: decides on the pictures whose own size and outlines leave the frame open. With "upright" or "stored"
+            it is that one, whatever the other pictures show. With "auto" they follow the others; where those do not
+            agree, pictures of the same size either way are upright.
         findings: gets how many are turned.
 
     Raises:
-        InputError: outlines fit both frames, no other picture helps, and the choice is "auto".
+        InputError: the choice is "auto", the outlines of a picture fit both frames or neither, and the other pictures
+            do not agree on one.
     """
     verdicts = {image_id: _verdict(each) for image_id, each in photographs.items()}
     known = {verdict for verdict in verdicts.values() if verdict in ("upright", "stored")}
@@ -68,7 +71,10 @@ def find_stored(photographs: Mapping[int, Photograph], choice: str, findings: Fi
 
 
 def fits(corners: Iterable[tuple[float, float]], size: tuple[int, int]) -> bool:
-    """Whether all corners lie in a frame of that size (width, height)."""
+    """Whether no corner lies to the right of a frame of that size (width, height) or below it.
+
+    Both frames of a picture begin at 0, so negative corners lie outside of both and do not tell them apart.
+    """
     return all(x <= size[0] + _SLACK and y <= size[1] + _SLACK for x, y in corners)
 
 
@@ -92,7 +98,7 @@ def _verdict(each: Photograph) -> str:
 def _undecided(photographs: Mapping[int, Photograph], verdicts: Mapping[int, str]) -> str:
     names = [photographs[image_id].name for image_id, verdict in verdicts.items() if verdict == "either"]
     return (
-        f"{len(names):,} photographs, {names[0]} for one, are turned by EXIF, have the stored size in the JSON, and "
-        "outlines that fit the upright picture as well: give --orientation upright if they were annotated as viewers "
+        f"{len(names):,} photographs, for example {names[0]}, are turned by EXIF, have the stored size in the JSON, "
+        "and outlines that fit both frames or neither: give --orientation upright if they were annotated as viewers "
         "show them, or --orientation stored."
     )

@@ -63,11 +63,16 @@ def has_pixel(polygons: list[list[float]], height: int, width: int) -> bool:
     for part in polygons:
         if len(part) >= 2 * MIN_CORNERS and not len(part) % 2:
             x, y = part[::2], part[1::2]
-            left, right, top, bottom = min(x), max(x), min(y), max(y)
-            far = max(right, bottom, -left, -top) > _FAR
-            if not far and left < width and right > 0 and top < height and bottom > 0:
+            if _meets((min(x), min(y), max(x), max(y)), height, width):
                 return True
     return False
+
+
+def _meets(sides: tuple[float, float, float, float], height: int, width: int) -> bool:
+    """Whether a box (left, top, right, bottom) meets the picture and does not reach absurdly far beyond it."""
+    left, top, right, bottom = sides
+    near = max(right, bottom, -left, -top) <= _FAR
+    return near and left < width and right > 0 and top < height and bottom > 0
 
 
 def _from_text(text: str) -> Any:
@@ -108,7 +113,7 @@ def _from_polygons(
     x = [value for part in parts for value in part[::2]]
     y = [value for part in parts for value in part[1::2]]
     left, right, top, bottom = min(x), max(x), min(y), max(y)
-    if left >= width or right <= 0 or top >= height or bottom <= 0 or max(right, bottom, -left, -top) > _FAR:
+    if not _meets((left, top, right, bottom), height, width):
         return OUTSIDE
     area = float(coco.area(coco.merge(coco.frPyObjects(parts, height, width))))
     if not area:

@@ -1,6 +1,7 @@
 """The pictures that a COCO document is about: found in their folder, with the size that their file has."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,25 +11,27 @@ from grisq.data.inspection.findings import Fault, Findings
 from grisq.data.inspection.orientation import Photograph, find_stored
 from grisq.data.inspection.outlines import corners_of
 from grisq.data.inspection.values import whole_number
-from grisq.data.pictures import Header, has_shape, read_header
+from grisq.data.pictures import Header, UnreadableError, has_shape, read_header
 from grisq.runtime.errors import InputError
 
 Record = dict[str, Any]
 RENAMED = Fault("pictures", "{have} another name in the folder", "the folder's name is used")
 SEVERAL_RECORDS = Fault(
-    "pictures", "{have} several records", "their annotations are united, and equal ones counted once"
+    "pictures", "{have} several records", "{their} annotations are united, and equal ones counted once"
 )
-UNREADABLE = Fault("pictures", "cannot be used", "left out with their annotations")
-OTHER_SHAPE = Fault("pictures", "{have} another shape than 'width' and 'height' say", "left out with their annotations")
+UNREADABLE = Fault("pictures", "cannot be used", "left out with {their} annotations")
+OTHER_SHAPE = Fault(
+    "pictures", "{have} another shape than 'width' and 'height' say", "left out with {their} annotations"
+)
 NO_SIZE = Fault("pictures", "{have} no usable 'width' and 'height'", "they are taken from the file")
 SAME_OBJECT = 0.7  # IoU of two boxes of one category from which two records of a picture mean the same object
 
 
 def find_files(images: list[Record], annotated: set[int], folder: PictureFolder, findings: Findings) -> dict[int, str]:
-    """For every annotated image its file's path in the folder.
+    """Return for every annotated image its file's path in the folder.
 
     Raises:
-        InputError: a picture is not there, and what was looked for.
+        InputError: a picture is not there; the message names what was looked for.
     """
     files, missing = {}, []
     for image in images:
@@ -46,14 +49,13 @@ def find_files(images: list[Record], annotated: set[int], folder: PictureFolder,
 
 
 def read_headers(files: Mapping[int, str], folder: Path, findings: Findings) -> dict[int, Header]:
-    """Size and orientation of every picture that can be read."""
+    """Read size and orientation of every picture; one that cannot be read goes to the findings."""
     headers = {}
     for image_id, file in files.items():
         try:
             headers[image_id] = read_header(folder / file)
-        except InputError as error:
-            reason = str(error).removeprefix(f"{folder / file} ").partition(": give ")[0]
-            findings.add(UNREADABLE, f"{file} (it {reason})")
+        except UnreadableError as error:
+            findings.add(UNREADABLE, f"{file} (it {error.reason})")
     return headers
 
 
@@ -70,14 +72,16 @@ def fit_frames(
     orientation: str,
     findings: Findings,
 ) -> tuple[dict[int, tuple[int, int]], set[int]]:
-    """The annotated size (width, height) of every usable picture, and the ids of those annotated as stored."""
+    """Return the annotated size (width, height) of every usable picture, and the ids of those annotated as stored."""
     sizes, turned = {}, {}
     for image in images:
         if image["id"] not in headers:
             continue
         header, size = headers[image["id"]], size_of(image)
         if size and not has_shape(size, *header.stored) and not has_shape(size, *header.upright):
-            findings.add(OTHER_SHAPE, f"{image['file_name']} ({_by(header.upright)} instead of {_by(size)})")
+            findings.add(
+                OTHER_SHAPE, f"{image['file_name']} ({_size_text(header.upright)} instead of {_size_text(size)})"
+            )
             continue
         if size is None:
             findings.add(NO_SIZE, image["file_name"])
@@ -96,9 +100,13 @@ def fit_frames(
 def unite_records(
     images: list[Record], files: Mapping[int, str], annotations: list[Record], findings: Findings
 ) -> tuple[list[Record], list[Record]]:
-    """Images and annotations with one record for each file, the first one.
+    """Give each file one record, the first one, with the annotations of all.
 
     Without this a picture whose objects are spread over two records would be described as lacking half of them.
+    Objects are compared across records only: within a record two that overlap are two objects.
+
+    Raises:
+        InputError: two records of a file differ in width and height.
     """
     first_of: dict[str, int] = {}
     same = {image_id: first_of.setdefault(file, image_id) for image_id, file in files.items()}
@@ -115,15 +123,18 @@ def unite_records(
     for file in dict.fromkeys(files[image_id] for image_id in sorted(again)):
         findings.add(SEVERAL_RECORDS, file)
     several = {same[image_id] for image_id in again}
-    kept: dict[int, list[Record]] = {image_id: [] for image_id in several}
+    kept: dict[int, list[_Object]] = {image_id: [] for image_id in several}
     united = []
     for record in annotations:
         first = same.get(record["image_id"], record["image_id"])
         if first in several:
-            if any(_mean_the_same(record, other) for other in kept[first]):
+            others = [each for each in kept[first] if record["image_id"] not in each.records]
+            nearest = max(others, key=lambda each: _overlap(record, each.annotation), default=None)
+            if nearest and _overlap(record, nearest.annotation) >= SAME_OBJECT:
+                nearest.records.add(record["image_id"])
                 continue
+            kept[first].append(_Object(record, {record["image_id"]}))
             record = record | {"image_id": first}
-            kept[first].append(record)
         united.append(record)
     return [image for image in images if image["id"] not in again], united
 
@@ -139,19 +150,27 @@ def _corners(record: Record) -> list[tuple[float, float]]:
     return corners or ([(box[0] + box[2], box[1] + box[3])] if box else [])
 
 
-def _mean_the_same(record: Record, other: Record) -> bool:
+@dataclass
+class _Object:
+    annotation: Record
+    records: set[int]  # image ids of the records that have it
+
+
+def _overlap(record: Record, other: Record) -> float:
+    """IoU of two boxes of one category; 1 for equal outlines, 0 for other categories and unreadable boxes."""
     if record["category_id"] != other["category_id"]:
-        return False
+        return 0.0
     if record.get("segmentation") and record.get("segmentation") == other.get("segmentation"):
-        return True
+        return 1.0
     a, b = read_box(record.get("bbox")), read_box(other.get("bbox"))
     if a is None or b is None:
-        return False
+        return 0.0
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     shared = max(width, 0) * max(height, 0)
-    return shared >= SAME_OBJECT * (a[2] * a[3] + b[2] * b[3] - shared)
+    union = a[2] * a[3] + b[2] * b[3] - shared
+    return shared / union if union > 0 else 0.0  # products of tiny sides are 0
 
 
-def _by(size: tuple[int, int]) -> str:
+def _size_text(size: tuple[int, int]) -> str:
     return f"{size[0]}x{size[1]}"

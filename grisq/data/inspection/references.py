@@ -56,7 +56,8 @@ def _records(document: dict, part: str, path: Path, sized: bool) -> list[Record]
         ]
         if lacking:
             more = f" ({len(lacking):,} of {len(entries):,} have none)" if len(lacking) > 1 else ""
-            what = f"has no '{name}', which COCO's format demands{more}" if name else "is no object with fields"
+            what = f"has no '{name}'{more}: add it, for COCO's format demands it"
+            what = what if name else f"is no object: give it the fields {', '.join(_NEEDED[part])}"
             raise InputError(f"{path}: '{part}[{lacking[0]}]' {what}.")
     return entries
 
@@ -72,8 +73,8 @@ def _with_ids(record: Record, part: str, index: int, path: Path) -> Record:
         value = whole_number(record[name])
         if value is None or not 0 <= value < _TOO_LARGE[name]:
             raise InputError(
-                f"{path}: '{part}[{index}]' has {record[name]!r} as '{name}': ids must be whole numbers from 0 up, "
-                f"each only once{'' if value is None or value < 0 else ', and not that large'}."
+                f"{path}: '{part}[{index}]' has {record[name]!r} as '{name}': ids must be whole numbers from 0 to "
+                f"{_TOO_LARGE[name] - 1:,}."
             )
         if type(record[name]) is not int:
             changes[name] = value
@@ -93,8 +94,8 @@ def _each_once(records: list[Record], part: str, path: Path, findings: Findings)
         if other is not record and other != record:
             count = sum(each["id"] == record["id"] for each in records)
             raise InputError(
-                f"{path}: the id {record['id']} occurs {count:,} times in '{part}', for one in '{part}[{index}]': "
-                "number them anew so that each id is there only once."
+                f"{path}: the id {record['id']} occurs {count:,} times in '{part}', for example in '{part}[{index}]': "
+                "number the records again so that each id is there only once."
             )
         if other is not record and _COPIES[part]:
             findings.add(_COPIES[part], record["id"])
@@ -109,5 +110,5 @@ def _check_references(parts: dict[str, list[Record]], path: Path) -> None:
             more = f" ({len(lost):,} annotations do so)" if len(lost) > 1 else ""
             raise InputError(
                 f"{path}: annotation {lost[0]['id']} names the {name.removesuffix('_id')} {lost[0][name]}, which "
-                f"'{part}' does not have{more}."
+                f"'{part}' does not have{more}: add it there, or correct '{name}'."
             )

@@ -8,10 +8,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from grisq.data.inspection.file_names import is_inside
 from grisq.data.inspection.findings import Fault
 from grisq.data.inspection.outlines import has_pixel, read_outline
 from grisq.data.inspection.run_lengths import measure_texts
+from grisq.data.inspection.safe_paths import is_inside
 from grisq.runtime.errors import InputError
 
 
@@ -32,19 +32,19 @@ def unique_records(records: Iterable[_Record], part: str, path: Path) -> dict[in
         if other is not record and other != record:
             raise InputError(
                 f"{path}: the id {record.id} stands for two different records in '{part}', so masks would be those of "
-                "other objects: number them anew, in both files."
+                "other objects: number them again, in both files."
             )
     return found
 
 
-def check_targets(
+def prepare_targets(
     expressions: pa.Table,
     images: dict[int, Any],
     annotations: dict[int, Any],
     categories: dict[int, Any],
     path: Path,
 ) -> None:
-    """Check the pictures and annotations that expressions are about; outlines in other forms are read in place.
+    """Check the pictures and annotations that expressions are about, and rewrite outlines in other forms in place.
 
     Args:
         expressions: the table of `annotation_parser`.
@@ -64,7 +64,7 @@ def check_targets(
         if annotations[ann_id].category_id not in categories:
             raise InputError(
                 f"{path}: annotation {ann_id} has the category {annotations[ann_id].category_id}, which 'categories' "
-                "does not have."
+                "does not have: add it there, or correct the annotation."
             )
     empty = _without_pixel([annotations[ann_id] for ann_id in targets], images)
     if empty:
@@ -97,7 +97,7 @@ def _without_pixel(targets: list[Any], images: dict[int, Any]) -> list[Any]:
             segmentation = []
         if isinstance(segmentation, _Runs):
             texts.append((record, segmentation, image.height * image.width, [image.height, image.width]))
-        elif not has_pixel(segmentation, image.height, image.width) and not _read_anew(record, image):
+        elif not has_pixel(segmentation, image.height, image.width) and not _rewrite(record, image):
             empty.append(record)
     totals, areas = measure_texts([runs.counts for _, runs, _, _ in texts])
     for (record, runs, pixels, size), total, area in zip(texts, totals.tolist(), areas.tolist()):
@@ -106,7 +106,7 @@ def _without_pixel(targets: list[Any], images: dict[int, Any]) -> list[Any]:
     return empty
 
 
-def _read_anew(record: Any, image: Any) -> bool:
+def _rewrite(record: Any, image: Any) -> bool:
     outline = read_outline(msgspec.json.decode(record.segmentation), image.height, image.width)
     if isinstance(outline, Fault):
         return False

@@ -1,7 +1,10 @@
 """Numbers and flags as exporters write them: also as text, and whole numbers as 1.0."""
 
 import math
+import re
 from typing import Any
+
+_WHOLE_NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)  # below 2**63
 
 
 def number(value: Any) -> float | None:
@@ -20,8 +23,7 @@ def whole_number(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str):
-        value = value.strip()
-        return int(value) if value.isascii() and value.lstrip("-").isdigit() and len(value) < 19 else None
+        return int(value) if _WHOLE_NUMBER.fullmatch(value.strip()) else None
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else None
 
 

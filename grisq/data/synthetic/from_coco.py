@@ -36,7 +36,7 @@ def expressions_from_coco(
     Splits are by picture: `val_share` of them go to val, half as many each to testA (pictures and expressions
     about people) and testB (pictures without people), the rest to train. Pictures about which nothing clear can be
     said are left out, the others are hard-linked, or copied where links are impossible. Annotations that are sound are
-    kept as they are, crowds included; what is amiss is mended or left out, and reported. The paper's shares of
+    kept as they are, crowds included; what is amiss is repaired or left out, and reported. The paper's shares of
     no-target and multi-target expressions are met as closely as the pictures allow.
 
     Args:
@@ -50,7 +50,7 @@ def expressions_from_coco(
         orientation: "upright" or "stored", for photographs turned by EXIF of which nothing tells on which frame they
             were annotated; "auto" raises an error for those.
         progress: whether to draw a bar.
-        report: called with one sentence for each fault that was mended and for what was left out.
+        report: called with one sentence for each fault that was repaired, and for what was left out.
 
     Returns:
         The folder `out`.

@@ -4,7 +4,8 @@ import unicodedata
 
 import pytest
 
-from grisq.data.inspection.file_names import PictureFolder, is_file, is_inside
+from grisq.data.inspection.file_names import PictureFolder
+from grisq.data.inspection.safe_paths import is_file, is_inside
 from grisq.runtime.errors import InputError
 
 NFD = unicodedata.normalize("NFD", "café 1.jpg")
@@ -64,8 +65,8 @@ def test_names_that_mean_nothing_are_one_sentence(tmp_path, name):
     pictures = folder(tmp_path, "1.jpg", "dir/3.jpg")
     assert pictures.find(name) is None
     sentence = pictures.describe_missing(name, 3, 12)
-    assert "is missing, as are 2 others of 12" in sentence
-    assert "holds 2 files, 1.jpg for one" in sentence
+    assert "is missing, and so are 2 others of 12" in sentence
+    assert "holds 2 files, for example 1.jpg" in sentence
     assert len(sentence) < 600
 
 

@@ -45,7 +45,7 @@ def test_what_decides(photographs, expected):
 
 def test_undecidable_asks_and_the_answer_decides():
     either = (SIDEWAYS, STORED, (MIDDLE,))
-    with pytest.raises(InputError, match=r"1 photographs, 0\.jpg for one, .* --orientation upright .* or"):
+    with pytest.raises(InputError, match=r"1 photographs, for example 0\.jpg, .* --orientation upright .* or"):
         stored(either)
     assert stored(either, choice="upright")[0] == set()
     assert stored(either, choice="stored")[0] == {0}
