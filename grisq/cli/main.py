@@ -90,7 +90,7 @@ def train(
     folder = run or paths.RUNS / preset
     dataset = load_dataset(chosen, data)  # before several processes would each make it
     if processes * nodes > 1 and world_size() == 1:
-        run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, advice=how_to_resume(folder))
+        run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, advice=how_to_resume(folder, fresh=fresh))
         return
     last = train_model(chosen, dataset, folder, seed=seed, fresh=fresh, init=init, device=device)
     if rank() == 0:

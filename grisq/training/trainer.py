@@ -5,7 +5,6 @@ checkpoint bit for bit (on a CPU).
 """
 
 import math
-import shutil
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -22,7 +21,7 @@ from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import Evaluator
 from grisq.runtime.device import peak_memory_mb
-from grisq.runtime.distributed import lost_connections_explained
+from grisq.runtime.distributed import agree, lost_connections_explained
 from grisq.runtime.files import write_json
 from grisq.runtime.provenance import provenance
 from grisq.training import state
@@ -70,10 +69,11 @@ def train(
         The folder of the last checkpoint.
 
     Raises:
-        InputError: if the folder holds a run with other settings, if the data cannot be used, if the training
+        InputError: if the folder holds a run with other settings or, with `fresh`, no run but other files, if the
+            data cannot be used, if the training
             diverges, or if the disk is full; finished checkpoints stay.
     """
-    with lost_connections_explained(state.how_to_resume(run)), ended_workers_explained():
+    with lost_connections_explained(state.how_to_resume(run, fresh=fresh)), ended_workers_explained():
         trainer = Trainer(
             preset, data, run, seed=seed, fresh=fresh, stop_at=stop_at, device=device, init=init, progress=progress
         )
@@ -106,8 +106,8 @@ class Trainer:
         self.rows = choose_rows(data, self.config)
         self.stop = self.config.steps if stop_at is None else min(self.config.steps, stop_at)
         self.about = {"preset": to_dict(preset), "seed": seed, "data": data.content_hash, "init": init and str(init)}
-        if fresh and init is not None:
-            state.refuse_to_delete(Path(init), self.folder)
+        if fresh:
+            agree(lambda: state.refuse_to_delete(self.folder, init and Path(init)))
         self.resumed = None if fresh else state.find_resumable(self.folder, self.about)
         self.step = 0  # finished steps
         self.best = -math.inf  # highest gIoU on the held-out pictures
@@ -256,7 +256,7 @@ class Trainer:
         main = self.accelerator.is_main_process
         if main and not self.resumed:
             if self.fresh:
-                shutil.rmtree(self.folder, ignore_errors=True)
+                state.delete_run(self.folder)
             write_json(self.folder / state.RUN, self.about)
         if not self.rows.chooses and "val" not in self.data.splits:
             self.accelerator.print(f"{self.data.root} has no val split: training goes without periodic evaluation.")

@@ -120,7 +120,7 @@ def test_other_settings_in_the_same_folder_are_refused_and_fresh_starts_again(sm
     run = tmp_path / "run"
     train(small, mini, run, device="cpu", progress=False, stop_at=2)
     other = replace(small, train=replace(small.train, lr=5e-4))
-    with pytest.raises(InputError, match=r"preset\.train\.lr = 0\.001, not 0\.0005"):
+    with pytest.raises(InputError, match=r"holds a run with train\.lr = 0\.001, not 0\.0005"):
         train(other, mini, run, device="cpu", progress=False)
     train(other, mini, run, device="cpu", progress=False, stop_at=2, fresh=True)
     assert checkpoint.load(run / "last").about["preset"]["train"]["lr"] == 5e-4
@@ -133,7 +133,7 @@ def test_a_run_older_than_a_setting_had_its_default(small, mini, tmp_path):
     del asked["preset"]["model"]["query_level"]
     (run / "run.json").write_text(json.dumps(asked), encoding="utf-8")
     other = replace(small, model=replace(small.model, query_level=2))
-    with pytest.raises(InputError, match=r"preset\.model\.query_level = 4, not 2"):
+    with pytest.raises(InputError, match=r"holds a run with model\.query_level = 4, not 2"):
         train(other, mini, run, device="cpu", progress=False)
     train(small, mini, run, device="cpu", progress=False, stop_at=4)
     assert checkpoint.load(run / "last").about["step"] == 4
