@@ -18,6 +18,7 @@ from grisq import checkpoint
 from grisq.augment.sampler import check_parts
 from grisq.config import Preset, to_dict
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.loader import ended_workers_explained
 from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import Evaluator
 from grisq.runtime.device import peak_memory_mb
@@ -28,7 +29,7 @@ from grisq.training import state
 from grisq.training.accelerator import build_accelerator
 from grisq.training.history import History, Window
 from grisq.training.initial_model import initial_model
-from grisq.training.loader import ended_workers_explained, step_batches
+from grisq.training.loader import step_batches
 from grisq.training.losses import total_loss
 from grisq.training.optimizer import build_optimizer, set_learning_rates
 from grisq.training.rows import choose_rows
@@ -125,17 +126,18 @@ class Trainer:
         self._open()
         try:
             if self._evaluation_was_missed():
-                self.evaluate()
+                self._evaluate()
             while self.step < self.stop:
-                self.train_step()
-                self.log_if_due()
-                self.save_if_due()  # before the evaluation, so that nothing that fails there costs the training
-                self.evaluate_if_due()
+                self._take_step()
+                self._log_if_due()
+                self._save_if_due()  # before the evaluation, so that nothing that fails there costs the training
+                if self._evaluation_is_due():
+                    self._evaluate()
         finally:
             self._close()
         return self.folder / "last"
 
-    def train_step(self) -> None:
+    def _take_step(self) -> None:
         """Take one optimizer step over all accumulation parts. Dropout draws from (seed, step, process)."""
         key = np.random.SeedSequence([self.seed, self.step, self.accelerator.process_index]).generate_state(1)[0]
         torch.manual_seed(int(key))
@@ -149,7 +151,7 @@ class Trainer:
         self.step += 1
         self.bar.update()
 
-    def log_if_due(self) -> None:
+    def _log_if_due(self) -> None:
         """Write a record of the losses since the last one."""
         if self.step % LOG_EVERY and self.step != self.stop:
             return
@@ -161,7 +163,7 @@ class Trainer:
             norm = float(self.gradient_norm)  # the first time that the CPU waits for it
             self.history.write("train", self.step, **values, learning_rate=rate, gradient_norm=norm)
 
-    def save_if_due(self) -> None:
+    def _save_if_due(self) -> None:
         """Write the checkpoint `last`, from which the run can be resumed, also before every evaluation."""
         due = self.step % self.config.checkpoint_every == 0 or self.step == self.stop
         if not due and not self._evaluation_is_due():
@@ -170,12 +172,7 @@ class Trainer:
         self._save("last", {"peak_mb": round(peak_memory_mb())}, resuming)
         self.saved_step = self.step
 
-    def evaluate_if_due(self) -> None:
-        """Run the periodic evaluation, which is due every `eval_every` steps and at the end of the schedule."""
-        if self._evaluation_is_due():
-            self.evaluate()
-
-    def evaluate(self) -> None:
+    def _evaluate(self) -> None:
         """Evaluate now, write a record of it, and keep the checkpoint `best` if the evaluation may choose it."""
         evaluator = Evaluator(
             self.accelerator.unwrap_model(self.model),
@@ -188,7 +185,8 @@ class Trainer:
             world=self.accelerator.num_processes,
             progress=self.progress,
         )
-        result = evaluator.run(self.rows.evaluation)
+        with self.window.paused():
+            result = evaluator.run(self.rows.evaluation)
         self.model.train()
         giou = result.metrics["rela"]["gIoU"]
         if self.rows.chooses and giou > self.best:
@@ -208,6 +206,7 @@ class Trainer:
             self.window.add(losses)
 
     def _evaluation_is_due(self) -> bool:
+        """Whether this step has the periodic evaluation: every `eval_every` steps and at the end of the schedule."""
         at_the_end = self.step == self.config.steps
         return len(self.rows.evaluation) > 0 and (self.step % self.config.eval_every == 0 or at_the_end)
 
@@ -218,7 +217,11 @@ class Trainer:
 
     def _save(self, name: str, facts: dict, resuming: dict | None = None) -> None:
         """Write a checkpoint from process 0, unless the training has diverged."""
-        self._refuse_if_not_finite(self.window.means().get("loss", 0.0))
+        self._refuse_if_not_finite(self.window.means().get("loss", 0.0))  # waits for the steps that are under way
+        with self.window.paused():
+            self._write(name, facts, resuming)
+
+    def _write(self, name: str, facts: dict, resuming: dict | None) -> None:
         if not state.all_finite(self.model, self.optimizer):
             what = "The weights or the optimizer's state are no longer finite"
             raise state.diverged(what, self.step, self.folder, self.saved_step)

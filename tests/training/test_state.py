@@ -120,7 +120,7 @@ def test_a_diverged_run_keeps_its_last_finite_checkpoint(small, mini, tmp_path, 
 def test_a_step_that_makes_nan_overwrites_nothing(small, mini, tmp_path, monkeypatch, checkpoint_every, what):
     """The fifth step gives a loss that is not finite, or an update that is not after a finite loss."""
     preset = with_train(small, checkpoint_every=checkpoint_every, clip=None, eval_every=100)
-    original = Trainer.train_step
+    original = Trainer._take_step
 
     def step(self):
         original(self)
@@ -130,7 +130,7 @@ def test_a_step_that_makes_nan_overwrites_nothing(small, mini, tmp_path, monkeyp
             else:
                 next(iter(self.model.parameters())).data[0] = math.nan
 
-    monkeypatch.setattr(Trainer, "train_step", step)
+    monkeypatch.setattr(Trainer, "_take_step", step)
     good = 4 // checkpoint_every * checkpoint_every
     with pytest.raises(InputError, match=rf"step [56]: lower .* is from step {good}\.$"):
         train(preset, mini, tmp_path / "run", **OPTIONS)
@@ -144,14 +144,14 @@ def test_a_step_that_makes_nan_overwrites_nothing(small, mini, tmp_path, monkeyp
 def test_best_is_not_overwritten_by_a_diverged_model(small, mini, tmp_path, monkeypatch):
     preset = with_train(small, holdout=0.2, eval_every=1, checkpoint_every=100)
     scores(monkeypatch, 10.0, 20.0, 30.0)
-    original = Trainer.train_step
+    original = Trainer._take_step
 
     def step(self):
         original(self)
         if self.step == 2:
             next(iter(self.model.parameters())).data[0] = math.nan
 
-    monkeypatch.setattr(Trainer, "train_step", step)
+    monkeypatch.setattr(Trainer, "_take_step", step)
     with pytest.raises(InputError, match=r"no longer finite at step 2.*is from step 1"):
         train(preset, mini, tmp_path / "run", **OPTIONS)
     assert checkpoint.load(tmp_path / "run" / "best").about["step"] == 1
