@@ -46,14 +46,14 @@ def expressions(
     orientation: Annotated[
         str,
         typer.Option(
-            help="auto, upright or stored: on which picture photographs turned by EXIF were annotated, where nothing "
-            "else tells."
+            help="auto, upright or stored: on which picture photographs turned by EXIF were annotated, where their own "
+            "size and outlines do not tell; auto follows the other pictures, and asks where they do not tell either."
         ),
     ] = "auto",
 ) -> None:
     """Turn your own COCO annotations into expressions and masks for this task.
 
-    At the end it says what was mended in the annotations and what was left out.
+    At the end it reports what was corrected in the annotations and what was left out.
     """
     from grisq.data.synthetic.category_nouns import read_words
     from grisq.data.synthetic.from_coco import expressions_from_coco
@@ -118,8 +118,6 @@ def check(
         deleted, kept = delete_unreadable(root, found)
         print(f"Deleted: {len(deleted):,}.")
         if kept:
-            print(
-                f"Kept, for they are links, copies elsewhere depend on them, or only the shape differs: {len(kept):,}."
-            )
+            print(f"Kept {len(kept):,} files: links, shared copies, or readable pictures of another size.")
     if not found.whole:
         raise typer.Exit(1)

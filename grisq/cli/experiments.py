@@ -69,7 +69,9 @@ def run_experiments(
     from grisq.experiments.registry import for_tables
     from grisq.runtime import paths
 
-    if bool(names) == all_:
+    if names and all_:
+        raise InputError("Give either names or --all, not both.")
+    if not names and not all_:
         raise InputError("Name the experiments to run, or give --all; grisq experiments list shows them.")
     chosen = config.override(config.preset(preset), read_settings(set_))
     folder = out or paths.OWN_RESULTS

@@ -13,6 +13,15 @@ from grisq.runtime.errors import InputError
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
 
+_INTERRUPTED = 130  # exit status after Ctrl-C
+_AFTER_STOP = {
+    "train": "resumes from the last checkpoint",
+    "experiments run": "skips finished runs and resumes the others",
+    "data download": "fetches only what is missing",
+    "predict-many": "resumes with the answers that are missing",
+    "reproduce": "skips finished notebooks",
+}
+
 app = typer.Typer(
     help="Generalized referring image segmentation: which objects does an expression mean, are there any, "
     "and is it one or several?",
@@ -53,17 +62,26 @@ def train(
     run: Annotated[Path | None, typer.Option("--run", "-r", help="Folder of the run; default: runs/PRESET.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of weights, order and augmentation.")] = 0,
     set_: SetOption = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run's folder and start again.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete the run in the folder and start again.")] = False,
     init: Annotated[
         Path | None,
         typer.Option(help="Run (its last checkpoint) or checkpoint to start the weights from, e.g. for more steps."),
     ] = None,
     device: DeviceOption = "auto",
     keep_memory: Annotated[
-        bool, typer.Option("--keep-memory", help="CPU only: never give freed memory back; faster, larger.")
+        bool,
+        typer.Option("--keep-memory", help="CPU only: never give freed memory back; faster, but uses more memory."),
     ] = False,
-    swin: Annotated[str | None, typer.Option(help="ImageNet weights: a file or a timm name; none: random.")] = None,
-    bert: Annotated[str | None, typer.Option(help="BERT: a folder or a hub name; none: random.")] = None,
+    swin: Annotated[
+        str | None,
+        typer.Option(
+            help="ImageNet weights: a file or a timm name; default: as the preset says; none: random weights."
+        ),
+    ] = None,
+    bert: Annotated[
+        str | None,
+        typer.Option(help="BERT: a folder or a hub name; default: as the preset says; none: random weights."),
+    ] = None,
     processes: ProcessesOption = 1,
     nodes: Annotated[int, typer.Option(min=1, help="Machines that share the work, each with --processes.")] = 1,
     rendezvous: Annotated[str, typer.Option(help="HOST:PORT of one of the nodes, the same on all of them.")] = "",
@@ -90,7 +108,7 @@ def train(
     folder = run or paths.RUNS / preset
     dataset = load_dataset(chosen, data)  # before several processes would each make it
     if processes * nodes > 1 and world_size() == 1:
-        run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, advice=how_to_resume(folder))
+        run_in_processes(processes, nodes=nodes, rendezvous=rendezvous, advice=how_to_resume(folder, fresh=fresh))
         return
     last = train_model(chosen, dataset, folder, seed=seed, fresh=fresh, init=init, device=device)
     if rank() == 0:
@@ -100,7 +118,10 @@ def train(
 @app.command(name="eval")
 def evaluate(
     model: Annotated[Path, typer.Argument(help="Folder of a training run (its last checkpoint) or of a checkpoint.")],
-    data: DataOption = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", "-d", help="Folder in gRefCOCO's layout; default: the set of the model's preset."),
+    ] = None,
     split: Annotated[list[str] | None, typer.Option(help="Splits; default: all but train.")] = None,
     protocol: Annotated[list[str] | None, typer.Option(help="rela, original, gsva; default: rela.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Also write the numbers as JSON.")] = None,
@@ -171,6 +192,17 @@ def main() -> None:
         if not report_to_parent(error):
             print(f"grisq: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("grisq: stopped; the same command resumes from the last checkpoint.", file=sys.stderr)
-        raise SystemExit(130) from None
+    except (KeyboardInterrupt, SystemExit) as stop:  # typer turns Ctrl-C into an exit of this status
+        if isinstance(stop, SystemExit) and stop.code != _INTERRUPTED:
+            raise
+        print(f"grisq: stopped{_advice_after_stop(sys.argv[1:])}.", file=sys.stderr)
+        raise SystemExit(_INTERRUPTED) from None
+
+
+def _advice_after_stop(arguments: list[str]) -> str:
+    """What the same command does after Ctrl-C; nothing for commands that begin again."""
+    command = " ".join(arguments[:2] if arguments[:1] in (["data"], ["experiments"]) else arguments[:1])
+    if command not in _AFTER_STOP:
+        return ""
+    without = " without --fresh" if "--fresh" in arguments else ""
+    return f"; the same command{without} {_AFTER_STOP[command]}"

@@ -7,14 +7,16 @@ import typer
 
 from grisq.runtime.errors import InputError
 
-PresetOption = Annotated[str, typer.Option("--preset", "-p", help="tiny (laptop), small (one GPU) or paper.")]
+PresetOption = Annotated[
+    str, typer.Option("--preset", "-p", help="tiny (laptop), pretrained-tiny (photographs), small (one GPU) or paper.")
+]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", "-s", help="Change one setting, e.g. train.steps=100; repeatable.")
 ]
 DataOption = Annotated[
     Path | None, typer.Option("--data", "-d", help="Folder in gRefCOCO's layout; default: the preset's synthetic set.")
 ]
-DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
 ProcessesOption = Annotated[
     int, typer.Option(min=1, help="Processes on this machine that share the work: one for each GPU.")
 ]

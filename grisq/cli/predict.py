@@ -6,16 +6,22 @@ from typing import Annotated
 import typer
 
 from grisq.cli.options import DeviceOption
+from grisq.config.answer import THRESHOLD
+from grisq.runtime.errors import InputError
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
 
 app = typer.Typer()
 
+_ENDINGS = (".png", ".jpg", ".jpeg", ".json")  # what Prediction.save writes
+
 ModelOption = Annotated[
     Path | None, typer.Option("--model", "-m", help="Run or checkpoint; default: the bundled model.")
 ]
-ThresholdOption = Annotated[float, typer.Option(min=0, max=1, help="Least probability of presence.")]
-MaskThresholdOption = Annotated[float, typer.Option(help="Least probability of a pixel of the mask.")]
+ThresholdOption = Annotated[float, typer.Option(min=0, max=1, help="Minimum probability of a target's presence.")]
+MaskThresholdOption = Annotated[
+    float, typer.Option(min=0, max=1, help="Minimum probability for a pixel to belong to the mask.")
+]
 PrecisionOption = Annotated[str, typer.Option(help="fp32, bf16 (half precision) or auto (bf16 on GPUs).")]
 ThreadsOption = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: one per core.")]
 
@@ -36,15 +42,23 @@ def predict(
     text: Annotated[list[str], typer.Argument(help="One or more expressions, each in quotes.")],
     model: ModelOption = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Overlay (.png, .jpg), bare mask (.mask.png) or RLE (.json).")
+        Path | None,
+        typer.Option(
+            "--out",
+            "-o",
+            help="Overlay (.png, .jpg), bare mask (.mask.png) or RLE (.json); several expressions write 1-NAME, 2-NAME "
+            "and so on.",
+        ),
     ] = None,
-    threshold: ThresholdOption = 0.5,
-    mask_threshold: MaskThresholdOption = 0.5,
+    threshold: ThresholdOption = THRESHOLD,
+    mask_threshold: MaskThresholdOption = THRESHOLD,
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Segment what each expression means in a picture, and predict whether it is present and whether it is several."""
+    if out and out.suffix.lower() not in _ENDINGS:
+        raise InputError(f"{out} must end in .png, .jpg, .mask.png or .json.")
     options = {"threshold": threshold, "mask_threshold": mask_threshold, "precision": precision, "device": device}
     segmenter = _segmenter(model, threads, **options)
     for number, prediction in enumerate(segmenter(picture, text)):
@@ -65,10 +79,12 @@ def predict_many(
     batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
     encoding: Annotated[
         str | None,
-        typer.Option(help="Of the table, e.g. cp1251; default: UTF-8, UTF-16 and Windows-1252 are recognized."),
+        typer.Option(
+            help="Encoding of the table, e.g. cp1251; default: UTF-8, UTF-16 and Windows-1252 are recognized."
+        ),
     ] = None,
-    threshold: ThresholdOption = 0.5,
-    mask_threshold: MaskThresholdOption = 0.5,
+    threshold: ThresholdOption = THRESHOLD,
+    mask_threshold: MaskThresholdOption = THRESHOLD,
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
     device: DeviceOption = "auto",

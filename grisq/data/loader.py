@@ -1,6 +1,7 @@
-"""Rows of a data set as batches, in order; data workers report a bad picture in one sentence."""
+"""Rows of a data set as batches, in order; data workers report a bad picture, or their own end, in one sentence."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
@@ -85,3 +86,22 @@ def batches(reader: SampleReader, rows: Sequence[int], *, batch: int, workers: i
         InputError: for a missing or broken picture.
     """
     return load(_Rows(reader, rows), Collate(reader.tokenizer.pad_id), batch_size=batch, num_workers=workers)
+
+
+@contextmanager
+def ended_workers_explained() -> Iterator[None]:
+    """Turn the end of a data worker from outside into one sentence.
+
+    torch raises it from a signal handler, so anywhere while workers run: put it around all that happens then.
+    Raises: InputError.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # torch has no type for it
+        text = str(error)
+        if not text.startswith("DataLoader worker"):
+            raise
+        raise InputError(
+            f"A data worker was ended from outside ({text.splitlines()[0].strip()}), usually because memory ran out: "
+            "use fewer of them (train.workers, or --workers of grisq eval)."
+        ) from None

@@ -22,12 +22,12 @@ SHOWN = tuple(name for name in METRICS if not name.startswith("IoU"))  # of the 
 def evaluate_checkpoint(
     model: Path, data: Path | None = None, *, device: str = "auto", progress: bool = True, **options
 ) -> dict:
-    """Evaluate a checkpoint, or the best one of a run.
+    """Evaluate a checkpoint, or the last one of a run.
 
     Several processes (see `grisq.runtime.distributed`) share the samples, and each gets the result of all.
 
     Args:
-        model: folder of a checkpoint or of a run.
+        model: folder of a checkpoint (also of a run's `best`) or of a run, whose last checkpoint is taken.
         data: folder of a data set, by default that of the checkpoint's preset.
         device: as `resolve_device` takes it.
         progress: whether to show progress bars.

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from grisq.config.answer import THRESHOLD
 from grisq.data import masks
-from grisq.data.loader import batches
+from grisq.data.loader import batches, ended_workers_explained
 from grisq.data.sample import Batch, Sample, SampleReader
 from grisq.data.scenarios import scenario_index
 from grisq.evaluation.metrics import AccuracyByScenario, GRISMetrics
@@ -88,7 +88,8 @@ class Evaluator:
         and scores, the fields of `Scores` by protocol. Every process gets those of all rows.
 
         Raises:
-            InputError: for a missing or broken picture, or if the other processes cannot be reached.
+            InputError: for a missing or broken picture, if a data worker is ended from outside, or if the other
+                processes cannot be reached.
         """
         if self.world > 1 and not distributed.is_initialized():
             raise InputError(f"The {self.world} processes are not connected: start them with --processes or torchrun.")
@@ -105,9 +106,10 @@ class Evaluator:
         found, training = [], self.model.training
         self.model.eval()
         try:
-            for each in batches(self.reader, rows, batch=self.batch, workers=self.workers):
-                found += self._compare(each)
-                bar.update(len(each))
+            with ended_workers_explained():
+                for each in batches(self.reader, rows, batch=self.batch, workers=self.workers):
+                    found += self._compare(each)
+                    bar.update(len(each))
         finally:
             self.model.train(training)
             bar.close()

@@ -4,7 +4,8 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -57,6 +58,15 @@ class Window:
         speed = self.added / self.parts * self.batch / (time.perf_counter() - self.start)
         self._reset()
         return means | {"samples_per_second": speed}
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Leave out of the window's time what is no training: writing a checkpoint, evaluating."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.start += time.perf_counter() - began
 
     def _reset(self) -> None:
         self.total, self.added, self.start = None, 0, time.perf_counter()

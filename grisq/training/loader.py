@@ -1,7 +1,6 @@
 """The batches of every step of a training, read by data workers."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from accelerate import Accelerator
 
@@ -10,7 +9,6 @@ from grisq.augment.sampler import StepSampler, TrainingPlan
 from grisq.config import Preset
 from grisq.data.loader import load
 from grisq.data.sample import Batch, Collate, SampleReader
-from grisq.runtime.errors import InputError
 from grisq.training.rows import TrainingRows
 
 
@@ -55,21 +53,3 @@ def step_batches(
         num_workers=config.workers,
         pin_memory=accelerator.device.type == "cuda",
     )
-
-
-@contextmanager
-def ended_workers_explained() -> Iterator[None]:
-    """Turn the end of a data worker from outside into one sentence.
-
-    Raises: InputError.
-    """
-    try:
-        yield
-    except RuntimeError as error:  # torch has no type for it
-        text = str(error)
-        if not text.startswith("DataLoader worker"):
-            raise
-        raise InputError(
-            f"A data worker was ended from outside ({text.splitlines()[0].strip()}), often for want of memory: use "
-            "fewer with train.workers."
-        ) from None

@@ -15,7 +15,7 @@ from grisq.models.base import LossTerm, Output, weighted_cross_entropy
 class Losses:
     """The total loss and its terms before they are weighted, each a scalar tensor."""
 
-    total: Tensor
+    total: Tensor  # times `TrainConfig.loss_scale`
     pixel: Tensor
     presence: Tensor  # zero without a presence head
     plurality: Tensor  # zero without a plurality head
@@ -33,13 +33,14 @@ def total_loss(
 ) -> Losses:
     """L_total = L_pixel(Y) + lambda_pr L_ce(y_pr) + lambda_pl L_ce(y_pl) (Eq. 5), in float32 under any autocast.
 
-    Padding counts as background in L_pixel. Samples without target have no plurality and are left out of its mean,
-    which runs over the labeled samples of the global batch (see `grisq.augment.sampler.Slot`).
+    `total` is L_total with the system's own terms, times `config.loss_scale`. Padding counts as background in L_pixel.
+    Samples without target have no plurality and are left out of its mean, which runs over the labeled samples of the
+    global batch (see `grisq.augment.sampler.Slot`).
 
     Args:
         output: what the system predicts; a head that it does not have costs nothing.
         batch: the samples, with their labels.
-        config: the lambdas and class weights.
+        config: the lambdas, the class weights and the scale of the total.
         extras: the system's own terms, `System.extra_losses`; they are added with their weights.
     """
     pixel = weighted_cross_entropy(output.mask_logits, batch.masks.long(), config.pixel_weights)

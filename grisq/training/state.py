@@ -1,6 +1,7 @@
 """What a training run keeps on disk to be resumed, and when resuming is refused."""
 
 import math
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ FREE_SETTINGS = ("train.workers", "train.eval_every", "train.eval_samples", "tra
 _CHOOSING = ("train.eval_every", "train.eval_samples")  # of these, what `best` depends on where there is a hold-out
 # Names of files and folders whose content is in the checkpoint already: they may have moved since.
 _MOVABLE = ("model.swin.pretrained", "model.text.pretrained")
-_STEPS = "preset.train.steps"
+_STEPS = "train.steps"
 
 
 @dataclass(frozen=True)
@@ -98,22 +99,29 @@ def _refuse_other_settings(folder: Path, about: dict) -> None:
     stored = read_json(folder / RUN)
     if "preset" in stored:  # a field younger than the run had its default's meaning
         stored["preset"] = to_dict(from_dict(Preset, stored["preset"], f"{folder / RUN}: preset"))
-    before, wanted = (flat({key: values.get(key) for key in about}) for values in (stored, about))
+    before, wanted = (_settings_by_name(values, about) for values in (stored, about))
     different = [name for name in before if not _is_same(name, before[name], wanted.get(name), about)]
     if not different:
         return
     name = different[0]
     advice = "choose another folder for this run, or start it afresh with --fresh"
+    if name == "data":
+        raise InputError(f"{folder} holds a run on other annotations than those given with --data: {advice}.")
     if different == [_STEPS] and wanted[_STEPS] > before[_STEPS]:
         advice = f"for more steps start from it with --init {folder} in another folder"
     raise InputError(f"{folder} holds a run with {name} = {before[name]}, not {wanted.get(name)}: {advice}.")
+
+
+def _settings_by_name(values: dict, about: dict) -> dict:
+    """The values by the names that `--set` takes, and those next to the preset: seed, data, init."""
+    names = flat({key: values.get(key) for key in about})
+    return {name.removeprefix("preset."): value for name, value in names.items()}
 
 
 def _is_same(name: str, before: object, wanted: object, about: dict) -> bool:
     """Whether a setting's two values give the same result."""
     if before == wanted:
         return True
-    name = name.removeprefix("preset.")
     if name in FREE_SETTINGS:
         return name not in _CHOOSING or about["preset"]["train"]["holdout"] == 0
     if name in _MOVABLE and before and wanted:
@@ -129,9 +137,10 @@ def read_state(path: Path) -> dict:
     try:
         stored = torch.load(path / checkpoint.STATE, map_location="cpu", weights_only=True)
         return {name: stored[name] for name in ("optimizer", "step")}
-    except Exception as error:  # torch raises several types for a broken file
+    except Exception:  # torch raises several types for a broken file, with texts about its own code
         raise InputError(
-            f"{path / checkpoint.STATE} cannot be read ({error}): start this run afresh with --fresh."
+            f"{path / checkpoint.STATE} is broken: start this run afresh with --fresh, or start another folder's run "
+            f"from its weights with --init {path}."
         ) from None
 
 
@@ -158,12 +167,43 @@ def diverged(what: str, step: int, folder: Path, saved_step: int | None) -> Inpu
     return InputError(f"{what} at step {step}: lower train.lr or set train.clip=1.0; {kept}.")
 
 
-def how_to_resume(run: Path) -> str:
+def how_to_resume(run: Path, *, fresh: bool = False) -> str:
     """Return the advice for a training that ended before its time, as the end of a sentence."""
-    return f"the same command resumes from the last checkpoint in {run}."
+    command = "the same command without --fresh" if fresh else "the same command"
+    return f"{command} resumes from the last checkpoint in {run}."
 
 
-def refuse_to_delete(init: Path, folder: Path) -> None:
-    """Raise an InputError if starting afresh would delete the checkpoint to start from."""
-    if folder.resolve() in (init.resolve(), *init.resolve().parents):
+def refuse_to_delete(folder: Path, init: Path | None = None) -> None:
+    """Raise an InputError if starting afresh would delete more than a run.
+
+    Args:
+        folder: of the run. It may hold a run, be empty or be missing.
+        init: checkpoint to start from, which must not lie in the folder.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise InputError(f"{folder} is a link or a file, which --fresh does not delete: choose a folder for the run.")
+    if folder.is_dir() and any(folder.iterdir()) and not _holds_run(folder):
+        raise InputError(
+            f"{folder} holds no training run ({RUN} or a checkpoint `last`), so --fresh does not delete it: choose "
+            "another folder for the run."
+        )
+    if init is not None and folder.resolve() in (init.resolve(), *init.resolve().parents):
         raise InputError(f"{init} lies in {folder}, which starting afresh deletes: choose another folder for the run.")
+
+
+def _holds_run(folder: Path) -> bool:
+    last = finished_folder(folder / "last")
+    return (folder / RUN).is_file() or (last is not None and (last / checkpoint.WEIGHTS).is_file())
+
+
+def delete_run(folder: Path) -> None:
+    """Delete a run's folder if there is one. Raises InputError if it holds no run or cannot be deleted."""
+    refuse_to_delete(folder)
+    try:
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or folder} cannot be deleted ({error.strerror}): close programs that have it open, or "
+            "choose another folder for the run."
+        ) from None

@@ -5,7 +5,6 @@ checkpoint bit for bit (on a CPU).
 """
 
 import math
-import shutil
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -19,17 +18,18 @@ from grisq import checkpoint
 from grisq.augment.sampler import check_parts
 from grisq.config import Preset, to_dict
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.loader import ended_workers_explained
 from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import Evaluator
 from grisq.runtime.device import peak_memory_mb
-from grisq.runtime.distributed import lost_connections_explained
+from grisq.runtime.distributed import agree, lost_connections_explained
 from grisq.runtime.files import write_json
 from grisq.runtime.provenance import provenance
 from grisq.training import state
 from grisq.training.accelerator import build_accelerator
 from grisq.training.history import History, Window
 from grisq.training.initial_model import initial_model
-from grisq.training.loader import ended_workers_explained, step_batches
+from grisq.training.loader import step_batches
 from grisq.training.losses import total_loss
 from grisq.training.optimizer import build_optimizer, set_learning_rates
 from grisq.training.rows import choose_rows
@@ -70,10 +70,11 @@ def train(
         The folder of the last checkpoint.
 
     Raises:
-        InputError: if the folder holds a run with other settings, if the data cannot be used, if the training
+        InputError: if the folder holds a run with other settings or, with `fresh`, no run but other files, if the
+            data cannot be used, if the training
             diverges, or if the disk is full; finished checkpoints stay.
     """
-    with lost_connections_explained(state.how_to_resume(run)), ended_workers_explained():
+    with lost_connections_explained(state.how_to_resume(run, fresh=fresh)), ended_workers_explained():
         trainer = Trainer(
             preset, data, run, seed=seed, fresh=fresh, stop_at=stop_at, device=device, init=init, progress=progress
         )
@@ -106,8 +107,8 @@ class Trainer:
         self.rows = choose_rows(data, self.config)
         self.stop = self.config.steps if stop_at is None else min(self.config.steps, stop_at)
         self.about = {"preset": to_dict(preset), "seed": seed, "data": data.content_hash, "init": init and str(init)}
-        if fresh and init is not None:
-            state.refuse_to_delete(Path(init), self.folder)
+        if fresh:
+            agree(lambda: state.refuse_to_delete(self.folder, init and Path(init)))
         self.resumed = None if fresh else state.find_resumable(self.folder, self.about)
         self.step = 0  # finished steps
         self.best = -math.inf  # highest gIoU on the held-out pictures
@@ -125,17 +126,18 @@ class Trainer:
         self._open()
         try:
             if self._evaluation_was_missed():
-                self.evaluate()
+                self._evaluate()
             while self.step < self.stop:
-                self.train_step()
-                self.log_if_due()
-                self.save_if_due()  # before the evaluation, so that nothing that fails there costs the training
-                self.evaluate_if_due()
+                self._take_step()
+                self._log_if_due()
+                self._save_if_due()  # before the evaluation, so that nothing that fails there costs the training
+                if self._evaluation_is_due():
+                    self._evaluate()
         finally:
             self._close()
         return self.folder / "last"
 
-    def train_step(self) -> None:
+    def _take_step(self) -> None:
         """Take one optimizer step over all accumulation parts. Dropout draws from (seed, step, process)."""
         key = np.random.SeedSequence([self.seed, self.step, self.accelerator.process_index]).generate_state(1)[0]
         torch.manual_seed(int(key))
@@ -149,7 +151,7 @@ class Trainer:
         self.step += 1
         self.bar.update()
 
-    def log_if_due(self) -> None:
+    def _log_if_due(self) -> None:
         """Write a record of the losses since the last one."""
         if self.step % LOG_EVERY and self.step != self.stop:
             return
@@ -161,7 +163,7 @@ class Trainer:
             norm = float(self.gradient_norm)  # the first time that the CPU waits for it
             self.history.write("train", self.step, **values, learning_rate=rate, gradient_norm=norm)
 
-    def save_if_due(self) -> None:
+    def _save_if_due(self) -> None:
         """Write the checkpoint `last`, from which the run can be resumed, also before every evaluation."""
         due = self.step % self.config.checkpoint_every == 0 or self.step == self.stop
         if not due and not self._evaluation_is_due():
@@ -170,12 +172,7 @@ class Trainer:
         self._save("last", {"peak_mb": round(peak_memory_mb())}, resuming)
         self.saved_step = self.step
 
-    def evaluate_if_due(self) -> None:
-        """Run the periodic evaluation, which is due every `eval_every` steps and at the end of the schedule."""
-        if self._evaluation_is_due():
-            self.evaluate()
-
-    def evaluate(self) -> None:
+    def _evaluate(self) -> None:
         """Evaluate now, write a record of it, and keep the checkpoint `best` if the evaluation may choose it."""
         evaluator = Evaluator(
             self.accelerator.unwrap_model(self.model),
@@ -188,7 +185,8 @@ class Trainer:
             world=self.accelerator.num_processes,
             progress=self.progress,
         )
-        result = evaluator.run(self.rows.evaluation)
+        with self.window.paused():
+            result = evaluator.run(self.rows.evaluation)
         self.model.train()
         giou = result.metrics["rela"]["gIoU"]
         if self.rows.chooses and giou > self.best:
@@ -208,6 +206,7 @@ class Trainer:
             self.window.add(losses)
 
     def _evaluation_is_due(self) -> bool:
+        """Whether this step has the periodic evaluation: every `eval_every` steps and at the end of the schedule."""
         at_the_end = self.step == self.config.steps
         return len(self.rows.evaluation) > 0 and (self.step % self.config.eval_every == 0 or at_the_end)
 
@@ -218,7 +217,11 @@ class Trainer:
 
     def _save(self, name: str, facts: dict, resuming: dict | None = None) -> None:
         """Write a checkpoint from process 0, unless the training has diverged."""
-        self._refuse_if_not_finite(self.window.means().get("loss", 0.0))
+        self._refuse_if_not_finite(self.window.means().get("loss", 0.0))  # waits for the steps that are under way
+        with self.window.paused():
+            self._write(name, facts, resuming)
+
+    def _write(self, name: str, facts: dict, resuming: dict | None) -> None:
         if not state.all_finite(self.model, self.optimizer):
             what = "The weights or the optimizer's state are no longer finite"
             raise state.diverged(what, self.step, self.folder, self.saved_step)
@@ -256,7 +259,7 @@ class Trainer:
         main = self.accelerator.is_main_process
         if main and not self.resumed:
             if self.fresh:
-                shutil.rmtree(self.folder, ignore_errors=True)
+                state.delete_run(self.folder)
             write_json(self.folder / state.RUN, self.about)
         if not self.rows.chooses and "val" not in self.data.splits:
             self.accelerator.print(f"{self.data.root} has no val split: training goes without periodic evaluation.")

@@ -249,6 +249,7 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
             "i.json",
         ),
         "no experiment named": (["experiments", "run"], "or give --all"),
+        "experiments and all of them": (["experiments", "run", "ours", "--all"], "either names or --all, not both"),
         "unknown experiment": (["experiments", "run", "table2", "-d", mini_root], "choose from baseline, query"),
         "seeds that are no numbers": (["experiments", "run", "ours", "--seeds", "all", "-d", mini_root], "0,1,2"),
         "unknown notebook": (["reproduce", "--only", "77"], "There is no notebook"),
@@ -275,3 +276,29 @@ def test_bad_input_is_one_sentence_and_status_2(monkeypatch, capsys, tmp_path, r
     assert said in lines[0]
     assert "Traceback" not in err
     assert checkpoint.load(run).about["step"] == 2  # nothing finished was lost
+
+
+@pytest.mark.parametrize(
+    ("arguments", "advice"),
+    [
+        (["stats"], "grisq: stopped.\n"),
+        (["train"], "grisq: stopped; the same command resumes from the last checkpoint.\n"),
+        (["train", "--fresh"], "grisq: stopped; the same command without --fresh resumes from the last checkpoint.\n"),
+        (["experiments", "list"], "grisq: stopped.\n"),
+    ],
+    ids=str,
+)
+def test_a_stop_promises_only_what_the_command_does(monkeypatch, capsys, arguments, advice):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("grisq.config.preset", interrupt)
+    monkeypatch.setattr("grisq.experiments.selection.collect", interrupt)
+    status, _, err = grisq(monkeypatch, capsys, *arguments)
+    assert (status, err) == (130, advice)
+
+
+def test_a_bad_ending_is_refused_before_the_model_is_read(monkeypatch, capsys, picture, tmp_path):
+    status, _, err = grisq(monkeypatch, capsys, "predict", picture, "dog", "-m", tmp_path / "none", "-o", "out.gif")
+    assert status == 2
+    assert "out.gif must end in .png" in err

@@ -1,7 +1,10 @@
 """What a run keeps, what it restores, and what it refuses: every field, and nothing diverged ever kept."""
 
+import errno
 import json
 import math
+import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -12,6 +15,7 @@ from grisq import checkpoint
 from grisq.evaluation.evaluator import Evaluation, Evaluator
 from grisq.runtime.errors import InputError
 from grisq.training.history import read_history
+from grisq.training.state import how_to_resume
 from grisq.training.trainer import Trainer, train
 
 OPTIONS = {"device": "cpu", "progress": False}
@@ -116,7 +120,7 @@ def test_a_diverged_run_keeps_its_last_finite_checkpoint(small, mini, tmp_path, 
 def test_a_step_that_makes_nan_overwrites_nothing(small, mini, tmp_path, monkeypatch, checkpoint_every, what):
     """The fifth step gives a loss that is not finite, or an update that is not after a finite loss."""
     preset = with_train(small, checkpoint_every=checkpoint_every, clip=None, eval_every=100)
-    original = Trainer.train_step
+    original = Trainer._take_step
 
     def step(self):
         original(self)
@@ -126,7 +130,7 @@ def test_a_step_that_makes_nan_overwrites_nothing(small, mini, tmp_path, monkeyp
             else:
                 next(iter(self.model.parameters())).data[0] = math.nan
 
-    monkeypatch.setattr(Trainer, "train_step", step)
+    monkeypatch.setattr(Trainer, "_take_step", step)
     good = 4 // checkpoint_every * checkpoint_every
     with pytest.raises(InputError, match=rf"step [56]: lower .* is from step {good}\.$"):
         train(preset, mini, tmp_path / "run", **OPTIONS)
@@ -140,14 +144,14 @@ def test_a_step_that_makes_nan_overwrites_nothing(small, mini, tmp_path, monkeyp
 def test_best_is_not_overwritten_by_a_diverged_model(small, mini, tmp_path, monkeypatch):
     preset = with_train(small, holdout=0.2, eval_every=1, checkpoint_every=100)
     scores(monkeypatch, 10.0, 20.0, 30.0)
-    original = Trainer.train_step
+    original = Trainer._take_step
 
     def step(self):
         original(self)
         if self.step == 2:
             next(iter(self.model.parameters())).data[0] = math.nan
 
-    monkeypatch.setattr(Trainer, "train_step", step)
+    monkeypatch.setattr(Trainer, "_take_step", step)
     with pytest.raises(InputError, match=r"no longer finite at step 2.*is from step 1"):
         train(preset, mini, tmp_path / "run", **OPTIONS)
     assert checkpoint.load(tmp_path / "run" / "best").about["step"] == 1
@@ -171,7 +175,7 @@ def test_settings_that_change_nothing_do_not_stop_a_resume(small, mini, tmp_path
 )
 def test_settings_that_change_the_result_are_refused(small, mini, tmp_path, changes):
     train(small, mini, tmp_path / "run", stop_at=1, **OPTIONS)
-    with pytest.raises(InputError, match=f"holds a run with preset.train.{next(iter(changes))} ="):
+    with pytest.raises(InputError, match=f"holds a run with train.{next(iter(changes))} ="):
         train(with_train(small, **changes), mini, tmp_path / "run", **OPTIONS)
 
 
@@ -243,5 +247,64 @@ def test_a_broken_state_is_one_sentence(small, mini, tmp_path):
     train(small, mini, tmp_path / "run", stop_at=2, **OPTIONS)
     path = tmp_path / "run" / "last" / checkpoint.STATE
     path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(InputError, match=r"training\.pt cannot be read .*afresh"):
+    with pytest.raises(InputError, match=r"training\.pt is broken: .*afresh.*--init \S+last\.$"):
         train(small, mini, tmp_path / "run", **OPTIONS)
+
+
+def test_a_run_on_other_data_is_refused_without_a_hash(small, mini, mini_root, tmp_path):
+    train(small, mini, tmp_path / "run", stop_at=1, **OPTIONS)
+    stored = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    stored["data"] = "0" * 64
+    (tmp_path / "run" / "run.json").write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(InputError, match="holds a run on other annotations than those given with --data") as error:
+        train(small, mini, tmp_path / "run", **OPTIONS)
+    assert "0000" not in str(error.value)
+
+
+@pytest.mark.parametrize("taken", ["files", "file", "link"])
+def test_fresh_deletes_nothing_but_runs(small, mini, tmp_path, taken):
+    run, kept = tmp_path / "run", tmp_path / "data" / "thesis.txt"
+    kept.parent.mkdir()
+    kept.write_text("years of work", encoding="utf-8")
+    if taken == "files":
+        run = kept.parent
+    elif taken == "file":
+        run = kept
+    else:
+        run.symlink_to(kept.parent, target_is_directory=True)
+    with pytest.raises(InputError, match="--fresh does not delete"):
+        train(small, mini, run, fresh=True, **OPTIONS)
+    assert kept.read_text(encoding="utf-8") == "years of work"
+
+
+@pytest.mark.parametrize("before", ["missing", "empty", "run", "no run.json", "no checkpoint"])
+def test_fresh_starts_again_in_place_of_a_run(small, mini, tmp_path, before):
+    run = tmp_path / "run"
+    if before == "empty":
+        run.mkdir()
+    elif before != "missing":
+        train(small, mini, run, stop_at=2, **OPTIONS)
+        if before == "no run.json":
+            (run / "run.json").unlink()
+        elif before == "no checkpoint":
+            shutil.rmtree(run / "last")
+    train(small, mini, run, fresh=True, stop_at=1, **OPTIONS)
+    assert [record["step"] for record in read_history(run, "train")] == [1]
+
+
+def test_a_run_that_cannot_be_deleted_is_one_sentence(small, mini, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    train(small, mini, run, stop_at=2, **OPTIONS)
+
+    def refuse(path, *_, **__):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(run / "last"))
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(InputError, match=rf"^{run / 'last'} cannot be deleted \(Permission denied\)"):
+        train(small, mini, run, fresh=True, **OPTIONS)
+    assert checkpoint.load(run).about["step"] == 2
+
+
+def test_the_advice_after_a_stop_never_deletes_the_checkpoint(tmp_path):
+    assert how_to_resume(tmp_path).startswith("the same command resumes")
+    assert how_to_resume(tmp_path, fresh=True).startswith("the same command without --fresh resumes")

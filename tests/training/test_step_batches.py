@@ -12,8 +12,11 @@ import torch
 
 from grisq import checkpoint
 from grisq.data import grefcoco
+from grisq.data.loader import ended_workers_explained
+from grisq.data.sample import SampleReader
+from grisq.evaluation.evaluator import Evaluator
 from grisq.runtime.errors import InputError
-from grisq.training.loader import ended_workers_explained, step_batches
+from grisq.training.loader import step_batches
 from grisq.training.trainer import Trainer, train
 
 OPTIONS = {"device": "cpu", "progress": False}
@@ -73,6 +76,18 @@ class Dying(torch.utils.data.Dataset):
 def test_a_worker_that_is_killed_is_one_sentence():
     with pytest.raises(InputError, match=r"^A data worker was ended from outside .*train\.workers"):
         drain(torch.utils.data.DataLoader(Dying(), num_workers=1))
+
+
+def killed(reader, row):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_killed_worker_of_an_evaluation_is_one_sentence_too(small, mini, tmp_path, monkeypatch):
+    trainer = Trainer(small, mini, tmp_path / "run", **OPTIONS)
+    evaluator = Evaluator(trainer.model, trainer.reader, workers=1, progress=False)
+    monkeypatch.setattr(SampleReader, "read", killed)
+    with pytest.raises(InputError, match=r"^A data worker was ended from outside .*--workers of grisq eval"):
+        evaluator.run(mini.rows("val")[:4])
 
 
 def drain(loader):

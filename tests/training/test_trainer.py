@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 
 from grisq import checkpoint
 from grisq.config import ModelConfig, to_dict
+from grisq.evaluation.evaluator import Evaluator
 from grisq.models.grisq import GRISQ
 from grisq.runtime.errors import InputError
+from grisq.training import history
 from grisq.training.history import read_history
 from grisq.training.trainer import Trainer, train
 
@@ -120,7 +122,7 @@ def test_other_settings_in_the_same_folder_are_refused_and_fresh_starts_again(sm
     run = tmp_path / "run"
     train(small, mini, run, device="cpu", progress=False, stop_at=2)
     other = replace(small, train=replace(small.train, lr=5e-4))
-    with pytest.raises(InputError, match=r"preset\.train\.lr = 0\.001, not 0\.0005"):
+    with pytest.raises(InputError, match=r"holds a run with train\.lr = 0\.001, not 0\.0005"):
         train(other, mini, run, device="cpu", progress=False)
     train(other, mini, run, device="cpu", progress=False, stop_at=2, fresh=True)
     assert checkpoint.load(run / "last").about["preset"]["train"]["lr"] == 5e-4
@@ -133,7 +135,7 @@ def test_a_run_older_than_a_setting_had_its_default(small, mini, tmp_path):
     del asked["preset"]["model"]["query_level"]
     (run / "run.json").write_text(json.dumps(asked), encoding="utf-8")
     other = replace(small, model=replace(small.model, query_level=2))
-    with pytest.raises(InputError, match=r"preset\.model\.query_level = 4, not 2"):
+    with pytest.raises(InputError, match=r"holds a run with model\.query_level = 4, not 2"):
         train(other, mini, run, device="cpu", progress=False)
     train(small, mini, run, device="cpu", progress=False, stop_at=4)
     assert checkpoint.load(run / "last").about["step"] == 4
@@ -230,3 +232,26 @@ def test_model_config_survives_the_checkpoint(small, mini, tmp_path):
     loaded = checkpoint.load(tmp_path / "run")
     assert isinstance(loaded.model.config, ModelConfig)
     assert loaded.model.config == small.model
+
+
+def test_the_speed_leaves_out_checkpoints_and_evaluations(small, mini, tmp_path, monkeypatch):
+    """Every step takes a second of a clock that only steps, checkpoints and evaluations move."""
+    now = [0.0]
+    monkeypatch.setattr(history.time, "perf_counter", lambda: now[0])
+
+    def slower(owner, name, seconds):
+        original = getattr(owner, name)
+
+        def call(*arguments, **options):
+            now[0] += seconds
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(owner, name, call)
+
+    slower(Trainer, "_take_step", 1.0)
+    slower(checkpoint, "save", 50.0)
+    slower(Evaluator, "run", 100.0)
+    config = replace(small.train, steps=20, eval_every=4, checkpoint_every=3, holdout=0.2)
+    train(replace(small, train=config), mini, tmp_path / "run", device="cpu", progress=False)
+    speeds = [record["samples_per_second"] for record in read_history(tmp_path / "run", "train")]
+    assert speeds == pytest.approx([config.batch, config.batch])
