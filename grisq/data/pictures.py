@@ -147,6 +147,8 @@ def readable(name: str, path: Path | BinaryIO | None = None) -> Iterator[None]:
         raise UnreadableError(
             f"The picture {name} does not exist: check the path or the data set's image folder.", "does not exist"
         ) from None
+    except IsADirectoryError:
+        raise UnreadableError(f"{name} is a folder: give the file of a picture.", "is a folder") from None
     except Image.DecompressionBombError:
         reason = f"has too many pixels (more than {2 * Image.MAX_IMAGE_PIXELS:,})"
         raise UnreadableError(f"{name} {reason}: save a smaller copy of it.", reason) from None

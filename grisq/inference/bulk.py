@@ -89,7 +89,7 @@ def _keep_settings(segmenter: Segmenter, out: Path) -> None:
         "threshold": segmenter.threshold,
         "mask_threshold": segmenter.mask_threshold,
     }
-    if not (out / LINES).is_file():
+    if not (out / LINES).is_file() or not (out / LINES).stat().st_size:  # no answer yet
         write_json(out / SETTINGS, settings)
         return
     stored = read_json(out / SETTINGS) if (out / SETTINGS).is_file() else {}

@@ -195,7 +195,7 @@ def test_what_is_no_complete_picture_is_one_sentence(tmp_path, content, reason):
 def test_missing_folders_and_impossible_names(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         open_picture(tmp_path / "none.jpg")
-    for path in (tmp_path, tmp_path / ("x" * 300 + ".jpg"), tmp_path / "a\0b.jpg"):
+    for path in (tmp_path / ("x" * 300 + ".jpg"), tmp_path / "a\0b.jpg"):
         with pytest.raises(InputError, match="cannot be read as a picture"):
             open_picture(path)
     with pytest.raises(InputError, match=r"^shown\.png cannot be read"):
@@ -217,3 +217,8 @@ def test_very_large_pictures(tmp_path, monkeypatch):
 def test_shapes():
     assert has_shape((320, 240), 640, 480)
     assert not has_shape((320, 240), 480, 640)
+
+
+def test_a_folder_is_no_picture(tmp_path):
+    with pytest.raises(InputError, match="is a folder: give the file of a picture"):
+        open_picture(tmp_path)

@@ -108,6 +108,13 @@ def test_answers_of_another_model_or_threshold_are_not_mixed(segmenter, jobs, tm
     assert predict_many(segmenter, jobs, out, progress=False).answered == 3
 
 
+def test_a_folder_where_every_line_failed_takes_another_threshold(segmenter, jobs, tmp_path):
+    lost = [replace(jobs[0], picture=tmp_path / "lost.png")]
+    assert predict_many(segmenter, lost, tmp_path / "out", progress=False).answered == 0
+    other = Segmenter(segmenter.model, segmenter.tokenizer, device="cpu", threshold=0.25)
+    assert predict_many(other, jobs, tmp_path / "out", progress=False).answered == 3
+
+
 def test_answers_without_settings_are_not_taken_for_this_models(segmenter, jobs, tmp_path):
     predict_many(segmenter, jobs[:1], tmp_path / "out", progress=False)
     (tmp_path / "out" / SETTINGS).unlink()
