@@ -77,4 +77,4 @@ def test_a_refusal_of_process_0_is_everybodys(start, small, mini, tmp_path):
     (tmp_path / "preset.json").write_text(json.dumps(to_dict(other)), encoding="utf-8")
     for printed in start(tmp_path / "run", 6):
         assert "refused:" in printed
-        assert "preset.train.lr = 0.001, not 0.5" in printed
+        assert "train.lr = 0.001, not 0.5" in printed
