@@ -7,13 +7,10 @@ import typer
 
 from grisq.cli.options import DeviceOption
 from grisq.config.answer import THRESHOLD
-from grisq.runtime.errors import InputError
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
 
 app = typer.Typer()
-
-_ENDINGS = (".png", ".jpg", ".jpeg", ".json")  # what Prediction.save writes
 
 ModelOption = Annotated[
     Path | None, typer.Option("--model", "-m", help="Run or checkpoint; default: the bundled model.")
@@ -57,8 +54,10 @@ def predict(
     device: DeviceOption = "auto",
 ) -> None:
     """Segment what each expression means in a picture, and predict whether it is present and whether it is several."""
-    if out and out.suffix.lower() not in _ENDINGS:
-        raise InputError(f"{out} must end in .png, .jpg, .mask.png or .json.")
+    from grisq.inference.prediction import check_ending
+
+    if out:
+        check_ending(out)  # before the model is read
     options = {"threshold": threshold, "mask_threshold": mask_threshold, "precision": precision, "device": device}
     segmenter = _segmenter(model, threads, **options)
     for number, prediction in enumerate(segmenter(picture, text)):

@@ -73,11 +73,10 @@ class Prediction(Answer):
         Raises InputError if the ending is unknown or the file cannot be written.
         """
         path = Path(path)
+        check_ending(path)
         if path.suffix.lower() == ".json":
             write_text(path, json.dumps(self.to_coco()))
             return path
-        if path.suffix.lower() not in (".png", ".jpg", ".jpeg"):
-            raise InputError(f"{path} must end in .png, .jpg, .mask.png or .json.")
         is_mask = path.name.lower().endswith(".mask.png")
         drawn = Image.fromarray(self.mask.astype(np.uint8) * 255) if is_mask else self.overlay()
         with atomic_file(path) as partial:
@@ -88,3 +87,9 @@ class Prediction(Answer):
         """Show the overlay in a notebook, with the sentence as text and as alternative text."""
         data, metadata = self.overlay()._repr_png_(), {"image/png": {"alt": self.describe()}}
         return {"image/png": data, "text/plain": self.describe()}, metadata
+
+
+def check_ending(path: Path) -> None:
+    """Raise InputError if `Prediction.save` has no format for the ending of a file name."""
+    if path.suffix.lower() not in (".png", ".jpg", ".jpeg", ".json"):
+        raise InputError(f"{path} must end in .png, .jpg, .mask.png or .json.")
