@@ -16,6 +16,7 @@ from grisq.runtime.errors import InputError
 _INTERRUPTED = 130  # exit status after Ctrl-C
 _AFTER_STOP = {
     "train": "resumes from the last checkpoint",
+    "encoders": "resumes from the last saved state",
     "experiments run": "skips finished runs and resumes the others",
     "data download": "fetches only what is missing",
     "predict-many": "resumes with the answers that are missing",
@@ -164,6 +165,29 @@ def pack(
     from grisq.inference.release import pack as pack_model
 
     print(f"The model and its card are in {pack_model(run, out, trained_on=trained_on, data=data, note=note)}")
+
+
+@app.command()
+def encoders(
+    preset: PresetOption = "tiny",
+    set_: SetOption = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write; default: data/models/encoders.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Folder of what resumes; default: runs/encoders.")] = None,
+    pretext: Annotated[str, typer.Option(help="What Swin learns: dense or image.")] = "dense",
+) -> None:
+    """Pretrain small encoders on drawings: Swin on what stands where, BERT on masked words; no expression has a picture.
+
+    The same command resumes a pretraining that was stopped.
+    """
+    from grisq import config
+    from grisq.pretraining.encoders import make_encoders
+    from grisq.runtime import paths
+
+    if pretext not in ("dense", "image"):
+        raise InputError(f"There is no pretext {pretext!r}: choose dense or image.")
+    chosen = config.override(config.preset(preset), read_settings(set_))
+    folder = make_encoders(chosen, out or paths.ENCODERS, work or paths.RUNS / "encoders", pretext=pretext)
+    print(f"The encoders and their card are in {folder}")
 
 
 @app.command()

@@ -94,6 +94,10 @@ class ModelConfig:
     query_level: Annotated[
         Literal[2, 3, 4], "j of f^{M,j}, the level that presence is read from: stride 8, 16 or 32 (Eq. 4 has j = 4)"
     ] = 4
+    pooled_hidden: Annotated[
+        Count | None,
+        "hidden channels of the presence head without target query, which then has three layers; none: two layers of C",
+    ] = None
     mask_mlp_at: Annotated[
         Literal["full", "quarter"], "resolution of the mask MLP's hidden layers; quarter is 16 times cheaper"
     ] = "full"

@@ -15,7 +15,8 @@ class GRISQ(FusedSystem):
     """Multimodal encoder, pixel decoder, mask head and target query (Sec. 3.1-3.2, Fig. 2).
 
     `config.target_query` and `config.plurality` are the switches of Table 2. Without the query, presence is predicted
-    from the mean of f_L^{M,j} over the picture, where j is `config.query_level`.
+    from the mean of f_L^{M,j} over the picture, where j is `config.query_level`; `config.pooled_hidden` gives that head
+    as many parameters as the query has.
 
     With `need_weights` the output holds the query's attention.
     Raises: InputError for switches that exclude each other.
@@ -25,6 +26,8 @@ class GRISQ(FusedSystem):
         super().__init__(config)
         if config.plurality and not config.target_query:
             raise InputError("model.plurality reads the target query: set model.target_query to true as well.")
+        if config.pooled_hidden and config.target_query:
+            raise InputError("model.pooled_hidden is for presence without the query: set model.target_query to false.")
         if config.query_level not in (2, 3, 4):
             raise InputError(f"model.query_level is {config.query_level}: the decoder has the levels 2, 3 and 4.")
         C, D = config.channels, config.text.hidden
@@ -38,7 +41,7 @@ class GRISQ(FusedSystem):
         self.pixel_decoder = PixelDecoder(channels_in=widths[1:], points=config.points, **shared)
         self.mask_head = MaskHead(channels_in=widths[0], channels=C, at=config.mask_mlp_at)
         self.target_query = TargetQuery(text_channels=D, **shared) if config.target_query else None
-        self.presence_head = mlp(C, C, 2, layers=2)
+        self.presence_head = mlp(C, config.pooled_hidden or C, 2, layers=3 if config.pooled_hidden else 2)
         self.plurality_head = mlp(C, C, 2, layers=2) if config.plurality else None
 
     def forward(

@@ -38,7 +38,7 @@ def load_swin(patch_embed: nn.Module, stages: nn.Module, config: ModelConfig) ->
     Raises:
         InputError: the weights cannot be read or do not fit.
     """
-    name = config.swin.pretrained
+    name = local_copy(config.swin.pretrained)
     trunk = build_swin(config.swin, config.image_size)
     try:
         weights = (

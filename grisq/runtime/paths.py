@@ -21,4 +21,6 @@ RESULTS = DATA / "results"  # of committed runs
 COST = ROOT / "benchmarks" / "systems.json"  # time and memory of a training step of each system
 EXPERIMENTS = RUNS / "experiments"  # training runs on this machine
 OWN_RESULTS = EXPERIMENTS / "results"
-BUNDLED_MODEL = DATA / "models" / "tiny"  # trained by `make model`
+BUNDLED_WEIGHTS = DATA / "models"
+BUNDLED_MODEL = BUNDLED_WEIGHTS / "tiny"  # trained by `make model`
+ENCODERS = BUNDLED_WEIGHTS / "encoders"  # pretrained by `make encoders`

@@ -1,0 +1,73 @@
+"""The optimizer, the schedule and the resumable state that both pretrainings share."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from grisq.runtime.files import atomic_file
+
+_CLIP = 1.0
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Length and rates of a pretraining."""
+
+    steps: int
+    batch: int
+    lr: float
+    weight_decay: float
+    warmup: int = 100
+    save_every: int = 500
+    workers: int = 0
+    seed: int = 0
+
+    def resume(self, state: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+        """Load a state of the same configuration, if there is one; return the number of finished steps."""
+        if not state.is_file():
+            return 0
+        stored = torch.load(state, weights_only=True)
+        if stored["config"] != str(self):
+            return 0
+        model.load_state_dict(stored["model"])
+        optimizer.load_state_dict(stored["optimizer"])
+        return stored["step"]
+
+    def save_if_due(self, state: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+        """Write the state every `save_every` steps and at the end. Raises InputError if the disk is full."""
+        if step % self.save_every and step != self.steps:
+            return
+        stored = {"config": str(self), "step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        state.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(state) as path:
+            torch.save(stored, path)
+
+
+def new_optimizer(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
+    """AdamW; norms, biases and position tables do not decay."""
+    decays = {True: [], False: []}
+    for name, parameter in model.named_parameters():
+        decays[parameter.ndim > 1 and "bias_table" not in name and "position" not in name].append(parameter)
+    groups = [
+        {"params": parameters, "weight_decay": config.weight_decay if decay else 0.0}
+        for decay, parameters in decays.items()
+    ]
+    return torch.optim.AdamW(groups, lr=config.lr, fused=True)
+
+
+def cosine_rates(optimizer: torch.optim.Optimizer, step: int, config: PretrainConfig) -> None:
+    """Linear warm-up, then half a cosine down to zero."""
+    factor = min(1.0, (step + 1) / config.warmup) * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    for group in optimizer.param_groups:
+        group["lr"] = config.lr * factor
+
+
+def gradient_step(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Backward, clip, step."""
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), _CLIP)
+    optimizer.step()

@@ -1,0 +1,167 @@
+"""Swin learns what stands where: the category and the color of every position, without any expression.
+
+What ImageNet is to the paper's Swin (Sec. 4.2), the drawings are to this one. `pretext="image"` is ImageNet's own
+question, what is in the picture, for comparison.
+"""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from grisq.config import SwinConfig
+from grisq.data.sample import normalize
+from grisq.models.layers.padding import mean_over, pool
+from grisq.models.layers.swin import build_swin, run_stage
+from grisq.pretraining.labels import BACKGROUND, IGNORED, Labeled, LabeledPictures, Names
+from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, new_optimizer
+from grisq.runtime.seed import generator, seed_everything
+
+Pretext = Literal["dense", "image"]
+_PYRAMID = 64  # channels of the head that is thrown away afterwards
+_BACKGROUND_WEIGHT = 0.3  # four of five positions are background, and it is soon known
+_COLOR_WEIGHT = 0.7
+
+
+class VisionAccuracy(NamedTuple):
+    """Shares of held-out positions on objects that are named rightly; of held-out names for `pretext="image"`."""
+
+    classes: float
+    colors: float
+
+
+class PretextModel(nn.Module):
+    """A Swin trunk with a small feature pyramid and a linear classifier over it.
+
+    Shapes: image (B, 3, S, S) normalized, valid (B, S, S) bool or None -> logits of classes (B, S/4, S/4, K + 1) and
+    colors (B, S/4, S/4, colors); with pretext "image" (B, K + 1) and (B, colors).
+    """
+
+    def __init__(self, swin: SwinConfig, side: int, names: Names, pretext: Pretext):
+        super().__init__()
+        trunk = build_swin(swin, side)
+        self.patch_embed, self.layers = trunk.patch_embed, trunk.layers
+        widths = [swin.embed_dim * 2**i for i in range(len(swin.depths))]
+        self.pretext = pretext
+        self.norms = nn.ModuleList(nn.LayerNorm(C) for C in widths)
+        self.laterals = nn.ModuleList(nn.Linear(C, _PYRAMID) for C in widths)
+        self.hidden = nn.Linear(_PYRAMID if pretext == "dense" else widths[-1], 96)
+        self.classes = nn.Linear(96, len(names.classes) + 1)
+        self.colors = nn.Linear(96, len(names.colors))
+
+    def forward(self, image: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+        x, valid = self.patch_embed(image), pool(valid, 4)
+        levels = []
+        for layer, norm in zip(self.layers, self.norms):
+            x, valid = run_stage(layer, x, valid)
+            levels.append(norm(x))  # (B, H_i, W_i, C_i)
+        if self.pretext == "image":
+            pooled = mean_over(levels[-1].flatten(1, 2), None if valid is None else valid.flatten(1))
+            h = F.gelu(self.hidden(pooled))
+        else:
+            h = F.gelu(self.hidden(self._pyramid(levels)))
+        return self.classes(h), self.colors(h)
+
+    def _pyramid(self, levels: list[Tensor]) -> Tensor:
+        """Sum of all levels at stride 4. -> (B, S/4, S/4, channels)."""
+        x = None
+        for level, lateral in reversed(list(zip(levels, self.laterals))):
+            here = lateral(level).permute(0, 3, 1, 2)
+            x = here if x is None else here + F.interpolate(x, size=here.shape[-2:], mode="bilinear")
+        return x.permute(0, 2, 3, 1)
+
+    def trunk(self) -> dict[str, Tensor]:
+        """The weights that a model takes over, under timm's names."""
+        return {name: value for name, value in self.state_dict().items() if name.startswith(("patch_embed", "layers"))}
+
+
+def loss_of(logits: tuple[Tensor, Tensor], labels: Labeled, pretext: Pretext) -> Tensor:
+    """Cross-entropy of classes and colors over all positions; of their presence in the picture for "image"."""
+    classes, colors = logits
+    if pretext == "image":
+        wanted = (present(labels.classes, classes.shape[-1]), present(labels.colors, colors.shape[-1]))
+        return sum(F.binary_cross_entropy_with_logits(*pair) for pair in zip(logits, wanted))
+    weight = classes.new_ones(classes.shape[-1])
+    weight[BACKGROUND] = _BACKGROUND_WEIGHT
+    of_classes = F.cross_entropy(classes.flatten(0, 2), labels.classes.flatten(), weight, ignore_index=IGNORED)
+    return of_classes + _COLOR_WEIGHT * F.cross_entropy(
+        colors.flatten(0, 2), labels.colors.flatten(), ignore_index=IGNORED
+    )
+
+
+def present(labels: Tensor, count: int) -> Tensor:
+    """Which labels occur in each picture. (B, H, W) long -> (B, count) float."""
+    flat = labels.flatten(1)
+    found = F.one_hot(flat.clamp(min=0), count) * (flat != IGNORED)[..., None]
+    return found.amax(1).float()
+
+
+def pretrain_swin(
+    swin: SwinConfig,
+    pictures: LabeledPictures,
+    held_out: LabeledPictures,
+    names: Names,
+    config: PretrainConfig,
+    state: Path,
+    *,
+    pretext: Pretext = "dense",
+    progress: bool = True,
+) -> tuple[dict[str, Tensor], VisionAccuracy]:
+    """Train a trunk; a stopped training resumes from the file `state`.
+
+    Returns:
+        The trunk's weights under timm's names, and its accuracy on the held-out pictures.
+    """
+    seed_everything(config.seed)
+    model = PretextModel(swin, pictures.side, names, pretext)
+    optimizer = new_optimizer(model, config)
+    done = config.resume(state, model, optimizer)
+    bar = tqdm(total=config.steps, initial=done, unit="step", desc=f"Swin, {pretext}", disable=not progress)
+    with bar:
+        for step, batch in enumerate(_batches(pictures, config, done), done):
+            cosine_rates(optimizer, step, config)
+            loss = loss_of(model(*normalize(batch.images, batch.valid)), batch, pretext)
+            gradient_step(model, optimizer, loss)
+            bar.update()
+            if step % 50 == 0:
+                bar.set_postfix_str(f"loss {loss.item():.3f}")
+            config.save_if_due(state, step + 1, model, optimizer)
+    return model.trunk(), measure(model, held_out, config.batch)
+
+
+def _batches(pictures: LabeledPictures, config: PretrainConfig, done: int) -> Iterator[Labeled]:
+    """The batches of the steps from `done` on; each is a function of (seed, step)."""
+    draws = []
+    for step in range(done, config.steps):
+        rng = generator(config.seed, step)
+        numbers, mirrored = rng.integers(len(pictures), size=config.batch), rng.random(config.batch) < 0.5
+        draws.append(list(zip(numbers.tolist(), mirrored.tolist())))
+    return iter(DataLoader(pictures, batch_sampler=draws, num_workers=config.workers))
+
+
+@torch.no_grad()
+def measure(model: PretextModel, pictures: LabeledPictures, batch: int) -> VisionAccuracy:
+    """Accuracy on pictures, unmirrored."""
+    model.eval()
+    right, seen = np.zeros(2), np.zeros(2)
+    draws = [(number, False) for number in range(len(pictures))]
+    for labels in DataLoader(pictures, batch_size=batch, sampler=draws):
+        for i, (logits, wanted) in enumerate(
+            zip(model(*normalize(labels.images, labels.valid)), (labels.classes, labels.colors))
+        ):
+            if model.pretext == "image":
+                counted = torch.ones_like(logits, dtype=torch.bool)
+                hits = (logits > 0) == (present(wanted, logits.shape[-1]) > 0)
+            else:
+                counted = (wanted != IGNORED) & (labels.classes != BACKGROUND)
+                hits = logits.argmax(-1) == wanted
+            right[i] += int((hits & counted).sum())
+            seen[i] += int(counted.sum())
+    return VisionAccuracy(*(right / seen).tolist())
