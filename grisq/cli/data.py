@@ -16,7 +16,7 @@ RootOption = Annotated[Path, typer.Option("--root", "-r", help="Folder that hold
 
 @app.command()
 def synthetic(
-    name: Annotated[str, typer.Argument(help="tiny, small or tiny-long.")] = "tiny",
+    name: Annotated[str, typer.Argument(help="tiny, small, tiny-long or encoders.")] = "tiny",
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder; default: data/synthetic/NAME.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
 ) -> None:

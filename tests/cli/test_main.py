@@ -239,10 +239,10 @@ def bad(tmp_path: Path, run: Path, mini_root: Path, picture: Path) -> dict[str, 
             "swin.pretrained=PATH",
         ),
         "another run's settings": (["train", "-d", mini_root, "-r", run], "choose another folder"),
-        "unknown set": (["data", "synthetic", "large"], "mini, tiny, tiny-long, small"),
+        "unknown set": (["data", "synthetic", "large"], "mini, tiny, tiny-long, encoders, small"),
         "unknown set of a preset": (
             ["train", "-s", "data=large", "-r", tmp_path / "r"],
-            "mini, tiny, tiny-long, small",
+            "mini, tiny, tiny-long, encoders, small",
         ),
         "missing instances": (
             ["data", "expressions", "--instances", tmp_path / "i.json", "--images", tmp_path, "-o", tmp_path / "o"],

@@ -16,10 +16,11 @@ from grisq.data.synthetic.expression_trees import leaves
 from grisq.data.synthetic.grammar import parse_tree
 from grisq.data.synthetic.noun_phrases import Node
 from grisq.data.synthetic.scene import Scene, read_scenes
+from grisq.data.synthetic.wording import IN_PICTURE
 from grisq.runtime.errors import InputError
 
 OUTCOMES = ("fits", "unclear", "nothing")
-_DIRECTIONS = ("left", "right", "top", "bottom", "middle")
+_DIRECTIONS = (*IN_PICTURE, *IN_PICTURE.values())
 
 
 def outcome(tree: Node, scene: Scene) -> str:

@@ -5,7 +5,6 @@ from typing import Any
 
 from grisq.data.scenarios import SCENARIOS, scenario_of
 from grisq.data.synthetic.backgrounds import PHOTOGRAPHS
-from grisq.data.synthetic.wording_doubts import count_doubts
 
 _TEXT = """# Synthetic expressions for generalized referring image segmentation: `{name}`
 
@@ -15,9 +14,6 @@ expressions are drawn from a grammar whose meaning over the annotated instances 
 `instances.json`, `attributes` holds colors and variants. Masks cover visible pixels.
 
 {table}
-
-## Known weaknesses
-{doubts}
 
 ## Licenses and attribution
 * Sprites: Twemoji graphics, copyright Twitter, Inc. and other contributors, licensed under
@@ -41,18 +37,16 @@ Pictures and annotations keep the licenses of their source.
 """
 
 
-def text(spec: dict[str, Any], refs: list[dict[str, Any]], instances: dict[str, Any]) -> str:
+def text(spec: dict[str, Any], refs: list[dict[str, Any]]) -> str:
     """Write the card of a synthetic set.
 
     Args:
         spec: The content of its spec.json.
         refs: Its ref records.
-        instances: Its instances document.
     """
-    doubts = [f"* {found:,} of {total:,} {doubt}." for doubt, (found, total) in count_doubts(refs, instances).items()]
     credits = "\n".join(f"  * {photograph.credit} ({photograph.package})" for photograph in PHOTOGRAPHS)
     fields = {field: spec[field] for field in ("name", "seed", "format")}
-    return _TEXT.format(**fields, table=_table(refs), doubts="\n".join(doubts), credits=credits)
+    return _TEXT.format(**fields, table=_table(refs), credits=credits)
 
 
 def coco_text(instances: str, seed: int, refs: list[dict[str, Any]]) -> str:

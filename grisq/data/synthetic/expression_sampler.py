@@ -16,7 +16,7 @@ from grisq.data.synthetic.grammar import And, Count, Every, Except, Expression, 
 from grisq.data.synthetic.noun_phrases import NOTHING, Noun, Side, With, tag_of
 from grisq.data.synthetic.scene import Instance, Scene
 from grisq.data.synthetic.vocabulary import HYPERNYMS, PEOPLE, Vocabulary
-from grisq.data.synthetic.wording import EXTREMES, MAX_COUNT, MAX_ORDINAL, PLACES, RELATIONS
+from grisq.data.synthetic.wording import COMPARED, IN_PICTURE, MAX_COUNT, MAX_ORDINAL, PLACES, RELATIONS
 from grisq.runtime.seed import chance, pick
 
 MIN_INSTANCES = {SINGLE_TARGET: 1, MULTI_TARGET: 2, NO_TARGET: 0}
@@ -165,7 +165,14 @@ class Sampler:
         return One(Side(noun, pick(self.rng, PLACES)))
 
     def extreme(self, noun: Noun | With) -> Expression:
-        return Extreme(noun, pick(self.rng, EXTREMES))
+        return Extreme(noun, self.maybe_in_picture(pick(self.rng, COMPARED)))
+
+    def maybe_in_picture(self, which: str) -> str:
+        """Sometimes let a superlative also promise a place: the leftmost becomes the one on the far left."""
+        return IN_PICTURE[which] if which in IN_PICTURE and chance(self.rng, 0.4) else which
+
+    def outermost(self, noun: Noun | With) -> Extreme:
+        return Extreme(noun, self.maybe_in_picture(self.side()))
 
     def ordinal(self, noun: Noun | With) -> Expression:
         return Ordinal(noun, int(self.rng.integers(2, MAX_ORDINAL + 1)), self.side())
@@ -177,7 +184,7 @@ class Sampler:
     def excepted(self, noun: Noun | With) -> Expression:
         members = self.scene.pick(noun.denotes(self.scene)) or list(self.scene.instances)
         exception = self.noun(pick(self.rng, tuple(members)))
-        return Except(noun, One(exception) if chance(self.rng, 0.7) else Extreme(exception, self.side()))
+        return Except(noun, One(exception) if chance(self.rng, 0.7) else self.outermost(exception))
 
     def listed(self, noun: Noun | With) -> Expression:
         others = [self.noun(self.instance()) for _ in range(1 if chance(self.rng, 0.85) else 2)]
@@ -189,7 +196,7 @@ class Sampler:
         if form < 0.7:
             return One(noun)
         if form < 0.9:
-            return Extreme(noun, self.side())
+            return self.outermost(noun)
         return Every(noun) if chance(self.rng, 0.5) else Count(noun, 2)
 
     def count(self, noun: Noun | With) -> Expression:
@@ -201,6 +208,9 @@ class Sampler:
     def every_side(self, noun: Noun | With) -> Expression:
         return Every(Side(noun, pick(self.rng, PLACES)))
 
+    def count_side(self, noun: Noun | With) -> Expression:
+        return Count(Side(noun, pick(self.rng, PLACES)), self.small_number())
+
     def group(self, noun: Noun | With) -> Expression:
         return Group(noun, self.small_number(), self.side())
 
@@ -210,15 +220,15 @@ SINGLE_FORMS = (  # weight of proposing, form; simple forms are accepted more of
     (0.12, Sampler.one_side),
     (0.14, Sampler.extreme),
     (0.06, Sampler.ordinal),
-    (0.07, Sampler.related),
-    (0.03, Sampler.excepted),
+    (0.10, Sampler.related),
 )
 MULTI_FORMS = (
     (0.50, Sampler.listed),
     (0.16, Sampler.count),
     (0.16, Sampler.every),
     (0.06, Sampler.every_side),
-    (0.04, Sampler.group),
+    (0.02, Sampler.count_side),
+    (0.02, Sampler.group),
     (0.08, Sampler.excepted),
 )
 

@@ -35,7 +35,7 @@ from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder
 from grisq.runtime.seed import chance
 
-FORMAT = 2  # increased whenever the same spec would give other annotations
+FORMAT = 3  # increased whenever the same spec would give other annotations
 ANNOTATIONS_PER_IMAGE = 100  # annotation ids are image id * 100 + index from back to front
 MIN_PICTURES_FOR_WORKERS = 64  # below this, starting processes costs more than it saves
 CATEGORY_NAMES = {category.id: category.name for category in sprites.CATEGORIES}
@@ -93,7 +93,7 @@ def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = Non
         instances = _instances(spec, made)
         grefcoco_writer.write(folder, refs, instances)
         (folder / "spec.json").write_text(json.dumps(_stamp(spec), indent=1) + "\n", encoding="utf-8")
-        (folder / "README.md").write_text(dataset_card.text(_stamp(spec), refs, instances), encoding="utf-8")
+        (folder / "README.md").write_text(dataset_card.text(_stamp(spec), refs), encoding="utf-8")
     return root
 
 

@@ -7,16 +7,16 @@ where its meaning is clear; positions and sizes are therefore compared with marg
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from grisq.data.synthetic import spatial_relations
 from grisq.data.synthetic.noun_phrases import NOTHING, Meaning, Node, Noun, Selector, Side, With, tag_of
-from grisq.data.synthetic.scene import Scene
-from grisq.data.synthetic.vocabulary import LEXICON, Lexicon
-from grisq.data.synthetic.wording import Wording
+from grisq.data.synthetic.scene import Instance, Scene
+from grisq.data.synthetic.vocabulary import LEXICON, Lexicon, is_human
+from grisq.data.synthetic.wording import IN_PICTURE, Wording
 from grisq.runtime.errors import InputError
 from grisq.runtime.seed import chance
 
@@ -54,7 +54,11 @@ class One(Expression):
 
 @dataclass(frozen=True)
 class Extreme(Expression):
-    """The outermost, middle, biggest or smallest of several: "leftmost dog", "biggest man in red"."""
+    """The outermost, middle, biggest or smallest of several: "leftmost dog", "biggest man in red".
+
+    "Dog on the far left" and "dog in the middle" are also about the picture: unclear where the leftmost dog stands on
+    the right, or the middle one off the center.
+    """
 
     noun: Selector
     which: str
@@ -68,16 +72,28 @@ class Extreme(Expression):
             return None
         if self.which in ("biggest", "smallest"):
             return spatial_relations.extreme_in_size(members, largest=self.which == "biggest")
-        if self.which != "middle":
-            return spatial_relations.row(members, scene, self.which, 1)
-        half = len(members) // 2
-        if len(members) % 2 == 0 or len(members) < 3 or not spatial_relations.lies_across(members):
+        if self.which in ("middle", "center"):
+            return self._middle(members, scene)
+        side = _COMPARED.get(self.which, self.which)
+        found = spatial_relations.row(members, scene, side, 1)
+        if found is None or self.which == side:
+            return found
+        (member,) = scene.pick(found)
+        return found if spatial_relations.is_far_out(member, scene, side) else None
+
+    def _middle(self, members: list[Instance], scene: Scene) -> Meaning:
+        """Find the middle one; unclear where the middle of all cups is another one of the red cups."""
+        found = spatial_relations.middle(members, scene)
+        if found is None:
             return None
-        before, upto = (
-            spatial_relations.row(members, scene, "left", half),
-            spatial_relations.row(members, scene, "left", half + 1),
-        )
-        return None if before is None or upto is None else upto - before
+        if isinstance(self.noun, With):
+            of_all = spatial_relations.middle(scene.pick(self.noun.base.denotes(scene)), scene)
+            if of_all and of_all != found and of_all <= self.noun.denotes(scene):
+                return None
+        (member,) = scene.pick(found)
+        if self.which == "center" and not spatial_relations.is_most_central(member, members, scene):
+            return None
+        return found
 
     def sentence(self, wording: Wording, head: str | None = None) -> str:
         return wording.article() + wording.extreme(self.noun.phrase(wording, False, head), self.which)
@@ -85,7 +101,10 @@ class Extreme(Expression):
 
 @dataclass(frozen=True)
 class Ordinal(Expression):
-    """One counted from a side: "second cup from the left". Nothing where the row is shorter."""
+    """One counted from a side: "second cup from the left". Nothing where the row is shorter.
+
+    "Red cup second from the left" is unclear where the second of all cups is another red one.
+    """
 
     noun: Selector
     rank: int
@@ -93,12 +112,18 @@ class Ordinal(Expression):
 
     def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
-        if ids is None or len(ids) < self.rank:
-            return ids if ids is None else NOTHING
+        if ids is None:
+            return None
         members = scene.pick(ids)
-        before = spatial_relations.row(members, scene, self.side, self.rank - 1)
-        upto = spatial_relations.row(members, scene, self.side, self.rank)
-        return None if before is None or upto is None else upto - before
+        found: Meaning = NOTHING
+        if len(members) >= self.rank:
+            before = spatial_relations.row(members, scene, self.side, self.rank - 1)
+            upto = spatial_relations.row(members, scene, self.side, self.rank)
+            found = None if before is None or upto is None else upto - before
+        if found is None or not isinstance(self.noun, With):
+            return found
+        of_all = replace(self, noun=self.noun.base).evaluate(scene)
+        return None if of_all is None or not of_all & ids <= found else found
 
     def sentence(self, wording: Wording) -> str:
         phrase = self.noun.phrase(wording, plural=False)
@@ -107,7 +132,7 @@ class Ordinal(Expression):
 
 @dataclass(frozen=True)
 class Group(Expression):
-    """Several at the end of a longer row: "two cups on the left" of four."""
+    """Several at the end of a longer row: "two leftmost cups" of four."""
 
     noun: Selector
     count: int
@@ -141,7 +166,10 @@ class Every(Expression):
 
 @dataclass(frozen=True)
 class Count(Expression):
-    """A count of all there are: "two dogs". Nothing where there are fewer, unclear where there are more."""
+    """A count of all there are: "two dogs". Nothing where there are fewer, unclear where there are more.
+
+    "Two cups on the left" is also unclear where some of the two are elsewhere: some would take the two leftmost.
+    """
 
     noun: Selector
     count: int
@@ -149,6 +177,8 @@ class Count(Expression):
     def evaluate(self, scene: Scene) -> Meaning:
         ids = self.noun.meaning(scene)
         if ids is None or len(ids) > self.count:
+            return None
+        if isinstance(self.noun, Side) and len(ids) < self.count <= len(self.noun.base.denotes(scene)):
             return None
         return ids if len(ids) == self.count else NOTHING
 
@@ -187,7 +217,10 @@ class Related(Expression):
 
 @dataclass(frozen=True)
 class And(Expression):
-    """Several different targets, each described: "red cup and blue car". Nothing only where no part fits."""
+    """Several different targets, each described: "red cup and blue car". Nothing only where no part fits.
+
+    People described by their clothes come last: "girl in white and red backpack" would be one girl to most readers.
+    """
 
     parts: tuple[Expression, ...]
 
@@ -202,12 +235,13 @@ class And(Expression):
         return union if all(meanings) and disjoint else None
 
     def sentence(self, wording: Wording) -> str:
-        return wording.listed([part.sentence(wording) for part in self.parts])
+        parts = sorted(self.parts, key=_tells_clothes)
+        return wording.listed([part.sentence(wording) for part in parts])
 
 
 @dataclass(frozen=True)
 class Except(Expression):
-    """All but one: "everyone except the boy". Unclear where there is nothing to leave out, or nothing left."""
+    """All but one: "everyone except the boy". Unclear where there is nothing to leave out, or not several left."""
 
     noun: Selector
     left_out: One | Extreme
@@ -218,7 +252,7 @@ class Except(Expression):
             return None
         if not ids and not out:
             return NOTHING
-        return ids - out if out and out < ids else None
+        return ids - out if out and out < ids and len(ids - out) > 1 else None
 
     def sentence(self, wording: Wording) -> str:
         singular, plural = self.noun.phrase(wording, plural=False), self.noun.phrase(wording, plural=True)
@@ -227,6 +261,16 @@ class Except(Expression):
         same = self.left_out.noun.name == self.noun.name and not bare
         exception = self.left_out.sentence(wording, "one" if same and chance(wording.rng, 0.7) else None)
         return wording.excepted(all_of, exception)
+
+
+_COMPARED = {placed: compared for compared, placed in IN_PICTURE.items()}
+
+
+def _tells_clothes(tree: Expression) -> bool:
+    """Return whether an expression describes people by the color of their clothes."""
+    selector = tree.noun
+    selector = selector.base if isinstance(selector, Side) else selector
+    return isinstance(selector, With) and is_human(selector.name)
 
 
 FORMS = (One, Extreme, Ordinal, Group, Every, Count, Related, And, Except)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from grisq.data.synthetic.scene import Instance, Scene
-from grisq.data.synthetic.vocabulary import HYPERNYMS, LOOKALIKES, PEOPLE
+from grisq.data.synthetic.vocabulary import ALSO_CALLED, HYPERNYMS, LOOKALIKES, PEOPLE
 from grisq.data.synthetic.wording import Wording
 
 SIDE_BAND = 0.08  # share of the picture's side: half the width of the undecided band around its middle
@@ -36,10 +36,10 @@ class Node(ABC):
         """Return the annotation ids meant in the scene: none for nothing, None where people could disagree.
 
         A name of a category means its annotations. "Nothing" must also hold for the wider sense of the name: people
-        could disagree that a picture of a car and no other vehicle shows no vehicle.
+        could disagree that a picture of a car and no other vehicle shows no vehicle, or one of a woman no girl.
         """
         ids = self.evaluate(scene)
-        check = ids == NOTHING and scene.wider and not scene.widened
+        check = ids == NOTHING and not scene.widened
         return None if check and self.evaluate(scene.in_wider_senses) != NOTHING else ids
 
     @abstractmethod
@@ -75,6 +75,8 @@ class Noun(Selector):
         if self.name in scene.wider:
             return self._evaluate_category(scene)
         variants = PEOPLE.get(self.name)
+        if variants and scene.widened:
+            variants |= ALSO_CALLED.get(self.name, frozenset())
         categories = frozenset({"person"}) if variants else HYPERNYMS.get(self.name, {self.name})
         present = {instance.category for instance in scene.instances} | scene.unclear
         if scene.unclear & categories or present & LOOKALIKES.get(self.name, frozenset()):

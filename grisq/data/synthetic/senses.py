@@ -74,6 +74,8 @@ def _could_be_the_same_person(noun: str, other: str) -> bool:
         return False
     if noun in _ANYBODY:
         return True
+    if noun == "girl" and _AGE_AND_SEX.get(other) == "aw":  # many would call a woman a girl
+        return True
     if noun not in _AGE_AND_SEX or other not in _AGE_AND_SEX:
         return noun in _AGE_AND_SEX and other in _ANYBODY
     return all(a == b or "?" in (a, b) for a, b in zip(_AGE_AND_SEX[noun], _AGE_AND_SEX[other]))

@@ -3,12 +3,15 @@
 Every function returns None where the answer is unclear: nearly equal heights, nearly equal sizes, diagonal positions.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from grisq.data.synthetic.noun_phrases import Meaning
+from grisq.data.synthetic.noun_phrases import SIDE_BAND, Meaning
 from grisq.data.synthetic.scene import Instance, Scene
 
 POSITION_MARGIN = 0.07  # share of the picture's side: centers closer than this have no clear order
+CENTER_BAND = 0.15  # share of the picture's width: how far from its center the middle one may be "in the middle"
 SIZE_RATIO = 1.4  # the biggest must be this many times as large as the second biggest
 REACH = 0.2  # share of the picture's side: largest distance between two boxes that are "next to" each other
 
@@ -24,26 +27,72 @@ def extreme_in_size(members: list[Instance], largest: bool) -> Meaning:
 
 
 def row(members: list[Instance], scene: Scene, side: str, count: int) -> Meaning:
-    """Find the first `count` members from a side.
+    """Find the first `count` members from a side, counted by their centers.
+
+    People also look at where a thing begins, so a large one whose edge lies farther out must not come later.
 
     Args:
-        members: The instances to order by their centers.
+        members: The instances to order.
         scene: The scene that holds them.
         side: left, right, top or bottom.
         count: How many to take.
 
     Returns:
-        Their annotation ids, or None where the next member follows without a margin.
+        Their annotation ids, or None where the next member follows without a margin or begins farther out.
     """
-    axis, extent = (0, scene.width) if side in ("left", "right") else (1, scene.height)
-    ordered = sorted(members, key=lambda m: m.center[axis], reverse=side in ("right", "bottom"))
-    places = [member.center[axis] for member in ordered]
-    if 0 < count < len(ordered) and abs(places[count] - places[count - 1]) < POSITION_MARGIN * extent:
-        return None
+    extent = scene.width if side in ("left", "right") else scene.height
+    depths = {member.ann_id: _depths(member, side) for member in members}
+    ordered = sorted(members, key=lambda m: depths[m.ann_id].center)
+    first, rest = ([depths[m.ann_id] for m in part] for part in (ordered[:count], ordered[count:]))
+    if first and rest:
+        margin = rest[0].center - first[-1].center
+        begins_later = max(depth.edge for depth in first) > min(depth.edge for depth in rest)
+        if margin < POSITION_MARGIN * extent or begins_later:
+            return None
     return frozenset(member.ann_id for member in ordered[:count])
 
 
-def lies_across(members: list[Instance]) -> bool:
+class _Depths(NamedTuple):
+    """How far a member lies from one side, in pixels; only differences between members matter."""
+
+    center: float
+    edge: float  # the one nearest to the side
+
+
+def _depths(member: Instance, side: str) -> _Depths:
+    axis = 0 if side in ("left", "right") else 1
+    start, extent = member.box[axis], member.box[axis + 2]
+    if side in ("left", "top"):
+        return _Depths(member.center[axis], start)
+    return _Depths(-member.center[axis], -(start + extent))
+
+
+def middle(members: list[Instance], scene: Scene) -> Meaning:
+    """Find the middle one of an odd number of members in a horizontal row; else None."""
+    half = len(members) // 2
+    if len(members) % 2 == 0 or len(members) < 3 or not _lies_across(members):
+        return None
+    before, after = (row(members, scene, side, half) for side in ("left", "right"))
+    if before is None or after is None:
+        return None
+    return frozenset(member.ann_id for member in members) - before - after
+
+
+def is_far_out(member: Instance, scene: Scene, side: str) -> bool:
+    """Return whether a center lies clearly in the half of the picture at a side."""
+    x, y = member.center[0] / scene.width, member.center[1] / scene.height
+    depth = {"left": x, "right": 1 - x, "top": y, "bottom": 1 - y}[side]
+    return depth <= 0.5 - SIDE_BAND
+
+
+def is_most_central(member: Instance, members: list[Instance], scene: Scene) -> bool:
+    """Return whether a member is near the picture's center, across its width, and clearly nearer than the others."""
+    off = {other.ann_id: abs(other.center[0] / scene.width - 0.5) for other in members}
+    own = off.pop(member.ann_id)
+    return own <= CENTER_BAND and all(other - own >= POSITION_MARGIN for other in off.values())
+
+
+def _lies_across(members: list[Instance]) -> bool:
     """Return whether the centers form a row, not a column or a heap, so that one can be in the middle."""
     xs, ys = zip(*(member.center for member in members))
     return max(xs) - min(xs) >= 1.5 * (max(ys) - min(ys))

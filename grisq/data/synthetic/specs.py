@@ -68,6 +68,8 @@ SPECS = {
     # For training the bundled model: more of the same from another seed, so that none of tiny's pictures is seen in
     # training.
     "tiny-long": SyntheticSpec("tiny-long", paper_splits((12000, 48000), (500, 1500), (50, 200)), seed=1),
+    # For pretraining the two encoders: a third seed, so that no set that a table is about shares its pictures.
+    "encoders": SyntheticSpec("encoders", paper_splits((12000, 48000), (500, 1500), (50, 200)), seed=2),
     "small": SyntheticSpec("small", paper_splits((16000, 64000), (1500, 6000), (1250, 5000)), sides=(192, 256)),
 }
 

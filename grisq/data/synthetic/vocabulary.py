@@ -23,6 +23,9 @@ PEOPLE = {
 }
 """Words for people, each with the variants of a person that it covers."""
 
+ALSO_CALLED = {"girl": frozenset({"woman"})}
+"""Variants that a word for people may cover in a looser sense: RefCOCO's speakers call women girls."""
+
 HUMANS = _names("adult,baby,boy,child,girl,guy,human,kid,lady,man,pedestrian,person,toddler,woman,worker")
 """Words for people, alone or as the head of a name: "construction worker"."""
 

@@ -16,13 +16,18 @@ _PLACES = {
 }
 
 _EXTREMES = {  # {} is the noun phrase
-    "left": ("leftmost {}", "left {}", "far left {}", "{} on the far left", "{} furthest left"),
-    "right": ("rightmost {}", "right {}", "far right {}", "{} on the far right", "{} furthest right"),
-    "top": ("top {}", "highest {}", "uppermost {}", "{} at the very top", "topmost {}"),
-    "bottom": ("bottom {}", "lowest {}", "bottommost {}", "{} at the very bottom"),
-    "middle": ("middle {}", "center {}", "{} in the middle", "{} in center"),
+    "left": ("leftmost {}", "left {}", "{} furthest left"),
+    "right": ("rightmost {}", "right {}", "{} furthest right"),
+    "top": ("top {}", "highest {}", "uppermost {}", "topmost {}"),
+    "bottom": ("bottom {}", "lowest {}", "bottommost {}"),
+    "middle": ("middle {}",),
     "biggest": ("biggest {}", "largest {}", "big {}"),
     "smallest": ("smallest {}", "littlest {}", "tiniest {}", "small {}"),
+    "far left": ("far left {}", "{} on the far left"),
+    "far right": ("far right {}", "{} on the far right"),
+    "very top": ("{} at the very top",),
+    "very bottom": ("{} at the very bottom",),
+    "center": ("center {}", "{} in the middle", "{} in center"),
 }
 
 _RELATIONS = {
@@ -35,11 +40,19 @@ _RELATIONS = {
 
 _COLORED_PERSON = ("{n} in {c}", "{n} in {c}", "{n} wearing {c}", "{n} in {c} shirt", "{n} with {c} shirt")
 _ORDINAL = ("{o} {p} from the {s}", "{o} {p} from {s}", "{p} {o} from {s}", "{o} from {s} {p}")
-_GROUP = ("{c} {p} on the {s}", "{c} {s} {p}", "{c} {s}most {p}", "{c} {p} on {s}", "{c} {p} furthest {s}")
+_GROUP = ("{c} {s} {p}", "{c} {s}most {p}", "{c} {p} furthest {s}")
 _ORDINALS = {2: ("second", "2nd"), 3: ("third", "3rd"), 4: ("fourth", "4th")}
 _NUMBERS = {2: ("two", "2"), 3: ("three", "3"), 4: ("four", "4"), 5: ("five", "5"), 6: ("six", "6")}
 
+IN_PICTURE = {  # superlatives that also promise a place in the picture, by those that only compare
+    "left": "far left",
+    "right": "far right",
+    "top": "very top",
+    "bottom": "very bottom",
+    "middle": "center",
+}
 PLACES, EXTREMES, RELATIONS = tuple(_PLACES), tuple(_EXTREMES), tuple(_RELATIONS)
+COMPARED = tuple(which for which in _EXTREMES if which not in IN_PICTURE.values())
 MAX_ORDINAL, MAX_COUNT = max(_ORDINALS), max(_NUMBERS)
 
 

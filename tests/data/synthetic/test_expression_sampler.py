@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from grisq.data.scenarios import MULTI_TARGET, NO_TARGET, SINGLE_TARGET
 from grisq.data.synthetic import vocabulary
+from grisq.data.synthetic.coco_expressions import describe_document
 from grisq.data.synthetic.expression_sampler import describe
 from grisq.data.synthetic.expression_trees import change_one_word, heads
 from grisq.data.synthetic.grammar import And, Every, Except, One, Related
@@ -78,6 +79,62 @@ def test_most_no_targets_are_near():
     scene = Scene(100, 80, tuple(Instance(i, "dog", (25 * i, 10, 20, 20), 400, c) for i, c in enumerate(COLORS)))
     forms = [describe(scene, NO_TARGET, VOCABULARY, np.random.default_rng(seed)).form for seed in range(300)]
     assert 0.73 < forms.count("near") / 300 < 0.87  # 0.8, within three standard errors
+
+
+def square(ann_id, category, x, color=None, variant=None):
+    """An instance of 10 x 10 pixels centered at (x, 50)."""
+    return Instance(ann_id, category, (x - 5, 45, 10, 10), 100, color, variant)
+
+
+def sentences_about_cats(*places):
+    """Sample expressions about 40 pictures with cats at these horizontal places, in hundredths of the width."""
+    images = [{"id": i, "file_name": f"{i}.jpg", "width": 100, "height": 100} for i in range(1, 41)]
+    boxes = [(image["id"], [x - 5, 45, 10, 10]) for image in images for x in places]
+    annotations = [
+        {"id": i, "image_id": image, "category_id": 1, "bbox": box, "area": 100, "iscrowd": 0}
+        for i, (image, box) in enumerate(boxes, 1)
+    ]
+    document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "cat"}]}
+    refs = describe_document(document, seed=0, val_share=0.2, progress=False).refs
+    return {sentence["sent"] for ref in refs if not ref["no_target"] for sentence in ref["sentences"]}
+
+
+def test_all_but_one_of_two_is_not_a_single_target():
+    """ "All planes except the left red one" asks for planes, and one plane is left."""
+    scene = Scene(100, 100, (square(1, "airplane", 20, "red"), square(2, "airplane", 80, "blue")))
+    drawn = (
+        describe(scene, SINGLE_TARGET, Vocabulary(("airplane",), ("red", "blue")), np.random.default_rng(seed))
+        for seed in range(300)
+    )
+    assert "except" not in {found.form for found in drawn if found}
+
+
+@pytest.mark.parametrize(("places", "offered"), [((60, 75, 90), False), ((15, 50, 85), True)])
+@pytest.mark.parametrize("phrase", ["far left", r"in the middle|in center"])
+def test_the_far_left_is_on_the_left_and_the_middle_in_the_middle(places, offered, phrase):
+    """ "The far left kid" of three in the right half stands in the right half."""
+    assert any(re.search(phrase, sentence) for sentence in sentences_about_cats(*places)) == offered
+
+
+@pytest.mark.parametrize(
+    ("places", "offered"), [((58, 75, 92), False), ((10, 30, 40, 80), False), ((15, 35, 80), True)]
+)
+def test_two_on_the_left_are_the_two_on_the_left(places, offered):
+    """ "Two cats on the left" are neither two of three there nor the first two of a row elsewhere."""
+    pattern = r"(two|2|the two|the 2|both) (cat|kittie)s (on|at) (the )?left( side)?"
+    assert any(re.fullmatch(pattern, sentence) for sentence in sentences_about_cats(*places)) == offered
+
+
+def test_the_next_in_a_list_is_not_part_of_the_clothes():
+    """ "The girl in white and red backpack" is one girl, to most readers."""
+    girl, bag = square(1, "person", 20, "white", "girl"), square(2, "backpack", 80, "red")
+    vocabulary = Vocabulary(("person", "girl", "backpack"), ("white", "red"))
+    found = [
+        describe(Scene(100, 100, (girl, bag)), MULTI_TARGET, vocabulary, np.random.default_rng(s)) for s in range(99)
+    ]
+    sentences = {each.tree.render(np.random.default_rng(seed)) for each in found if each for seed in range(20)}
+    assert any(re.search("white", sentence) for sentence in sentences)
+    assert not any(re.search(r"(in|wearing|with) white( shirt)?\b.*(and|&)", sentence) for sentence in sentences)
 
 
 def test_the_generator_alone_decides():

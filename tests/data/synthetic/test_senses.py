@@ -21,6 +21,7 @@ from grisq.data.synthetic.vocabulary import COCO_NAMES
         ({"car": "", "car or truck": ""}, {"car": {"car or truck"}}),
         ({"person": "", "man": "", "boy": ""}, {"person": {"man", "boy"}, "man": {"person"}, "boy": {"person"}}),
         ({"man": "", "woman": "", "kid": ""}, {"man": set(), "woman": set(), "kid": set()}),
+        ({"girl": "", "woman": "", "man": ""}, {"girl": {"woman"}, "woman": set(), "man": set()}),
         ({"kid": "", "boy": ""}, {"kid": {"boy"}, "boy": {"kid"}}),
         ({"person": "", "rider": ""}, {"person": {"rider"}}),
     ],
