@@ -6,7 +6,8 @@ checkpoint bit for bit (on a CPU).
 
 import math
 from contextlib import nullcontext
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from grisq.data.grefcoco import GRefCOCO
 from grisq.data.loader import ended_workers_explained
 from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import Evaluator
+from grisq.runtime.byte_cache import MB
 from grisq.runtime.device import peak_memory_mb
 from grisq.runtime.distributed import agree, lost_connections_explained
 from grisq.runtime.files import write_json
@@ -174,19 +176,8 @@ class Trainer:
 
     def _evaluate(self) -> None:
         """Evaluate now, write a record of it, and keep the checkpoint `best` if the evaluation may choose it."""
-        evaluator = Evaluator(
-            self.accelerator.unwrap_model(self.model),
-            self.reader,
-            device=self.accelerator.device,
-            precision=self.config.precision,
-            batch=max(1, self.config.batch // self.accelerator.num_processes),
-            workers=self.config.workers,
-            rank=self.accelerator.process_index,
-            world=self.accelerator.num_processes,
-            progress=self.progress,
-        )
         with self.window.paused():
-            result = evaluator.run(self.rows.evaluation)
+            result = self._evaluator.run(self.rows.evaluation)
         self.model.train()
         giou = result.metrics["rela"]["gIoU"]
         if self.rows.chooses and giou > self.best:
@@ -194,6 +185,22 @@ class Trainer:
             self._save("best", {checkpoint.HOLDOUT_SCORE: giou})
         if self.history:  # after `best`: an evaluation without a record is repeated when the run is resumed
             self.history.write("eval", self.step, **result.metrics["rela"], **result.accuracy)
+
+    @cached_property
+    def _evaluator(self) -> Evaluator:
+        """One for the whole training: it measures the same rows every time and keeps their annotated masks."""
+        workers = self.config.workers
+        return Evaluator(
+            self.accelerator.unwrap_model(self.model),
+            replace(self.reader, cache_bytes=0) if workers else self.reader,  # its workers live for one evaluation
+            device=self.accelerator.device,
+            precision=self.config.precision,
+            batch=max(1, self.config.batch // self.accelerator.num_processes),
+            workers=workers,
+            rank=self.accelerator.process_index,
+            world=self.accelerator.num_processes,
+            progress=self.progress,
+        )
 
     def _backward(self, *, is_last: bool) -> None:
         """Compute the gradients of one accumulation part; the processes average theirs at the last one."""
@@ -245,7 +252,8 @@ class Trainer:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         model.to(accelerator.device)
         self.model, self.optimizer = accelerator.prepare(model, build_optimizer(model, self.config))
-        self.reader = SampleReader(self.data, tokenizer, config.image_size, config.text.max_tokens)
+        cache = self.config.cache_mb * MB // max(1, self.config.workers)  # of each process that reads
+        self.reader = SampleReader(self.data, tokenizer, config.image_size, config.text.max_tokens, cache)
 
     def _restore(self) -> None:
         """Restore the optimizer and the counters of the checkpoint whose weights `_build` has loaded."""
