@@ -171,7 +171,9 @@ def pack(
 def encoders(
     preset: PresetOption = "tiny",
     set_: SetOption = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Folder to write; default: data/models/encoders.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write; default: data/models/encoders.")
+    ] = None,
     work: Annotated[Path | None, typer.Option(help="Folder of what resumes; default: runs/encoders.")] = None,
     pretext: Annotated[str, typer.Option(help="What Swin learns: dense or image.")] = "dense",
 ) -> None:

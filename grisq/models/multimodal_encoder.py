@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from grisq.config import SwinConfig
-from grisq.models.layers.padding import halve, pool
+from grisq.models.layers.padding import pool
 from grisq.models.layers.pixel_word_attention import LanguageGate, PixelWordAttention
-from grisq.models.layers.swin import build_swin, run_blocks
+from grisq.models.layers.swin import build_swin, run_stage
 
 
 @dataclass
@@ -54,7 +54,7 @@ class MultimodalEncoder(nn.Module):
         valid = pool(valid, 4)
         levels = []
         for i in range(len(self.stages)):
-            x, valid = self.run_stage(i, x, valid)
+            x, valid = run_stage(self.stages[i], x, valid)
             B = words.shape[0]  # not len(), which would be a constant of an exported model
             if x.shape[0] == 1 < B:  # one picture, several expressions: they share everything up to here
                 x = x.expand(B, -1, -1, -1)
@@ -66,21 +66,3 @@ class MultimodalEncoder(nn.Module):
             if i < len(self.gates):
                 x = self.gates[i](x.flatten(1, 2), fused).view(B, H, W, C)
         return levels
-
-    def run_stage(self, i: int, x: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """Patch merging (from the second stage on) and the Swin blocks of a stage, without words.
-
-        Args:
-            i: the stage, from 0.
-            x: (B, H, W, C) of the stage before, or the patch embedding.
-            valid: (B, H, W) bool, False in the padding, or None.
-
-        Returns:
-            Features and validity of the stage: half the height and width and twice the channels from i = 1 on.
-        """
-        if i > 0:
-            if valid is not None:
-                x = x * valid[..., None]  # a merged position must not read its padded neighbors
-                valid = halve(valid)
-            x = self.stages[i].downsample(x)
-        return run_blocks(self.stages[i].blocks, x, valid), valid

@@ -19,7 +19,7 @@ from grisq.runtime.provenance import provenance
 
 SET = "encoders"  # the synthetic set; no table touches its pictures
 SWIN, BERT, CARD, MEASURED = "swin.safetensors", "bert", "README.md", "measured.json"
-VISION_SCHEDULE = PretrainConfig(steps=12_000, batch=32, lr=1e-3, weight_decay=0.05)
+VISION_SCHEDULE = PretrainConfig(steps=8_000, batch=32, lr=1e-3, weight_decay=0.05)
 TEXT_SCHEDULE = PretrainConfig(steps=4_000, batch=128, lr=1e-3, weight_decay=0.01, save_every=1_000)
 
 _CARD = """# Encoders that have seen drawings
@@ -81,9 +81,7 @@ def make_encoders(
     trunk, accuracy = pretrain_swin(
         preset.model.swin, pictures, held_out, names, vision, work / "swin.pt", pretext=pretext, progress=progress
     )
-    encoder, words = pretrain_bert(
-        preset.model.text, tokenizer, texts, text, work / "bert.pt", progress=progress
-    )
+    encoder, words = pretrain_bert(preset.model.text, tokenizer, texts, text, work / "bert.pt", progress=progress)
     about = {
         "data": data.content_hash,
         "pretext": pretext,

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from grisq.data.grefcoco import Annotation, GRefCOCO
-from grisq.data.masks import rasterize
 from grisq.data.letterbox import Letterbox
+from grisq.data.masks import rasterize
 from grisq.data.sample import empty_canvas, open_annotated, place
 from grisq.runtime.errors import InputError
 

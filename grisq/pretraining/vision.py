@@ -4,7 +4,6 @@ What ImageNet is to the paper's Swin (Sec. 4.2), the drawings are to this one. `
 question, what is in the picture, for comparison.
 """
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple

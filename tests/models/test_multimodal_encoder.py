@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from grisq.models.layers.swin import build_swin
+from grisq.models.layers.swin import build_swin, run_stage
 from grisq.models.multimodal_encoder import MultimodalEncoder
 
 
@@ -33,7 +33,7 @@ def test_with_the_gate_shut_the_trunk_is_timms_swin(model_config):
     image = torch.randn(2, 3, 64, 64)
     x, expected, valid = encoder.patch_embed(image), swin.patch_embed(image), None
     for i, stage in enumerate(swin.layers):
-        x, valid = encoder.run_stage(i, x, valid)
+        x, valid = run_stage(encoder.stages[i], x, valid)
         expected = stage(expected)
         torch.testing.assert_close(x, expected, atol=1e-5, rtol=1e-4)
 
@@ -67,6 +67,6 @@ def test_merging_reads_nothing_of_the_padding(model_config, height, width):
     x, valid = torch.randn(1, 16, 16, 16), torch.zeros(1, 16, 16, dtype=torch.bool)
     valid[:, :height, :width] = True
     zero, dirty = x * valid[..., None], torch.where(valid[..., None], x, 100.0)
-    (clean, merged), (again, _) = (encoder.run_stage(1, each, valid) for each in (zero, dirty))
+    (clean, merged), (again, _) = (run_stage(encoder.stages[1], each, valid) for each in (zero, dirty))
     assert merged[0].nonzero().max(0).values.tolist() == [(height + 1) // 2 - 1, (width + 1) // 2 - 1]
     torch.testing.assert_close(clean[merged], again[merged])

@@ -64,7 +64,7 @@ def paper_splits(train: tuple[int, int], val: tuple[int, int], test: tuple[int, 
 
 SPECS = {
     "mini": SyntheticSpec("mini", paper_splits((24, 96), (8, 32), (6, 24)), sides=(64, 96), objects=(2, 5)),
-    "tiny": SyntheticSpec("tiny", paper_splits((3000, 12000), (500, 1500), (250, 1000))),
+    "tiny": SyntheticSpec("tiny", paper_splits((6000, 24000), (500, 1500), (250, 1000))),
     # For training the bundled model: more of the same from another seed, so that none of tiny's pictures is seen in
     # training.
     "tiny-long": SyntheticSpec("tiny-long", paper_splits((12000, 48000), (500, 1500), (50, 200)), seed=1),

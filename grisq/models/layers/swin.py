@@ -10,6 +10,7 @@ from timm.models.swin_transformer import SwinTransformer, window_partition, wind
 from torch import Tensor, nn
 
 from grisq.config import SwinConfig
+from grisq.models.layers.padding import halve
 
 _MASKED = -1e4  # added to attention scores; large enough to vanish in softmax, small enough for bfloat16
 
@@ -31,6 +32,25 @@ def build_swin(config: SwinConfig, image_size: int) -> SwinTransformer:
     )
     swin.norm, swin.head = nn.Identity(), nn.Identity()  # every stage gets its own norm after fusion
     return swin
+
+
+def run_stage(stage: nn.Module, x: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Patch merging (every stage but the first has it) and the blocks of one stage.
+
+    Args:
+        stage: of timm's Swin.
+        x: (B, H, W, C) of the stage before, or the patch embedding.
+        valid: (B, H, W) bool, False in the padding, or None.
+
+    Returns:
+        Features and validity of the stage: half the height and width and twice the channels after merging.
+    """
+    if not isinstance(stage.downsample, nn.Identity):
+        if valid is not None:
+            x = x * valid[..., None]  # a merged position must not read its padded neighbors
+            valid = halve(valid)
+        x = stage.downsample(x)
+    return run_blocks(stage.blocks, x, valid), valid
 
 
 def run_blocks(blocks: nn.Sequential, x: Tensor, valid: Tensor | None) -> Tensor:
