@@ -177,7 +177,7 @@ def encoders(
     work: Annotated[Path | None, typer.Option(help="Folder of what resumes; default: runs/encoders.")] = None,
     pretext: Annotated[str, typer.Option(help="What Swin learns: dense or image.")] = "dense",
 ) -> None:
-    """Pretrain small encoders on drawings: Swin on what stands where, BERT on masked words; no expression has a picture.
+    """Pretrain small encoders: Swin on what stands where in drawings, BERT on masked words of expressions alone.
 
     The same command resumes a pretraining that was stopped.
     """

@@ -1,7 +1,7 @@
 """Every training run by name: those that a table or figure needs, and a few that answer a question."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from grisq.config import ModelConfig, Preset, override
@@ -17,6 +17,7 @@ class Experiment:
     changes: Mapping[str, object] = field(default_factory=dict, hash=False)  # setting -> value, as `--set` takes them
     shown_in: tuple[str, ...] = ()  # the tables and figures that need it
     question: str = ""  # for a run that no table or figure needs: what a notebook asks of it
+    tunes: bool = False  # whether it chooses a learning rate: measured on held-out train pictures alone
 
     @property
     def system(self) -> str:
@@ -30,51 +31,68 @@ class Experiment:
 
 _PLAIN = {"augment.tau_no": 0.0, "augment.tau_multi": 0.0}  # no augmentation
 _NO_QUERY = {"model.target_query": False, "model.plurality": False}  # presence from the pooled decoder features
+_QUERY = {"model.plurality": False}  # presence from the query, which is not asked for plurality
 _WEIGHTS = {"train.pixel_weights": (0.9, 1.1)}  # background, target: those of LAVT and of ReLA
+_LAVT = {"model.system": "lavt"} | _WEIGHTS
 # ReLA's own losses: class weights for mask, minimap and presence, and the sum times five.
 _RELA = {"model.system": "rela", "train.presence_weights": (1.1, 0.9), "train.loss_scale": 5.0} | _WEIGHTS
+# As many parameters as the query's cross-attention blocks have: tests/experiments/test_registry.py counts them.
+_WIDE = _NO_QUERY | {"model.pooled_hidden": 245}
 
-_ALL = (
+_CANDIDATES = (
     Experiment("baseline", "baseline", _NO_QUERY | _PLAIN, ("Table 2",)),
-    Experiment("query", "+ target query", {"model.plurality": False} | _PLAIN, ("Table 2",)),
+    Experiment("query", "+ target query", _QUERY | _PLAIN, ("Table 2",)),
     Experiment("plurality", "+ plurality", _PLAIN, ("Table 2", "Figure 4")),
     Experiment("no-target", "+ no-target augmentation", {"augment.tau_multi": 0.0}, ("Table 2",)),
     Experiment("ours", "+ multi-target augmentation (ours)", {}, ("Table 1", "Table 2", "Figures 4, 5, 6")),
-    Experiment("lavt", "LAVT", {"model.system": "lavt"} | _WEIGHTS | _PLAIN, ("Table 1",)),
+    Experiment("lavt", "LAVT", _LAVT | _PLAIN, ("Table 1",)),
     Experiment("rela", "ReLA", _RELA | _PLAIN, ("Table 1", "Figures 4, 5a, 6")),
     Experiment("rela-augmented", "ReLA + augmentation", _RELA, ("Figure 4",)),
+    Experiment("baseline-augmented", "baseline + augmentation", _NO_QUERY, ("2x2",)),
+    Experiment("query-augmented", "target query + augmentation", _QUERY, ("2x2",)),
     Experiment(
-        "baseline-level4",
-        "baseline, presence from stride 32",
-        _NO_QUERY | _PLAIN | {"model.query_level": 4},
-        question="Does the level that presence is read from matter without a query too?",
+        "baseline-wide",
+        "pooled head as large as the query",
+        _WIDE | _PLAIN,
+        question="Is it the query, or its 75,000 parameters?",
     ),
     Experiment(
-        "baseline-weights",
-        "baseline, no class weights",
-        _NO_QUERY | _PLAIN | {"train.pixel_weights": (1.0, 1.0)},
-        question="Do LAVT's class weights in the pixel loss help the baseline?",
+        "ours-level3",
+        "ours, presence from stride 16",
+        {"model.query_level": 3},
+        question="Eq. 4 reads stride 32: is the next finer level worse, as the paper's Sec. A says?",
     ),
     Experiment(
-        "query-level4",
-        "target query at stride 32",
-        {"model.plurality": False, "model.query_level": 4} | _PLAIN,
-        question="Eq. 4 reads stride 32, which leaves 2x2 positions at 64 px: what does `tiny` gain by stride 8?",
-    ),
-    Experiment(
-        "ours-paper-rates",
-        "ours, augmented as often as the paper",
-        {"augment.tau_no": 0.05},
-        question="The paper's tau_no is 0.05, that of `tiny` 0.15: how much of its step is the rate?",
-    ),
-    Experiment(
-        "ours-more-mosaics",
-        "ours, tau_multi 0.15",
-        {"augment.tau_multi": 0.15},
-        question="Mosaics are 0.7 % of what `tiny` trains on: do three to four times as many bring more?",
+        "ours-level2",
+        "ours, presence from stride 8",
+        {"model.query_level": 2},
+        question="The same for the finest level that the decoder has.",
     ),
 )
-EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in _ALL})
+RATES = (4e-4, 8e-4, 1.6e-3)  # tried for every system alike; pretrained encoders have a quarter of them
+TUNED = MappingProxyType({"grisq": 8e-4, "lavt": 8e-4, "rela": 8e-4})  # chosen, see grisq.experiments.tuning
+_TUNED_BY = ("baseline", "lavt", "rela")  # the run of each system that the rates are tried on
+_HOLDOUT = {"train.holdout": 0.1, "train.eval_samples": 1_000_000}
+
+
+def _rates(lr: float) -> dict[str, object]:
+    return {"train.lr": lr, "train.lr_backbone": lr / 4}
+
+
+def _at_rate(experiment: Experiment, lr: float) -> Experiment:
+    """The same run with one in ten train pictures held out, to try a learning rate."""
+    return Experiment(
+        name=f"{experiment.name}-lr{lr:g}",
+        title=f"{experiment.title}, learning rate {lr:g}",
+        changes={**experiment.changes, **_rates(lr), **_HOLDOUT},
+        question="Which learning rate suits this system?",
+        tunes=True,
+    )
+
+
+_RUNS = tuple(replace(each, changes={**each.changes, **_rates(TUNED[each.system])}) for each in _CANDIDATES)
+_TUNING = tuple(_at_rate(each, lr) for each in _CANDIDATES if each.name in _TUNED_BY for lr in RATES)
+EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in (*_RUNS, *_TUNING)})
 
 
 def find_experiment(name: str) -> Experiment:
@@ -87,3 +105,8 @@ def find_experiment(name: str) -> Experiment:
 def for_tables() -> list[str]:
     """List the runs that a table or figure needs, in the order of the tables."""
     return [name for name, each in EXPERIMENTS.items() if each.shown_in]
+
+
+def for_tuning(system: str | None = None) -> list[str]:
+    """List the runs that choose the learning rate of one system or, by default, of all."""
+    return [name for name, each in EXPERIMENTS.items() if each.tunes and system in (None, each.system)]

@@ -1,4 +1,4 @@
-"""Makes the bundled encoders: pretrains both on the set `encoders` and writes them with a card (see `make_encoders`)."""
+"""Makes the bundled encoders: pretrains both on the set `encoders` and writes them with a card."""
 
 import dataclasses
 from pathlib import Path
@@ -27,19 +27,24 @@ _CARD = """# Encoders that have seen drawings
 What ImageNet-22k is to the paper's Swin and its corpus to BERT (Sec. 4.2), the synthetic set `{set}` is to these two:
 {pictures:,} pictures and {expressions:,} expressions of another seed than every set that a table is measured on.
 
-| file | what it learned | how it does on held-out {split} |
-|---|---|---|
-| `{swin}` | category and color of every position, without any expression, {vision_steps:,} steps | {classes:.1%} of the positions on objects have the right category, {colors:.1%} the right color |
-| `{bert}/` | masked words of expressions, without any picture, {text_steps:,} steps | {words:.1%} of the masked pieces are filled in rightly |
+| file | what it learned | steps | right on the set's val split |
+|---|---|---|---|
+| `{swin}` | {vision_task} | {vision_steps:,} | categories {classes:.1%}, colors {colors:.1%} |
+| `{bert}/` | masked words of expressions, without any picture | {text_steps:,} | masked pieces {words:.1%} |
 
-Like the paper: both encoders start from another task than the one measured and are trained on at a lower rate. Unlike
-the paper: their pictures come from the same generator as those of the tables, so what they know fits the tables' pictures
-far better than ImageNet fits COCO; and BERT has read no other English than the grammar's.
+Like the paper: both encoders start from another task than the one measured, and are trained on at a lower rate. Unlike
+the paper: their pictures come from the same generator as those of the tables, so what they know fits the tables'
+pictures far better than ImageNet fits COCO; and BERT has read no English but the grammar's.
 
 Weights are stored in half precision. Annotations SHA-256 `{data}`; commit `{commit}`, torch {torch}, {device}.
-Made again by `grisq encoders --out FOLDER`. Sprites in the training pictures: Twemoji, copyright Twitter, Inc. and
-other contributors, CC BY 4.0.
+Made again by `make encoders`. Sprites in the training pictures: Twemoji, copyright Twitter, Inc. and other
+contributors, CC BY 4.0.
 """
+
+_VISION_TASK = {
+    "dense": "category and color of every position on an object, without any expression",
+    "image": "which categories and colors a picture holds, without any expression",
+}
 
 
 def make_encoders(
@@ -102,7 +107,7 @@ def _card(data: GRefCOCO, about: dict, pictures: int, expressions: int) -> str:
     made = about["provenance"]
     return _CARD.format(
         set=SET,
-        split="val pictures and expressions",
+        vision_task=_VISION_TASK[about["pretext"]],
         pictures=pictures,
         expressions=expressions,
         swin=SWIN,

@@ -1,0 +1,46 @@
+"""The folder of encoders: a model starts from it, and its card says what it is."""
+
+import json
+
+import torch
+from safetensors.torch import load_file
+
+from grisq.config import override, preset
+from grisq.models.registry import build_model
+from grisq.pretraining.encoders import make_encoders
+from grisq.pretraining.schedule import PretrainConfig
+from grisq.runtime.paths import ENCODERS
+
+SMALL = {
+    "model.image_size": 64,
+    "model.swin.embed_dim": 16,
+    "model.swin.pretrained": None,
+    "model.text.hidden": 24,
+    "model.text.intermediate": 32,
+    "model.text.vocabulary": 300,
+    "model.text.pretrained": None,
+}
+
+
+def test_a_model_starts_from_the_encoders_that_were_made(mini, tmp_path, monkeypatch):
+    monkeypatch.setattr("grisq.pretraining.text._HELD_OUT", 20)
+    config = override(preset("tiny"), SMALL)
+    schedule = PretrainConfig(steps=2, batch=4, lr=1e-3, weight_decay=0.01)
+    out = make_encoders(
+        config, tmp_path / "encoders", tmp_path / "work", vision=schedule, text=schedule, data=mini, progress=False
+    )
+    weights = load_file(out / "swin.safetensors")
+    chosen = {"model.swin.pretrained": str(out / "swin.safetensors"), "model.text.pretrained": str(out / "bert")}
+    vocabulary = {"model.text.vocabulary": json.loads((out / "bert/config.json").read_text())["vocab_size"]}
+    model = build_model(override(config, chosen | vocabulary).model)
+    assert len(model.load_pretrained()) == 2
+    loaded = model.multimodal_encoder.patch_embed.proj.weight
+    assert torch.equal(loaded, weights["patch_embed.proj.weight"].float())
+    card = (out / "README.md").read_text()
+    accuracy = json.loads((out / "measured.json").read_text())["accuracy"]
+    assert f"{accuracy['colors']:.1%}" in card
+
+
+def test_the_bundled_encoders_fit_the_preset_and_are_small():
+    assert sum(path.stat().st_size for path in ENCODERS.rglob("*") if path.is_file()) <= 4 * 2**20
+    assert len(build_model(preset("tiny").model).load_pretrained()) == 2

@@ -1,0 +1,41 @@
+"""Masked words: what may be hidden, and that filling in is learned."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from grisq.data.tokenizer import SPECIAL, ExpressionTokenizer
+from grisq.pretraining.schedule import PretrainConfig
+from grisq.pretraining.text import mask_words, pretrain_bert
+
+MASK = SPECIAL.index("[MASK]")
+
+
+@given(st.integers(0, 10_000))
+def test_only_words_are_asked_for_and_only_they_change(seed):
+    draw = torch.Generator().manual_seed(seed)
+    tokens = torch.randint(0, 50, (6, 9), generator=draw)
+    hidden, asked = mask_words(tokens, 50, draw)
+    assert not asked[tokens < len(SPECIAL)].any()
+    assert torch.equal(hidden[~asked], tokens[~asked])
+    changed = hidden[asked]
+    assert ((changed == MASK) | (changed >= len(SPECIAL))).all()
+
+
+def test_a_fifth_is_asked_for_and_four_fifths_of_that_are_hidden():
+    tokens = torch.full((200, 100), 7)
+    hidden, asked = mask_words(tokens, 50, torch.Generator().manual_seed(0))
+    assert abs(asked.float().mean() - 0.2) < 0.01
+    assert abs((hidden[asked] == MASK).float().mean() - 0.8) < 0.03
+    assert abs((hidden[asked] == 7).float().mean() - 0.1) < 0.03
+
+
+def test_filling_in_is_learned(model_config, mini, tmp_path, monkeypatch):
+    monkeypatch.setattr("grisq.pretraining.text._HELD_OUT", 30)
+    texts = mini.expressions["text"].to_pylist()
+    tokenizer = ExpressionTokenizer.train(texts, model_config.text.vocabulary)
+    short = PretrainConfig(steps=1, batch=32, lr=3e-3, weight_decay=0.01, warmup=5)
+    _, untrained = pretrain_bert(model_config.text, tokenizer, texts, short, tmp_path / "short.pt", progress=False)
+    longer = PretrainConfig(steps=150, batch=32, lr=3e-3, weight_decay=0.01, warmup=5)
+    _, trained = pretrain_bert(model_config.text, tokenizer, texts, longer, tmp_path / "longer.pt", progress=False)
+    assert trained > untrained + 0.1
