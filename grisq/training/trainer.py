@@ -148,7 +148,7 @@ class Trainer:
         for part in range(self.config.accumulate):
             self._backward(is_last=part == self.config.accumulate - 1)
         if self.config.clip is not None:
-            self.gradient_norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
+            self.gradient_norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         self.optimizer.step()
         self.step += 1
         self.bar.update()
@@ -191,7 +191,7 @@ class Trainer:
         """One for the whole training: it measures the same rows every time and keeps their annotated masks."""
         workers = self.config.workers
         return Evaluator(
-            self.accelerator.unwrap_model(self.model),
+            self.system,
             replace(self.reader, cache_bytes=0) if workers else self.reader,  # its workers live for one evaluation
             device=self.accelerator.device,
             precision=self.config.precision,
@@ -205,10 +205,9 @@ class Trainer:
     def _backward(self, *, is_last: bool) -> None:
         """Compute the gradients of one accumulation part; the processes average theirs at the last one."""
         batch = next(self.batches).to(self.accelerator.device)
-        system = self.accelerator.unwrap_model(self.model)  # its methods; the wrapper has forward alone
         with nullcontext() if is_last else self.accelerator.no_sync(self.model):
-            output = self.model(*system.inputs(batch))
-            losses = total_loss(output, batch, self.config, system.extra_losses(output, batch, self.config))
+            output = self.model(*self.system.inputs(batch))
+            losses = total_loss(output, batch, self.config, self.system.extra_losses(output, batch, self.config))
             self.accelerator.backward(losses.total / self.config.accumulate)
             self.window.add(losses)
 
@@ -233,9 +232,8 @@ class Trainer:
             what = "The weights or the optimizer's state are no longer finite"
             raise state.diverged(what, self.step, self.folder, self.saved_step)
         if self.accelerator.is_main_process:
-            model = self.accelerator.unwrap_model(self.model)
             about = self.about | facts | {"step": self.step}
-            checkpoint.save(self.folder / name, model, self.reader.tokenizer, about, resuming)
+            checkpoint.save(self.folder / name, self.system, self.reader.tokenizer, about, resuming)
         self.accelerator.wait_for_everyone()
 
     def _refuse_if_not_finite(self, loss: float) -> None:
@@ -252,6 +250,8 @@ class Trainer:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         model.to(accelerator.device)
         self.model, self.optimizer = accelerator.prepare(model, build_optimizer(model, self.config))
+        self.system = accelerator.unwrap_model(self.model)  # has all methods; the wrapper has forward alone
+        self.parameters = list(self.model.parameters())
         cache = self.config.cache_mb * MB // max(1, self.config.workers)  # of each process that reads
         self.reader = SampleReader(self.data, tokenizer, config.image_size, config.text.max_tokens, cache)
 
