@@ -132,7 +132,10 @@ def deformable_by(way: Literal["grid_sample", "kernel"]) -> Iterator[None]:
         "grid_sample": deformable.deformable_attention_reference,
         "kernel": lambda value, sizes, locations, weights: _InputsKept.apply(value, locations, weights),
     }
-    with mock.patch.object(deformable, "deformable_attention", forms[way]):
+    with (
+        mock.patch.object(deformable, "fits_kernel", return_value=False),  # as on a GPU
+        mock.patch.object(deformable, "deformable_attention", forms[way]),
+    ):
         yield
 
 

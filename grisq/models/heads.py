@@ -8,11 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grisq.models.layers.padding import extend, pool
+from grisq.models.layers.padding import extend, frame, pool, resize
 from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import LevelProjection
 
-_ROWS = 4  # of F^{M,1}, whose upsampled pixels the MLP takes at once, to save memory in prediction
+_ROWS = 4  # of F^{M,1}, whose upsampled pixels the MLP takes at once in prediction, to save memory
 
 
 def mlp(channels_in: int, hidden: int, out: int, *, layers: int) -> nn.Sequential:
@@ -27,7 +27,7 @@ def mlp(channels_in: int, hidden: int, out: int, *, layers: int) -> nn.Sequentia
     widths = [channels_in] + [hidden] * (layers - 1) + [out]
     modules: list[nn.Module] = []
     for a, b in pairwise(widths):
-        modules += [nn.Linear(a, b), nn.ReLU(inplace=True)]
+        modules += [nn.Linear(a, b), nn.ReLU()]
     return nn.Sequential(*modules[:-1])
 
 
@@ -41,13 +41,10 @@ def add_finest_level(lateral: LevelProjection, finest: Tensor, second: FeatureMa
         first: F^{M,1}.
 
     Returns:
-        (B, C, H_1, W_1).
+        (B, H_1, W_1, C).
     """
-    B, _, C = finest.shape
-    (H1, W1), (H2, W2) = first.size, second.size
-    coarse = extend(finest.transpose(1, 2).reshape(B, C, H2, W2), second.valid)  # (B, C, H_2, W_2)
-    projected = lateral(first).transpose(1, 2).reshape(B, C, H1, W1)  # (B, C, H_1, W_1)
-    return projected + F.interpolate(coarse, size=(H1, W1), mode="bilinear", align_corners=False)
+    coarse = finest.unflatten(1, second.size)  # (B, H_2, W_2, C)
+    return lateral(first).unflatten(1, first.size) + resize(coarse, second.valid, first.size)
 
 
 class MaskHead(nn.Module):
@@ -68,28 +65,31 @@ class MaskHead(nn.Module):
         self.at = at
 
     def forward(self, finest: Tensor, second: FeatureMap, first: FeatureMap, valid: Tensor | None) -> Tensor:
-        x = add_finest_level(self.lateral, finest, second, first)  # (B, C, H/4, W/4)
-        mlp_below = self.mlp[:1] if self.at == "full" else self.mlp
-        x = mlp_below(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C or 2, H/4, W/4)
-        x = extend(x, None if valid is None else pool(valid, 4))
+        x = add_finest_level(self.lateral, finest, second, first)  # (B, H/4, W/4, C)
+        x = self.mlp[:1](x) if self.at == "full" else self.mlp(x)  # (B, H/4, W/4, C or 2)
+        quarter = None if valid is None else pool(valid, 4)
         if self.at == "quarter":
-            return F.interpolate(x, scale_factor=4, mode="bilinear", align_corners=False)  # (B, 2, H, W)
-        strips = _upsampled_strips(x.permute(0, 2, 3, 1))  # (B, rows, W, C) each
+            logits = extend(x.permute(0, 3, 1, 2).contiguous(), quarter)  # (B, 2, H/4, W/4)
+            return F.interpolate(logits, scale_factor=4, mode="bilinear", align_corners=False)  # (B, 2, H, W)
+        strips = _upsampled_strips(frame(x, quarter, border=0))  # (B, rows, W, C) each
         return torch.cat([self.mlp[1:](strip) for strip in strips], dim=1).permute(0, 3, 1, 2)  # (B, 2, H, W)
 
 
 def _upsampled_strips(x: Tensor) -> Iterator[Tensor]:
     """Bilinear upsampling by 4, a strip of rows at a time. (B, H, W, C) -> some (B, rows, 4 W, C), 4 H rows in all.
 
+    With gradients there is one strip: autograd would add up a full-size gradient of `x` for each of them.
+
     Interpolation is linear along each side, so it is two products with a matrix; with many channels that is faster
     than the interpolation kernel, and far faster in bfloat16 (the weights, multiples of 1/8, are exact in it; the
     values between the two products are rounded once).
     """
     B, H, W, C = x.shape
+    height = H if torch.is_grad_enabled() else _ROWS
     wide = _interpolation(W, x) @ x  # (B, H, 4 W, C)
     rows = _interpolation(H, x)
-    for start in range(0, H, _ROWS):
-        stop = min(start + _ROWS, H)
+    for start in range(0, H, height):
+        stop = min(start + height, H)
         above, below = max(start - 1, 0), min(stop + 1, H)  # a new row mixes two old ones
         strip = rows[4 * start : 4 * stop, above:below] @ wide[:, above:below].flatten(2)
         yield strip.view(B, -1, 4 * W, C)

@@ -6,8 +6,7 @@ from torch import Tensor, nn
 
 from grisq.config import ModelConfig
 from grisq.models.base import FusedSystem, Output
-from grisq.models.layers.padding import extend
-from grisq.models.multimodal_encoder import FeatureMap
+from grisq.models.layers.padding import extend, frame, resize
 
 
 class DoubleConvolution(nn.Module):
@@ -16,19 +15,20 @@ class DoubleConvolution(nn.Module):
     The padding is filled with copies of the picture's border, as at the border of a canvas. So in evaluation padding
     changes nothing inside the picture; in training the statistics of the batch normalization count the copies too.
 
-    Shapes: x (B, C_in, H, W), valid (B, H, W) bool or None -> (B, hidden, H, W).
+    Channels are last, as everywhere else in the model: convolutions are as fast, and nothing is copied between layouts.
+
+    Shapes: x (B, H, W, C_in), valid (B, H, W) bool or None -> (B, H, W, hidden).
     """
 
     def __init__(self, channels_in: int, hidden: int):
         super().__init__()
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(C, hidden, 3, padding=1, padding_mode="replicate", bias=False) for C in (channels_in, hidden)
-        )
+        self.convolutions = nn.ModuleList(nn.Conv2d(C, hidden, 3, bias=False) for C in (channels_in, hidden))
         self.norms = nn.ModuleList(nn.BatchNorm2d(hidden) for _ in range(2))
 
     def forward(self, x: Tensor, valid: Tensor | None) -> Tensor:
         for convolution, norm in zip(self.convolutions, self.norms):
-            x = F.relu(norm(convolution(extend(x, valid))))
+            x = convolution(frame(x, valid).permute(0, 3, 1, 2))  # (B, hidden, H, W), in memory (B, H, W, hidden)
+            x = F.relu(norm(x)).permute(0, 2, 3, 1)
         return x
 
 
@@ -48,14 +48,9 @@ class LAVT(FusedSystem):
 
     def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
         _, levels = self.encode(image, valid, tokens, token_mask)  # F^{M,1..4}
-        x, below = _as_map(levels[-1]), levels[-1]  # (B, C_4, H/32, W/32)
+        x, below = levels[-1].features, levels[-1]  # (B, H/32, W/32, C_4)
         for step, level in zip(self.steps, reversed(levels[:-1])):
-            x = F.interpolate(extend(x, below.valid), size=level.size, mode="bilinear", align_corners=False)
-            x, below = step(torch.cat([x, _as_map(level)], dim=1), level.valid), level  # (B, hidden, H_i, W_i)
-        logits = extend(self.mask_logits(x), below.valid)  # (B, 2, H/4, W/4)
+            x = torch.cat([resize(x, below.valid, level.size), level.features], dim=-1)
+            x, below = step(x, level.valid), level  # (B, H_i, W_i, hidden)
+        logits = extend(self.mask_logits(x.permute(0, 3, 1, 2)), below.valid)  # (B, 2, H/4, W/4)
         return Output(F.interpolate(logits, size=image.shape[-2:], mode="bilinear", align_corners=False))
-
-
-def _as_map(level: FeatureMap) -> Tensor:
-    """(B, H, W, C) -> (B, C, H, W)."""
-    return level.features.permute(0, 3, 1, 2)

@@ -52,7 +52,7 @@ class MSDSBlock(nn.Module):
         valid: Tensor | None,
     ) -> Tensor:
         f = self.attention_norm(f + self.attention(f + positions, reference, f, sizes, valid))
-        return self.feedforward_norm(f + self.contract(F.relu(self.expand(f), inplace=True)))
+        return self.feedforward_norm(f + self.contract(F.relu(self.expand(f))))
 
 
 @dataclass

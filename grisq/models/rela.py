@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from grisq.config import ModelConfig, TrainConfig
 from grisq.models.base import FusedSystem, LossTerm, Output, weighted_cross_entropy
 from grisq.models.heads import add_finest_level, mlp
-from grisq.models.layers.padding import ValidGroupNorm, extend, mean_over
+from grisq.models.layers.padding import ValidGroupNorm, frame, mean_over
 from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import DecoderFeatures, LevelProjection, PixelDecoder
 
@@ -96,7 +96,7 @@ class ReLA(FusedSystem):
             blocks=config.blocks,
         )
         self.lateral = LevelProjection(widths[0], C)
-        self.smooth = nn.Conv2d(C, C, 3, padding=1, padding_mode="replicate", bias=False)
+        self.smooth = nn.Conv2d(C, C, 3, bias=False)
         self.smooth_norm = ValidGroupNorm(min(32, C // 8), C)
         self.mask_features = nn.Linear(C, C)
         self.initial = nn.Parameter(torch.randn(1, P * P, C) * 0.02)
@@ -118,8 +118,8 @@ class ReLA(FusedSystem):
     def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
         words, levels = self.encode(image, valid, tokens, token_mask)  # f^T (B, T, D), F^{M,1..4}
         decoded = self.pixel_decoder(levels[1:])
-        x = self._finest(decoded, levels)  # (B, C, H/4, W/4), what the mask features are a linear map of
-        f = self.mask_features(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)  # (B, C, H/4, W/4)
+        x = self._finest(decoded, levels)  # (B, H/4, W/4, C), what the mask features are a linear map of
+        f = self.mask_features(x).permute(0, 3, 1, 2)  # (B, C, H/4, W/4)
         regions = self.initial.expand(words.shape[0], -1, -1)  # (B, Q, C)
         for i, layer in enumerate(self.layers):
             j = LEVELS[i % len(LEVELS)]
@@ -140,10 +140,10 @@ class ReLA(FusedSystem):
 
     def _finest(self, decoded: DecoderFeatures, levels: list[FeatureMap]) -> Tensor:
         first = levels[0]
-        x = add_finest_level(self.lateral, decoded.subsequence(2)[-1], levels[1], first)  # (B, C, H/4, W/4)
-        x = self.smooth(extend(x, first.valid))
-        normed = self.smooth_norm(x.flatten(2).transpose(1, 2), first.flat_valid)  # (B, H/4 * W/4, C)
-        return extend(F.relu(normed).transpose(1, 2).view_as(x), first.valid)
+        x = add_finest_level(self.lateral, decoded.subsequence(2)[-1], levels[1], first)  # (B, H/4, W/4, C)
+        x = self.smooth(frame(x, first.valid).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        normed = self.smooth_norm(x.flatten(1, 2), first.flat_valid)  # (B, H/4 * W/4, C)
+        return frame(F.relu(normed).view_as(x), first.valid, border=0)
 
     def _hidden(self, regions: Tensor, f: Tensor, size: tuple[int, int], valid: Tensor | None) -> Tensor:
         """Masked attention: a region attends to where its own mask so far has a probability of at least 0.5.

@@ -1,9 +1,7 @@
 """Faster forms of what the GPU path does, as patches of this process, so that one call measures both.
 
-    import fixes; fixes.apply("relu", "strip")  # in any order, before the model is built
+    import fixes; fixes.apply("syncs", "spread")  # in any order, before the model is built
 
-relu    ReLU out of place: in place on a linear layer's output, which is a view, autograd copies whole gradients
-strip   the mask head's MLP at full resolution in one piece: strips of four rows give 30 full-size gradients to add
 syncs   no constants made on the host in a step and no look at `valid`, so that nothing waits for the GPU
 spread  `extend` without scatter_add in its backward: sums, always in the same order
 triton  deformable attention by `triton_deformable`, values in the type of the computation
@@ -14,7 +12,7 @@ sdpa    Swin: scaled_dot_product_attention, as timm's switch does; with `qkv` th
 import torch
 import torch.nn.functional as F
 import window_fixes
-from torch import Tensor, nn
+from torch import Tensor
 
 from grisq.data import sample
 from grisq.models import base, heads, lavt, multimodal_encoder, pixel_decoder, rela
@@ -40,35 +38,10 @@ def constant(values: object, device: torch.device, dtype: torch.dtype = torch.fl
     return _constants[key]
 
 
-def feed_forward(block: pixel_decoder.MSDSBlock, f: Tensor) -> Tensor:
-    """The second half of an MSDS block with its ReLU out of place."""
-    return block.feedforward_norm(f + block.contract(F.relu(block.expand(f))))
-
-
-def relu() -> None:
-    """Take every ReLU out of place."""
-
-    def forward(self, f, positions, reference, sizes, valid):
-        return feed_forward(self, self.attention_norm(f + self.attention(f + positions, reference, f, sizes, valid)))
-
-    put(pixel_decoder.MSDSBlock, "forward", forward)
-    original = nn.ReLU.__init__
-
-    def init(self, inplace=False):
-        original(self, False)
-
-    put(nn.ReLU, "__init__", init)
-
-
-def strip() -> None:
-    """Upsample for the mask head's MLP in one strip."""
-    put(heads, "_ROWS", 10_000)
-
-
 def syncs() -> None:
     """Keep constants on the device and pass `valid` without asking whether it matters."""
     put(sample, "normalize", _normalize)
-    put(deformable.MultiScaleDeformableAttention, "locations", _locations)
+    put(deformable, "_pixels", _pixels)
     put(pixel_decoder, "reference_points", _reference_points)
     for module in (base, losses, rela):
         put(module, "weighted_cross_entropy", _weighted_cross_entropy)
@@ -82,11 +55,8 @@ def _normalize(images: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
     return ((images.float() - mean) / std) * valid[:, None], valid
 
 
-def _locations(self, query: Tensor, reference: Tensor, sizes: list[tuple[int, int]]) -> Tensor:
-    B, Q, _ = query.shape
-    offsets = self.sampling_offsets(query).view(B, Q, self.heads, self.levels, self.points, 2).float()
-    pixels = constant([[width, height] for height, width in sizes], query.device)
-    return reference.float()[:, :, None, :, None, :] + offsets / pixels[:, None, :]
+def _pixels(sizes: list[tuple[int, int]], like: Tensor) -> Tensor:
+    return constant([[[width, height]] for height, width in sizes], like.device, like.dtype)
 
 
 def _reference_points(centers: list[Tensor], levels: list) -> Tensor:
@@ -122,7 +92,7 @@ def spread() -> None:
     def extend(x, valid):
         return x if valid is None else _Spread.apply(x, valid)
 
-    for module in (padding, heads, lavt, rela):
+    for module in (padding, heads, lavt):
         put(module, "extend", extend)
 
 
@@ -174,15 +144,13 @@ def qkv() -> None:
 
 
 ALL = {
-    "relu": relu,
-    "strip": strip,
     "syncs": syncs,
     "spread": spread,
     "triton": triton,
     "qkv": qkv,
     "sdpa": window_fixes.fuse_attention,
 }
-EXACT = ["relu", "strip", "spread", "syncs", "qkv"]  # on every device the same but for rounding
+EXACT = ["spread", "syncs", "qkv"]  # on every device the same but for rounding
 
 
 def apply(*names: str) -> None:

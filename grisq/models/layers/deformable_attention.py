@@ -49,20 +49,80 @@ def deformable_attention(value: Tensor, sizes: Sizes, locations: Tensor, weights
     Args and Returns: as `deformable_attention_reference`.
     Raises: InputError if the sizes do not fit the value or the locations.
     """
-    positions = sum(height * width for height, width in sizes)
-    if value.shape[1] != positions or locations.shape[3] != len(sizes):
-        raise InputError(
-            f"The levels {list(sizes)} have {positions} positions, but value has {value.shape[1]} and locations have "
-            f"{locations.shape[3]} levels: give the sizes of the levels that value is made of."
-        )
-    on_cpu = value.device.type == "cpu" and value.dtype == locations.dtype == weights.dtype == torch.float32
-    if on_cpu and not torch.compiler.is_exporting():
-        flat = [side for size in sizes for side in size]
-        return _kernel()(value.contiguous(), flat, locations.contiguous(), weights.contiguous())
+    _check_levels(value, sizes, locations.shape[3], "locations")
+    if fits_kernel(value, locations, weights):
+        offsets = locations * _pixels(sizes, locations)  # from the level's corner
+        corner = locations.new_zeros(*locations.shape[:2], len(sizes), 2)
+        return _by_kernel(value, sizes, corner, offsets, weights, softmax=False)
     return deformable_attention_reference(value, sizes, locations, weights)
 
 
-def _kernel() -> Callable[..., Tensor]:
+def attend_by_scores(value: Tensor, sizes: Sizes, reference: Tensor, offsets: Tensor, scores: Tensor) -> Tensor:
+    """Deformable attention of what a query's linear functions give: raw offsets and scores.
+
+    location = reference + offset / (W_l, H_l),   weights = softmax over all levels and points of a head
+
+    Where the kernel runs it computes both itself; elsewhere this is `deformable_attention` of the two.
+
+    Args:
+        value: (B, S, H, D), the levels one after the other.
+        sizes: (H_l, W_l) of each level.
+        reference: (B, Q, L, 2) as (x, y), in [0, 1] on each level's canvas.
+        offsets: (B, Q, H, L, P, 2), in pixels of the level.
+        scores: (B, Q, H, L, P).
+
+    Returns:
+        (B, Q, H, D).
+
+    Raises:
+        InputError: the sizes do not fit the value or the offsets.
+    """
+    _check_levels(value, sizes, offsets.shape[3], "offsets")
+    if fits_kernel(value, reference, offsets, scores):
+        return _by_kernel(value, sizes, reference, offsets, scores, softmax=True)
+    locations, weights = sampling_locations(reference, offsets, sizes), attention_weights(scores)
+    return deformable_attention(value, sizes, locations, weights)
+
+
+def sampling_locations(reference: Tensor, offsets: Tensor, sizes: Sizes) -> Tensor:
+    """reference + offset / (W_l, H_l). Arguments as `attend_by_scores` -> (B, Q, H, L, P, 2)."""
+    return reference[:, :, None, :, None, :] + offsets / _pixels(sizes, offsets)
+
+
+def attention_weights(scores: Tensor) -> Tensor:
+    """Softmax over all levels and points of a head. (B, Q, H, L, P) -> the same shape."""
+    return scores.flatten(3).softmax(-1).view_as(scores)
+
+
+def fits_kernel(*tensors: Tensor) -> bool:
+    """Whether the numba kernel takes these tensors: float32 on a CPU, and not while a model is exported."""
+    on_cpu = all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in tensors)
+    return on_cpu and not torch.compiler.is_exporting()
+
+
+def _pixels(sizes: Sizes, like: Tensor) -> Tensor:
+    """(W_l, H_l) of each level, (L, 1, 2), to multiply with (..., L, P, 2)."""
+    return torch.tensor(sizes, dtype=like.dtype, device=like.device).view(-1, 2).flip(-1)[:, None, :]
+
+
+def _check_levels(value: Tensor, sizes: Sizes, levels: int, of: str) -> None:
+    positions = sum(height * width for height, width in sizes)
+    if value.shape[1] != positions or levels != len(sizes):
+        raise InputError(
+            f"The levels {list(sizes)} have {positions} positions, but value has {value.shape[1]} and {of} have "
+            f"{levels} levels: give the sizes of the levels that value is made of."
+        )
+
+
+def _by_kernel(
+    value: Tensor, sizes: Sizes, reference: Tensor, offsets: Tensor, scores: Tensor, *, softmax: bool
+) -> Tensor:
+    flat = [side for size in sizes for side in size]
+    given = (tensor.contiguous() for tensor in (reference, offsets, scores))
+    return _kernel()(value.contiguous(), flat, *given, softmax)[0]
+
+
+def _kernel() -> Callable[..., tuple[Tensor, Tensor]]:
     """The kernel, imported when it is first used."""
     try:
         from grisq.models.layers.deformable_kernel import deformable_attention_cpu
@@ -115,9 +175,8 @@ class MultiScaleDeformableAttention(nn.Module):
         if valid is not None:
             value = value.masked_fill(~valid[..., None], 0.0)
         value = value.view(B, -1, self.heads, C // self.heads).float()  # (B, S, heads, C / heads)
-        locations, weights = self.locations(query, reference, sizes), self.weights(query)
-        out = deformable_attention(value, sizes, locations, weights).reshape(B, Q, C)
-        return self.output_proj(out.to(query.dtype))
+        out = attend_by_scores(value, sizes, reference.float(), self._offsets(query), self._scores(query))
+        return self.output_proj(out.reshape(B, Q, C).to(query.dtype))
 
     def locations(self, query: Tensor, reference: Tensor, sizes: Sizes) -> Tensor:
         """The sampling locations of each head. -> (B, Q, heads, L, points, 2), (x, y) in [0, 1], float32.
@@ -127,13 +186,16 @@ class MultiScaleDeformableAttention(nn.Module):
             reference: (B, Q, L, 2) as (x, y), in [0, 1] on each level's canvas.
             sizes: (H_l, W_l) of each level.
         """
-        B, Q, _ = query.shape
-        offsets = self.sampling_offsets(query).view(B, Q, self.heads, self.levels, self.points, 2).float()
-        pixels = torch.tensor(sizes, dtype=torch.float32, device=query.device).flip(-1)  # (L, 2) as (W, H)
-        return reference.float()[:, :, None, :, None, :] + offsets / pixels[:, None, :]
+        return sampling_locations(reference.float(), self._offsets(query), sizes)
 
     def weights(self, query: Tensor) -> Tensor:
         """The attention weight of each location. -> (B, Q, heads, L, points), float32, summing to 1 for each head."""
-        B, Q, _ = query.shape
-        scores = self.attention_weights(query).view(B, Q, self.heads, self.levels * self.points).float()
-        return scores.softmax(-1).view(B, Q, self.heads, self.levels, self.points)
+        return attention_weights(self._scores(query))
+
+    def _offsets(self, query: Tensor) -> Tensor:
+        """Raw offsets in pixels of each level. -> (B, Q, heads, L, points, 2), float32."""
+        return self.sampling_offsets(query).view(*query.shape[:2], self.heads, self.levels, self.points, 2).float()
+
+    def _scores(self, query: Tensor) -> Tensor:
+        """Raw scores of each location. -> (B, Q, heads, L, points), float32."""
+        return self.attention_weights(query).view(*query.shape[:2], self.heads, self.levels, self.points).float()

@@ -4,6 +4,9 @@
 while it is in cache, and touch nothing else. The operator has a fake implementation and a backward formula, so
 meta tensors, torch.export and autograd work with it.
 
+They take raw offsets and scores: the softmax over a dozen scores and the sum of two coordinates are a few
+instructions here, and passes over memory with a tiny innermost dimension as tensor operations.
+
 The arithmetic is strict (no `fastmath`): numba optimizes a kernel that it has just compiled differently from the
 same kernel loaded from its cache, and with leave to reorder sums the two would differ in the last bit, so that a
 run that is resumed in another process would not repeat the first. Arrays are indexed in full, never sliced: a slice
@@ -37,24 +40,44 @@ def _corners(x, y, width, height):
     return x0, x1, y0, y1, fx, fy, left, right, top, bottom
 
 
-@njit(parallel=True, cache=True)
-def _forward(value, shapes, starts, locations, weights, out):
-    """out[b, q, h] = sum over levels and points of weight x bilinear sample; parallel over (batch, query chunks)."""
-    B, Q, H, L, P, _ = locations.shape
-    D = value.shape[3]
+@njit(parallel=True, cache=True, error_model="numpy")
+def _forward(value, shapes, starts, reference, offsets, scores, softmax, out, weights):
+    """out[b, q, h] = sum over levels and points of weight x bilinear sample; parallel over (batch, query chunks).
+
+    Also writes the weights: softmax of the scores, or the scores themselves.
+    """
+    B, Q, H, K = scores.shape
+    L, D = shapes.shape[0], value.shape[3]
+    P = K // max(L, 1)
     chunks = (Q + _CHUNK - 1) // _CHUNK
     for task in prange(B * chunks):
         b, first = task // chunks, task % chunks * _CHUNK
         for q in range(first, min(first + _CHUNK, Q)):
             for h in range(H):
+                if softmax:
+                    highest = scores[b, q, h, 0]
+                    for k in range(1, K):
+                        highest = max(highest, scores[b, q, h, k])
+                    total = _ZERO
+                    for k in range(K):
+                        exponential = np.float32(np.exp(scores[b, q, h, k] - highest))
+                        weights[b, q, h, k] = exponential
+                        total += exponential
+                    inverse = _ONE / total
+                    for k in range(K):
+                        weights[b, q, h, k] *= inverse
+                else:
+                    for k in range(K):
+                        weights[b, q, h, k] = scores[b, q, h, k]
                 for d in range(D):
                     out[b, q, h, d] = 0
                 for level in range(L):
                     height, width, start = shapes[level, 0], shapes[level, 1], starts[level]
-                    for p in range(P):
-                        x = locations[b, q, h, level, p, 0] * width - _HALF
-                        y = locations[b, q, h, level, p, 1] * height - _HALF
-                        a = weights[b, q, h, level, p]
+                    across = reference[b, q, level, 0] * width - _HALF
+                    down = reference[b, q, level, 1] * height - _HALF
+                    for k in range(level * P, level * P + P):
+                        x, y = across + offsets[b, q, h, k, 0], down + offsets[b, q, h, k, 1]
+                        a = weights[b, q, h, k]
                         if not (-1 < x < width and -1 < y < height):
                             if not np.isfinite(x + y + a):  # as in the definition: 0 * nan, nan * 0
                                 for d in range(D):
@@ -76,27 +99,34 @@ def _forward(value, shapes, starts, locations, weights, out):
                             )
 
 
-@njit(parallel=True, cache=True)
-def _backward(value, shapes, starts, locations, weights, grad_out, grad_value, grad_locations, grad_weights):
+@njit(parallel=True, cache=True, error_model="numpy")
+def _backward(
+    value, shapes, starts, reference, offsets, weights, softmax, grad_out, grad_value, grad_offsets, grad_scores
+):
     """Gradients of `_forward`; parallel over (batch, head), so that no two tasks add to the same value."""
-    B, Q, H, L, P, _ = locations.shape
-    D = value.shape[3]
+    B, Q, H, K = weights.shape
+    L, D = shapes.shape[0], value.shape[3]
+    P = K // max(L, 1)
     for task in prange(B * H):
         b, h = task // H, task % H
         for q in range(Q):
+            mean = _ZERO  # of the gradients of the head's weights, under these weights
             for level in range(L):
                 height, width, start = shapes[level, 0], shapes[level, 1], starts[level]
-                for p in range(P):
-                    x = locations[b, q, h, level, p, 0] * width - _HALF
-                    y = locations[b, q, h, level, p, 1] * height - _HALF
+                across = reference[b, q, level, 0] * width - _HALF
+                down = reference[b, q, level, 1] * height - _HALF
+                for k in range(level * P, level * P + P):
+                    x, y = across + offsets[b, q, h, k, 0], down + offsets[b, q, h, k, 1]
+                    a = weights[b, q, h, k]
                     if not (-1 < x < width and -1 < y < height):
-                        grad_weights[b, q, h, level, p] = _ZERO if np.isfinite(x + y) else _NAN
-                        moved = _ZERO if np.isfinite(x + y + weights[b, q, h, level, p]) else _NAN
-                        grad_locations[b, q, h, level, p, 0] = moved
-                        grad_locations[b, q, h, level, p, 1] = moved
+                        grad_weight = _ZERO if np.isfinite(x + y) else _NAN
+                        grad_scores[b, q, h, k] = grad_weight
+                        mean += a * grad_weight
+                        moved = _ZERO if np.isfinite(x + y + a) else _NAN
+                        grad_offsets[b, q, h, k, 0] = moved
+                        grad_offsets[b, q, h, k, 1] = moved
                         continue
                     x0, x1, y0, y1, fx, fy, left, right, top, bottom = _corners(x, y, width, height)
-                    a = weights[b, q, h, level, p]
                     m00, m01, m10, m11 = left * top, right * top, left * bottom, right * bottom
                     w00 = a * (_ONE - fx) * (_ONE - fy) * m00
                     w01 = a * fx * (_ONE - fy) * m01
@@ -120,80 +150,117 @@ def _backward(value, shapes, starts, locations, weights, grad_out, grad_value, g
                         grad_value[b, i11, h, d] += w11 * grad_out[b, q, h, d]
                     s00, s01, s10, s11 = s00 * m00, s01 * m01, s10 * m10, s11 * m11
                     above, below = s00 + fx * (s01 - s00), s10 + fx * (s11 - s10)
-                    grad_weights[b, q, h, level, p] = above + fy * (below - above)
-                    across = (_ONE - fy) * (s01 - s00) + fy * (s11 - s10)
-                    grad_locations[b, q, h, level, p, 0] = a * width * across
-                    grad_locations[b, q, h, level, p, 1] = a * height * (below - above)
+                    grad_weight = above + fy * (below - above)
+                    grad_scores[b, q, h, k] = grad_weight
+                    mean += a * grad_weight
+                    grad_offsets[b, q, h, k, 0] = a * ((_ONE - fy) * (s01 - s00) + fy * (s11 - s10))
+                    grad_offsets[b, q, h, k, 1] = a * (below - above)
+            if softmax:
+                for k in range(K):
+                    grad_scores[b, q, h, k] = weights[b, q, h, k] * (grad_scores[b, q, h, k] - mean)
 
 
 @torch.library.custom_op("grisq::deformable_attention", mutates_args=(), device_types="cpu")
-def deformable_attention_cpu(value: Tensor, shapes: list[int], locations: Tensor, weights: Tensor) -> Tensor:
-    """The sampled sum on the CPU, in float32.
+def deformable_attention_cpu(
+    value: Tensor, shapes: list[int], reference: Tensor, offsets: Tensor, scores: Tensor, softmax: bool
+) -> tuple[Tensor, Tensor]:
+    """The sampled sum on the CPU, in float32. All tensors are contiguous.
 
     Args:
         value: (B, S, H, D).
         shapes: heights and widths of the levels in turn; that they add up to S is for the caller to check.
-        locations: (B, Q, H, L, P, 2), in [0, 1] on each level.
-        weights: (B, Q, H, L, P).
+        reference: (B, Q, L, 2), in [0, 1] on each level.
+        offsets: (B, Q, H, L, P, 2) from there, in pixels of the level.
+        scores: (B, Q, H, L, P).
+        softmax: whether the weights are the softmax of the scores over all L * P, or the scores themselves.
 
     Returns:
-        (B, Q, H, D).
+        The sum (B, Q, H, D) and the weights (B, Q, H, L, P); gradients flow from the sum alone.
     """
-    B, Q, H = weights.shape[:3]
-    out = value.new_empty(B, Q, H, value.shape[3])
-    _run(_forward, value, shapes, locations, weights, out)
-    return out
+    out = value.new_empty(*scores.shape[:3], value.shape[3])
+    weights = torch.empty_like(scores)
+    _run(_forward, value, shapes, reference, offsets, scores, softmax, out, _by_head(weights))
+    return out, weights
 
 
 @deformable_attention_cpu.register_fake
-def _(value: Tensor, shapes: list[int], locations: Tensor, weights: Tensor) -> Tensor:
-    B, Q, H = weights.shape[:3]
-    return value.new_empty(B, Q, H, value.shape[3])
+def _(
+    value: Tensor, shapes: list[int], reference: Tensor, offsets: Tensor, scores: Tensor, softmax: bool
+) -> tuple[Tensor, Tensor]:
+    return value.new_empty(*scores.shape[:3], value.shape[3]), torch.empty_like(scores)
 
 
 @torch.library.custom_op("grisq::deformable_attention_backward", mutates_args=(), device_types="cpu")
 def _backward_cpu(
-    grad_out: Tensor, value: Tensor, shapes: list[int], locations: Tensor, weights: Tensor
+    grad_out: Tensor,
+    value: Tensor,
+    shapes: list[int],
+    reference: Tensor,
+    offsets: Tensor,
+    weights: Tensor,
+    softmax: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    grads = torch.zeros_like(value), torch.empty_like(locations), torch.empty_like(weights)
-    _run(_backward, value, shapes, locations, weights, grad_out, *grads)
+    grads = torch.zeros_like(value), torch.empty_like(offsets), torch.empty_like(weights)
+    rest = grad_out, grads[0], _by_head(grads[1], 2), _by_head(grads[2])
+    _run(_backward, value, shapes, reference, offsets, weights, softmax, *rest)
     return grads
 
 
 @_backward_cpu.register_fake
 def _(
-    grad_out: Tensor, value: Tensor, shapes: list[int], locations: Tensor, weights: Tensor
+    grad_out: Tensor,
+    value: Tensor,
+    shapes: list[int],
+    reference: Tensor,
+    offsets: Tensor,
+    weights: Tensor,
+    softmax: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    return torch.empty_like(value), torch.empty_like(locations), torch.empty_like(weights)
+    return torch.empty_like(value), torch.empty_like(offsets), torch.empty_like(weights)
 
 
 def _save(ctx, inputs, output) -> None:
-    value, ctx.shapes, locations, weights = inputs
-    ctx.save_for_backward(value, locations, weights)
+    value, ctx.shapes, reference, offsets, _, ctx.softmax = inputs
+    ctx.mark_non_differentiable(output[1])
+    ctx.save_for_backward(value, reference, offsets, output[1])
 
 
-def _gradients(ctx, grad_out: Tensor) -> tuple[Tensor, None, Tensor, Tensor]:
-    value, locations, weights = ctx.saved_tensors
-    grads = _backward_cpu(grad_out.contiguous(), value, ctx.shapes, locations, weights)
-    return grads[0], None, grads[1], grads[2]
+def _gradients(ctx, grad_out: Tensor, _) -> tuple[Tensor | None, ...]:
+    value, reference, offsets, weights = ctx.saved_tensors
+    grad_value, grad_offsets, grad_scores = _backward_cpu(
+        grad_out.contiguous(), value, ctx.shapes, reference, offsets, weights, ctx.softmax
+    )
+    grad_reference = None
+    if ctx.needs_input_grad[2]:
+        pixels = reference.new_tensor(ctx.shapes).view(-1, 2).flip(-1)  # (L, 2) as (W, H)
+        grad_reference = grad_offsets.sum((2, 4)) * pixels
+    return grad_value, None, grad_reference, grad_offsets, grad_scores, None
 
 
 deformable_attention_cpu.register_autograd(_gradients, setup_context=_save)
 
 
-def _run(kernel, value: Tensor, shapes: list[int], locations: Tensor, weights: Tensor, *rest: Tensor) -> None:
+def _by_head(tensor: Tensor, inner: int = 0) -> Tensor:
+    """(B, Q, H, L, P) -> (B, Q, H, L * P), a view; with `inner` the last dimension stays."""
+    return tensor.view(*tensor.shape[:3], -1, *([inner] if inner else []))
+
+
+def _run(
+    kernel,
+    value: Tensor,
+    shapes: list[int],
+    reference: Tensor,
+    offsets: Tensor,
+    scores: Tensor,
+    softmax: bool,
+    *rest: Tensor,
+) -> None:
     """Call a kernel on the tensors' memory with as many threads as torch uses."""
     sizes = np.array(shapes, dtype=np.int64).reshape(-1, 2)
-    if not all(tensor.dtype == torch.float32 for tensor in (value, locations, weights)):
+    if not all(tensor.dtype == torch.float32 for tensor in (value, reference, offsets, scores)):
         raise TypeError("The kernel computes in float32 only: use deformable_attention for other types.")
     starts = np.concatenate([[0], np.cumsum(sizes.prod(1))[:-1]]).astype(np.int64)
+    given = (tensor.detach().numpy() for tensor in (reference, _by_head(offsets, 2), _by_head(scores)))
     with _lock:
         numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
-        kernel(
-            value.detach().numpy(),
-            sizes,
-            starts,
-            locations.detach().numpy(),
-            weights.detach().numpy(),
-            *(tensor.detach().numpy() for tensor in rest),
-        )
+        kernel(value.detach().numpy(), sizes, starts, *given, softmax, *(tensor.detach().numpy() for tensor in rest))

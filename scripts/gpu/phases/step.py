@@ -10,7 +10,7 @@ from timing import measure_busy_time, measure_step, store_profile
 
 from grisq.config import ModelConfig, preset
 
-GROUPS = (("syncs", "relu", "strip", "spread"), ("triton",), ("qkv",), ("sdpa",))  # patches pile up in this order
+GROUPS = (("syncs", "spread"), ("triton",), ("qkv",), ("sdpa",))  # patches pile up in this order
 RESERVE = 15  # seconds that must be left to measure one more group
 
 

@@ -18,7 +18,7 @@ from grisq.data.synthetic.generate import generate
 from grisq.data.synthetic.specs import SPECS, SplitSpec, SyntheticSpec
 from grisq.experiments.registry import find_experiment
 
-USEFUL = ("syncs", "relu", "strip", "spread", "triton")  # fixes that the trained runs take over from the phase `step`
+USEFUL = ("syncs", "spread", "triton")  # fixes that the trained runs take over from the phase `step`
 EVALUATED = 1500  # expressions of val
 START_AND_END = 75  # seconds of imports and of the last evaluation
 

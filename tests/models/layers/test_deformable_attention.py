@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from grisq.models.layers.deformable_attention import (
     MultiScaleDeformableAttention,
+    attend_by_scores,
+    attention_weights,
     deformable_attention,
     deformable_attention_reference,
+    sampling_locations,
 )
 from grisq.models.layers.deformable_kernel import deformable_attention_cpu
 from grisq.runtime.errors import InputError
@@ -74,6 +77,61 @@ def test_kernel_and_reference_agree_in_values_and_gradients(case):
         torch.testing.assert_close(ours, theirs, atol=2e-4, rtol=1e-3)
 
 
+def raw_inputs(B=2, Q=9, H=3, D=4, P=2, sizes=SIZES, reach=3.0, seed=0):
+    """Value, reference points, offsets in pixels and scores."""
+    rng = torch.Generator().manual_seed(seed)
+    S, L = sum(height * width for height, width in sizes), len(sizes)
+    value, reference = torch.randn(B, S, H, D, generator=rng), torch.rand(B, Q, L, 2, generator=rng)
+    offsets = reach * torch.randn(B, Q, H, L, P, 2, generator=rng)
+    return value, reference, offsets, 2 * torch.randn(B, Q, H, L, P, generator=rng)
+
+
+def from_the_definition(value, sizes, reference, offsets, scores):
+    """Softmax and locations as tensor operations, then the definition."""
+    locations, weights = sampling_locations(reference, offsets, sizes), attention_weights(scores)
+    return deformable_attention_reference(value, sizes, locations, weights)
+
+
+def test_locations_and_weights_by_hand():
+    reference, offsets = torch.tensor([[[[0.5, 0.25]]]]), torch.tensor([2.0, -1.0]).view(1, 1, 1, 1, 1, 2)
+    assert sampling_locations(reference, offsets, [(10, 4)]).flatten().tolist() == pytest.approx([1.0, 0.15])
+    scores = torch.tensor([0.0, math.log(3)]).view(1, 1, 1, 2, 1)  # one point on each of two levels
+    torch.testing.assert_close(attention_weights(scores).flatten(), torch.tensor([0.25, 0.75]))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(1, 7), st.integers(1, 7)), min_size=1, max_size=3),
+    st.integers(1, 70),
+    st.integers(1, 3),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.integers(0, 9),
+)
+def test_raw_offsets_and_scores_equal_the_definition_in_float64(sizes, Q, H, D, P, seed):
+    """Values and all four gradients, off the pixels' centers, where the gradient of a location jumps."""
+    tensors = raw_inputs(B=2, Q=Q, H=H, D=D, P=P, sizes=sizes, seed=seed)
+    spots = tensors[1][:, :, None, :, None] * torch.tensor(sizes).flip(-1)[:, None] + tensors[2] + 0.5
+    tensors[2].add_(0.02 * ((spots - spots.round()).abs() < 0.01))
+    results = []
+    for way, dtype in ((attend_by_scores, torch.float32), (from_the_definition, torch.float64)):
+        leaves = [tensor.detach().to(dtype, copy=True).requires_grad_() for tensor in tensors]
+        out = way(leaves[0], sizes, *leaves[1:])
+        (out * torch.linspace(-1, 1, out.numel(), dtype=dtype).view_as(out)).sum().backward()
+        results.append([out.detach(), *(leaf.grad for leaf in leaves)])
+    for ours, truth in zip(*results):
+        torch.testing.assert_close(ours, truth.float(), atol=3e-5, rtol=3e-5)
+
+
+def test_scores_far_apart_neither_overflow_nor_vanish_together():
+    value, reference, offsets, scores = raw_inputs()
+    scores = 300 * scores
+    out = attend_by_scores(value, SIZES, reference, offsets, scores)
+    torch.testing.assert_close(out, from_the_definition(value, SIZES, reference, offsets, scores))
+    shifted = attend_by_scores(value, SIZES, reference, offsets, scores + 1e4)
+    torch.testing.assert_close(shifted, out, atol=1e-2, rtol=1e-2)  # scores + 1e4 are rounded to 1e-3
+
+
 @pytest.mark.parametrize("spot", [0.0, 1.0, 0.5, -0.1, 1.1, 0.1, 0.9, -3.0, 40.0])
 def test_borders_and_wild_positions(spot):
     """On a border, half outside, far outside."""
@@ -108,6 +166,26 @@ def test_what_is_not_finite_comes_out_alike_both_ways(places, shares):
         torch.testing.assert_close(ours[ours.isfinite()], theirs[ours.isfinite()], atol=1e-4, rtol=1e-4)
 
 
+@settings(deadline=None, max_examples=300)
+@given(
+    st.lists(st.sampled_from((0.3, -2.0, 4.0, *WILD)), min_size=8, max_size=8),
+    st.lists(st.sampled_from((0.5, 0.0, *WILD)), min_size=4, max_size=4),
+)
+def test_raw_numbers_that_are_not_finite_come_out_as_in_the_definition(places, marks):
+    results = []
+    for way in (attend_by_scores, from_the_definition):
+        value = torch.linspace(-1, 1, 2 * 47 * 3).view(1, 47, 2, 3).requires_grad_()
+        offsets = torch.tensor(places).view(1, 1, 2, 2, 1, 2).requires_grad_()
+        scores = torch.tensor(marks).view(1, 1, 2, 2, 1).requires_grad_()
+        out = way(value, [(7, 5), (4, 3)], torch.full((1, 1, 2, 2), 0.4), offsets, scores)
+        out.sum().backward()
+        sampled = offsets.detach().isfinite().all(-1, keepdim=True)  # elsewhere torch's gradient depends on the axis
+        results.append((out.detach(), scores.grad, offsets.grad.where(sampled, 0)))
+    for ours, theirs in zip(*results):
+        assert torch.equal(ours.isfinite(), theirs.isfinite())
+        torch.testing.assert_close(ours[ours.isfinite()], theirs[ours.isfinite()], atol=1e-4, rtol=1e-4)
+
+
 @pytest.mark.parametrize("sizes", [[(30, 40), (10, 20)], [(7, 5), (4, 3)], [(7, 5), (4, 3), (1, 2)], []])
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_sizes_that_do_not_fit_the_value_are_refused(sizes, device):
@@ -115,6 +193,9 @@ def test_sizes_that_do_not_fit_the_value_are_refused(sizes, device):
     tensors = [tensor.to(device) for tensor in inputs()]
     with pytest.raises(InputError, match=r"but value has 48 and locations have 3 levels"):
         deformable_attention(tensors[0], sizes, tensors[1], tensors[2])
+    tensors = [tensor.to(device) for tensor in raw_inputs()]
+    with pytest.raises(InputError, match=r"but value has 48 and offsets have 3 levels"):
+        attend_by_scores(tensors[0], sizes, *tensors[1:])
 
 
 def test_levels_that_add_up_by_chance_are_refused():
@@ -123,14 +204,19 @@ def test_levels_that_add_up_by_chance_are_refused():
         deformable_attention(value, [(6, 8)], locations, weights)
 
 
-@pytest.mark.parametrize("wide", range(3))
-def test_the_operator_refuses_other_types_and_the_function_takes_them(wide):
-    tensors = list(inputs())
+FLAT = [side for size in SIZES for side in size]
+
+
+@pytest.mark.parametrize("wide", range(4))
+def test_the_operator_refuses_other_types_and_the_functions_take_them(wide):
+    tensors = list(raw_inputs())
     tensors[wide] = tensors[wide].double()
     with pytest.raises(TypeError, match="float32 only"):
-        deformable_attention_cpu(tensors[0], [7, 5, 4, 3, 1, 1], tensors[1], tensors[2])
+        deformable_attention_cpu(tensors[0], FLAT, *tensors[1:], True)
     tensors = [tensor.double().requires_grad_() for tensor in inputs(B=1, Q=2, H=1, D=2, P=1)]
     torch.autograd.gradcheck(lambda *each: deformable_attention(each[0], SIZES, *each[1:]), tensors)
+    tensors = [tensor.double().requires_grad_() for tensor in raw_inputs(B=1, Q=2, H=1, D=2, P=1)]
+    torch.autograd.gradcheck(lambda *each: attend_by_scores(each[0], SIZES, *each[1:]), tensors)
 
 
 def test_a_module_compiles_without_a_break():
@@ -167,20 +253,22 @@ def test_a_numba_that_does_not_import_stops_the_cpu_alone():
     assert sentence.endswith("install one that fits the installed numpy.")
 
 
-def test_the_operator_keeps_torchs_contract():
-    value, locations, weights = (tensor.requires_grad_() for tensor in inputs(B=1, Q=3, H=2, D=2))
-    torch.library.opcheck(deformable_attention_cpu, (value, [7, 5, 4, 3, 1, 1], locations, weights))
+@pytest.mark.parametrize("softmax", [False, True])
+def test_the_operator_keeps_torchs_contract(softmax):
+    tensors = [tensor.requires_grad_() for tensor in raw_inputs(B=1, Q=3, H=2, D=2)]
+    torch.library.opcheck(deformable_attention_cpu, (tensors[0], FLAT, *tensors[1:], softmax))
 
 
 def test_gradients_do_not_depend_on_threads():
-    tensors = inputs(B=1, Q=200)
+    tensors = raw_inputs(B=1, Q=200)
     results = []
     threads = torch.get_num_threads()
     for count in (1, 2):
         torch.set_num_threads(count)
         leaves = [tensor.clone().requires_grad_() for tensor in tensors]
-        deformable_attention(leaves[0], SIZES, leaves[1], leaves[2]).square().sum().backward()
-        results.append([leaf.grad for leaf in leaves])
+        out = attend_by_scores(leaves[0], SIZES, *leaves[1:])
+        out.square().sum().backward()
+        results.append([out.detach(), *(leaf.grad for leaf in leaves)])
     torch.set_num_threads(threads)
     for one, two in zip(*results):
         assert torch.equal(one, two)
@@ -278,11 +366,12 @@ PROBE = """
 import hashlib, torch
 from grisq.models.layers.deformable_kernel import deformable_attention_cpu
 torch.manual_seed(0)
-leaves = [torch.randn(2, 84, 2, 16), torch.rand(2, 84, 2, 3, 4, 2), torch.rand(2, 84, 2, 3, 4)]
-value, locations, weights = (leaf.requires_grad_() for leaf in leaves)
-out = deformable_attention_cpu(value, [8, 8, 4, 4, 2, 2], locations, weights)
+shapes = (2, 84, 2, 16), (2, 84, 3, 2), (2, 84, 2, 3, 4, 2), (2, 84, 2, 3, 4)
+leaves = [torch.randn(shape) for shape in shapes]
+leaves = [leaf.requires_grad_() for leaf in leaves]
+out, weights = deformable_attention_cpu(leaves[0], [8, 8, 4, 4, 2, 2], *leaves[1:], True)
 out.square().sum().backward()
-bits = b"".join(t.detach().numpy().tobytes() for t in (out, value.grad, locations.grad, weights.grad))
+bits = b"".join(t.detach().numpy().tobytes() for t in (out, weights, *(leaf.grad for leaf in leaves)))
 print(hashlib.sha256(bits).hexdigest())
 """
 
