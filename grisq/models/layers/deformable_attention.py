@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grisq.runtime.constants import constant
 from grisq.runtime.errors import InputError
 
 Sizes = list[tuple[int, int]]
@@ -129,7 +130,7 @@ class MultiScaleDeformableAttention(nn.Module):
         """
         B, Q, _ = query.shape
         offsets = self.sampling_offsets(query).view(B, Q, self.heads, self.levels, self.points, 2).float()
-        pixels = torch.tensor(sizes, dtype=torch.float32, device=query.device).flip(-1)  # (L, 2) as (W, H)
+        pixels = constant(tuple((width, height) for height, width in sizes), device=query.device)  # (L, 2)
         return reference.float()[:, :, None, :, None, :] + offsets / pixels[:, None, :]
 
     def weights(self, query: Tensor) -> Tensor:
