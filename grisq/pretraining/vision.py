@@ -126,7 +126,7 @@ def pretrain_swin(
     with bar:
         for step, batch in enumerate(_batches(pictures, config, done), done):
             cosine_rates(optimizer, step, config)
-            loss = loss_of(model(*normalize(batch.images, batch.valid)), batch, pretext)
+            loss = loss_of(model(normalize(batch.images, batch.valid), batch.valid), batch, pretext)
             gradient_step(model, optimizer, loss)
             bar.update()
             if step % 50 == 0:
@@ -153,7 +153,7 @@ def measure(model: PretextModel, pictures: LabeledPictures, batch: int) -> Visio
     draws = [(number, False) for number in range(len(pictures))]
     for labels in DataLoader(pictures, batch_size=batch, sampler=draws):
         for i, (logits, wanted) in enumerate(
-            zip(model(*normalize(labels.images, labels.valid)), (labels.classes, labels.colors))
+            zip(model(normalize(labels.images, labels.valid), labels.valid), (labels.classes, labels.colors))
         ):
             if model.pretext == "image":
                 counted = torch.ones_like(logits, dtype=torch.bool)

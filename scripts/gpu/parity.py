@@ -51,6 +51,7 @@ def small_batch(padded: bool) -> Batch:
         plurality=torch.tensor([0, 1, -1]),
         plurality_weight=torch.tensor([0.5, 0.5, 0.0]),
         samples=[],
+        padded=padded,
     )
 
 

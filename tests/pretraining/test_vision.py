@@ -37,7 +37,7 @@ def test_forty_steps_learn_the_pictures_they_see(model_config, pictures, names, 
     batch = batch_of(pictures, 4)
     losses = []
     for _ in range(40):
-        loss = loss_of(model(*normalize(batch.images, batch.valid)), batch, pretext)
+        loss = loss_of(model(normalize(batch.images, batch.valid), batch.valid), batch, pretext)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grisq.runtime.constants import constant
 from grisq.runtime.errors import InputError
 
 Sizes = list[tuple[int, int]]
@@ -102,7 +103,7 @@ def fits_kernel(*tensors: Tensor) -> bool:
 
 def _pixels(sizes: Sizes, like: Tensor) -> Tensor:
     """(W_l, H_l) of each level, (L, 1, 2), to multiply with (..., L, P, 2)."""
-    return torch.tensor(sizes, dtype=like.dtype, device=like.device).view(-1, 2).flip(-1)[:, None, :]
+    return constant(tuple((width, height) for height, width in sizes), like.dtype, device=like.device)[:, None, :]
 
 
 def _check_levels(value: Tensor, sizes: Sizes, levels: int, of: str) -> None:
