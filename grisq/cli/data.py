@@ -1,4 +1,4 @@
-"""`grisq data synthetic | expressions | download | check`: making, getting and checking data sets."""
+"""`grisq data synthetic | counterfactual | expressions | download | check`: making, getting and checking data sets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,11 +21,24 @@ def synthetic(
     workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
 ) -> None:
     """Make a synthetic set: pictures, masks and expressions whose meaning is computed."""
-    from grisq.data.synthetic.generate import generate
-    from grisq.data.synthetic.specs import find_spec
-    from grisq.runtime.paths import DATA
+    from grisq.data.catalog import synthetic_set
 
-    print(f"The set is in {generate(find_spec(name), out or DATA / 'synthetic' / name, workers=workers)}")
+    print(f"The set is in {synthetic_set(name, out, workers=workers)}")
+
+
+@app.command()
+def counterfactual(
+    name: Annotated[str, typer.Argument(help="The synthetic set whose val split is paired.")] = "tiny",
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder; default: data/synthetic/NAME-counterfactual.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: one per core.")] = None,
+) -> None:
+    """Make pairs of pictures: an expression's own, and the same after one change that leaves it without a target."""
+    from grisq.data.catalog import synthetic_set
+    from grisq.data.synthetic.counterfactual import SUFFIX
+
+    print(f"The set is in {synthetic_set(name + SUFFIX, out, workers=workers)}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""Open a data set: a folder of the user's, or a preset's synthetic set, which is made on first use."""
+"""Open a data set: a folder of the user's, or a set that grisq makes, which is made on first use."""
 
 from pathlib import Path
 
@@ -6,6 +6,7 @@ from grisq.config import Preset
 from grisq.config import preset as find_preset
 from grisq.data import grefcoco
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.synthetic.counterfactual import SUFFIX, generate_counterfactual
 from grisq.data.synthetic.generate import generate
 from grisq.data.synthetic.specs import find_spec
 from grisq.runtime.errors import InputError
@@ -31,5 +32,26 @@ def load_dataset(preset: Preset | str, folder: str | Path | None = None, *, prog
             f"The preset {preset.name!r} trains on gRefCOCO: give its folder with --data (it holds grefcoco/ and "
             "images/)."
         )
-    root = generate(find_spec(preset.data), DATA / "synthetic" / preset.data, progress=progress)
-    return grefcoco.load(root)
+    return grefcoco.load(synthetic_set(preset.data, progress=progress))
+
+
+def synthetic_set(
+    name: str, root: str | Path | None = None, *, workers: int | None = None, progress: bool = True
+) -> Path:
+    """Make (once) a synthetic set, such as "tiny", or its counterfactual pairs, "tiny-counterfactual".
+
+    Args:
+        name: which set.
+        root: its folder, by default `data/synthetic/NAME`.
+        workers: number of processes, by default one per available core.
+        progress: whether to draw a bar while the set is made.
+
+    Returns:
+        The folder.
+
+    Raises:
+        InputError: there is no such set, or the folder holds something else.
+    """
+    spec = find_spec(name.removesuffix(SUFFIX))
+    make = generate_counterfactual if name.endswith(SUFFIX) else generate
+    return make(spec, DATA / "synthetic" / name if root is None else root, workers=workers, progress=progress)

@@ -5,7 +5,9 @@ can be seen is annotated, and counts and "all" are literally true. Masks depend 
 sprites' alpha channel and on an explicitly seeded generator, so they are the same on every machine.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -38,15 +40,11 @@ class Actor:
     color: str | None  # a name of the palette; None where people could disagree
     variant: str | None  # man, woman, boy or girl; None for anything but people
     image: Image.Image  # RGBA
+    draw: Callable[[str], Image.Image]  # the same in another color of the palette
 
-
-@dataclass(frozen=True)
-class Picture:
-    """A composed picture with its ground truth."""
-
-    pixels: np.ndarray  # (H, W, 3) uint8
-    actors: tuple[Actor, ...]  # from back to front
-    masks: tuple[np.ndarray, ...]  # the visible pixels of each actor, (H, W) bool
+    def recolored(self, color: str) -> "Actor":
+        """Return the same object in another color."""
+        return replace(self, color=color, image=self.draw(color))
 
 
 class Layer(NamedTuple):
@@ -56,6 +54,8 @@ class Layer(NamedTuple):
     rgba: np.ndarray  # (h, w, 4) uint8
     left: int  # of its upper left corner in the picture
     top: int
+    mirrored: bool
+    brightness: float = 1.0  # factor of its colors
 
     def mask(self, width: int, height: int) -> np.ndarray:
         """Return its opaque pixels in the whole picture, (height, width) bool."""
@@ -63,6 +63,47 @@ class Layer(NamedTuple):
         h, w = self.rgba.shape[:2]
         mask[self.top : self.top + h, self.left : self.left + w] = self.rgba[..., 3] >= OPAQUE
         return mask
+
+    def showing(self, actor: Actor, width: int, height: int) -> "Layer":
+        """Return another actor in this one's place: as large, around the same center, inside a picture of this size."""
+        rgba = _scaled(actor, max(self.rgba.shape[:2]), self.mirrored)
+        (old_h, old_w), (h, w) = self.rgba.shape[:2], rgba.shape[:2]
+        left = min(max(self.left + (old_w - w) // 2, 0), width - w)
+        top = min(max(self.top + (old_h - h) // 2, 0), height - h)
+        return self._replace(actor=actor, rgba=rgba, left=left, top=top)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A composed picture with its ground truth, and what it was composed of."""
+
+    pixels: np.ndarray  # (H, W, 3) uint8
+    masks: tuple[np.ndarray, ...]  # the visible pixels of each layer, (H, W) bool
+    layers: tuple[Layer, ...]  # from back to front
+    backdrop: np.ndarray  # (H, W, 3) uint8: the picture without its layers
+
+    @property
+    def actors(self) -> tuple[Actor, ...]:
+        """The objects, from back to front."""
+        return tuple(layer.actor for layer in self.layers)
+
+    def shows_enough(self) -> bool:
+        """Return whether of every object enough is visible."""
+        height, width = self.pixels.shape[:2]
+        whole = [np.count_nonzero(layer.mask(width, height)) for layer in self.layers]
+        return all(np.count_nonzero(mask) >= _needed(own) for mask, own in zip(self.masks, whole))
+
+
+def flatten(backdrop: np.ndarray, layers: Sequence[Layer]) -> Picture:
+    """Paint layers from back to front on a backdrop (H, W, 3) uint8, which is not modified."""
+    height, width = backdrop.shape[:2]
+    pixels = backdrop.copy()
+    masks: list[np.ndarray] = []
+    for layer in layers:
+        opaque = layer.mask(width, height)
+        masks = [mask & ~opaque for mask in masks] + [opaque]
+        _paint(pixels, layer)
+    return Picture(pixels, tuple(masks), tuple(layers), backdrop)
 
 
 def compose(rng: np.random.Generator, width: int, height: int, cast: Cast) -> Picture:
@@ -79,13 +120,8 @@ def compose(rng: np.random.Generator, width: int, height: int, cast: Cast) -> Pi
         layers = _place(_draw_actors(rng, wanted, cast.people), rng, width, height)
         if len(layers) >= cast.objects[0]:
             break
-    pixels = background(width, height, rng)
-    masks: list[np.ndarray] = []
-    for layer in layers:
-        opaque = layer.mask(width, height)
-        masks = [mask & ~opaque for mask in masks] + [opaque]
-        _paint(pixels, layer, brightness=0.92 + 0.12 * rng.random())
-    return Picture(pixels, tuple(layer.actor for layer in layers), tuple(masks))
+    backdrop = background(width, height, rng)
+    return flatten(backdrop, [layer._replace(brightness=0.92 + 0.12 * rng.random()) for layer in layers])
 
 
 def _number_of_objects(rng: np.random.Generator, bounds: tuple[int, int]) -> int:
@@ -115,12 +151,25 @@ def _draw_actor(rng: np.random.Generator, category: sprites.Category, color: str
     if category is not sprites.PERSON:
         sprite = pick(rng, category.sprites)
         if chance(rng, ORIGINAL_COLORS):
-            return Actor(category, sprite.color, None, sprites.draw_object(sprite, None))
-        return Actor(category, color, None, sprites.draw_object(sprite, color))
+            return object_actor(category, sprite, sprite.color, original=True)
+        return object_actor(category, sprite, color)
     variant = pick(rng, tuple(sprites.HEADS))
     head, tone = pick(rng, sprites.HEADS[variant]), pick(rng, sprites.SKIN_TONES)
-    child = variant in sprites.CHILDREN
-    return Actor(category, color, variant, sprites.draw_person(head, tone, child, color))
+    return person_actor(variant, head, tone, color)
+
+
+def object_actor(
+    category: sprites.Category, sprite: sprites.Sprite, color: str | None, original: bool = False
+) -> Actor:
+    """Make an object of a color; `original` leaves the sprite's own colors, for which `color` is only the name."""
+    draw = partial(sprites.draw_object, sprite)
+    return Actor(category, color, None, draw(None if original else color), draw)
+
+
+def person_actor(variant: str, head: str, tone: str, color: str) -> Actor:
+    """Make a person in a shirt of a color."""
+    draw = partial(sprites.draw_person, head, tone, variant in sprites.CHILDREN)
+    return Actor(sprites.PERSON, color, variant, draw(color), draw)
 
 
 def _place(actors: list[Actor], rng: np.random.Generator, width: int, height: int) -> list[Layer]:
@@ -138,9 +187,14 @@ def _place(actors: list[Actor], rng: np.random.Generator, width: int, height: in
             if all(np.count_nonzero(mask) >= need for mask, need in zip(remaining, needed)):
                 placed.append(layer)
                 visible = [*remaining, opaque]
-                needed.append(max(MIN_VISIBLE * np.count_nonzero(opaque), MIN_PIXELS))
+                needed.append(_needed(np.count_nonzero(opaque)))
                 break
     return placed
+
+
+def _needed(pixels: int) -> float:
+    """Return how many of an object's pixels must stay visible."""
+    return max(MIN_VISIBLE * pixels, MIN_PIXELS)
 
 
 def _layer(actor: Actor, bounds: tuple[int, int], rng: np.random.Generator, width: int, height: int) -> Layer:
@@ -148,19 +202,23 @@ def _layer(actor: Actor, bounds: tuple[int, int], rng: np.random.Generator, widt
     side = int(rng.integers(bounds[0], bounds[1] + 1))
     if actor.variant in sprites.CHILDREN:
         side = side * 4 // 5
+    mirrored = chance(rng, 0.5)
+    rgba = _scaled(actor, side, mirrored)
+    left, top = (int(rng.integers(extent - own + 1)) for extent, own in zip((width, height), rgba.shape[1::-1]))
+    return Layer(actor, rgba, left, top, mirrored)
+
+
+def _scaled(actor: Actor, side: int, mirrored: bool) -> np.ndarray:
+    """Scale an actor's image to a longest side in pixels: (h, w, 4) uint8."""
     longest = max(actor.image.size)
-    size = tuple(max(extent * side // longest, 1) for extent in actor.image.size)
-    image = actor.image.resize(size, Image.Resampling.BOX)
-    if chance(rng, 0.5):
-        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    left, top = (int(rng.integers(extent - own + 1)) for extent, own in zip((width, height), size))
-    return Layer(actor, np.asarray(image), left, top)
+    image = actor.image.resize([max(extent * side // longest, 1) for extent in actor.image.size], Image.Resampling.BOX)
+    return np.asarray(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else image)
 
 
-def _paint(pixels: np.ndarray, layer: Layer, brightness: float) -> None:
+def _paint(pixels: np.ndarray, layer: Layer) -> None:
     """Blend the layer into the pixels (H, W, 3), in place."""
     h, w = layer.rgba.shape[:2]
     window = pixels[layer.top : layer.top + h, layer.left : layer.left + w]
     alpha = layer.rgba[..., 3:].astype(np.float32) / 255
-    painted = np.clip(layer.rgba[..., :3] * np.float32(brightness), 0, 255)
+    painted = np.clip(layer.rgba[..., :3] * np.float32(layer.brightness), 0, 255)
     window[:] = (window * (1 - alpha) + painted * alpha).astype(np.uint8)

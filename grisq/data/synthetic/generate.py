@@ -5,7 +5,7 @@ machine and for every number of workers. The shares of no-target and multi-targe
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
@@ -13,48 +13,29 @@ from functools import partial
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from PIL import Image
-from pycocotools import mask as coco_mask
 from tqdm import tqdm
 
 from grisq.data import grefcoco_writer
 from grisq.data.layout import IMAGES
 from grisq.data.scenarios import MULTI_TARGET, NO_TARGET, SINGLE_TARGET
 from grisq.data.synthetic import dataset_card, sprites
-from grisq.data.synthetic.compositor import Cast, Picture, compose
-from grisq.data.synthetic.expression_sampler import Description, describe
-from grisq.data.synthetic.refs import group_sentences, ref_record, wordings
-from grisq.data.synthetic.scene import Scene, scene_of
-from grisq.data.synthetic.specs import SplitSpec, SyntheticSpec
-from grisq.data.synthetic.vocabulary import HYPERNYMS, PEOPLE, Vocabulary, is_human
+from grisq.data.synthetic.drawing import Task, draw, save
+from grisq.data.synthetic.specs import SyntheticSpec
 from grisq.runtime.distributed import available_cores
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder
-from grisq.runtime.seed import chance
 
 FORMAT = 3  # increased whenever the same spec would give other annotations
-ANNOTATIONS_PER_IMAGE = 100  # annotation ids are image id * 100 + index from back to front
 MIN_PICTURES_FOR_WORKERS = 64  # below this, starting processes costs more than it saves
-CATEGORY_NAMES = {category.id: category.name for category in sprites.CATEGORIES}
-VOCABULARY = Vocabulary(
-    nouns=(*(c.name for c in sprites.CATEGORIES), *PEOPLE, *HYPERNYMS),
-    colors=tuple(sprites.PALETTE),
-)
-
-
-class Task(NamedTuple):
-    """One picture to make."""
-
-    image_id: int
-    split: SplitSpec
-    scenarios: tuple[str, ...]  # one for each of its expressions
+_STAMP = "spec.json"
+T = TypeVar("T")
 
 
 class Made(NamedTuple):
-    """The records of one picture."""
+    """The records of one picture that has been written."""
 
     image: dict[str, Any]
     annotations: list[dict[str, Any]]
@@ -78,22 +59,18 @@ def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = Non
         InputError: If `root` holds anything but this very set.
     """
     root = Path(root)
-    if _holds(root, spec):
+    stamp = stamp_of(spec)
+    if holds(root, stamp):
         return root
     tasks = plan(spec)
     with atomic_folder(root, replace=False) as folder:
         (folder / IMAGES).mkdir(parents=True)
-        bar = tqdm(total=len(tasks), desc=f"synthetic set '{spec.name}'", unit="picture", disable=not progress)
-        with bar:
-            made = []
-            for one in _make_all(tasks, spec, folder / IMAGES, workers):
-                made.append(one)
-                bar.update()
+        job = partial(make, spec=spec, folder=folder / IMAGES)
+        made = make_all(tasks, job, workers=workers, name=spec.name, progress=progress)
         refs = [ref for one in made for ref in one.refs]
-        instances = _instances(spec, made)
-        grefcoco_writer.write(folder, refs, instances)
-        (folder / "spec.json").write_text(json.dumps(_stamp(spec), indent=1) + "\n", encoding="utf-8")
-        (folder / "README.md").write_text(dataset_card.text(_stamp(spec), refs), encoding="utf-8")
+        grefcoco_writer.write(folder, refs, instances_of(spec, made))
+        write_stamp(folder, stamp)
+        (folder / "README.md").write_text(dataset_card.text(stamp, refs), encoding="utf-8")
     return root
 
 
@@ -113,76 +90,37 @@ def plan(spec: SyntheticSpec) -> list[Task]:
 
 
 def make(task: Task, spec: SyntheticSpec, folder: Path) -> Made:
-    """Draw scenes until one has expressions of all the task's scenarios; write its picture into `folder`."""
-    rng = np.random.default_rng([spec.seed, task.image_id])
-    wanted = group_sentences(task.scenarios, rng)
-    cast = Cast(spec.objects, task.split.people)
-    while True:
-        width, height = _draw_size(spec.sides, rng)
-        picture = compose(rng, width, height, cast)
-        annotations = _annotations(picture, task.image_id)
-        scene = scene_of(width, height, annotations, CATEGORY_NAMES)
-        descriptions = _describe_all(scene, [scenario for scenario, _ in wanted], task.split, rng)
-        if descriptions is not None:
-            break
-    name = f"COCO_train2014_{task.image_id:012d}.jpg"
-    Image.fromarray(picture.pixels).save(folder / name, quality=92, subsampling=0)
-    image = {"id": task.image_id, "file_name": name, "width": width, "height": height}
-    category_of = {annotation["id"]: annotation["category_id"] for annotation in annotations}
-    refs = [
-        ref_record(image, task.split.name, found, wordings(found, size, rng), category_of)
-        for found, (_, size) in zip(descriptions, wanted)
-    ]
-    return Made(image, annotations, refs)
+    """Draw one picture and write it into `folder`."""
+    drawing = draw(task, spec)
+    save(drawing.picture, folder / drawing.image["file_name"])
+    return Made(drawing.image, drawing.annotations, drawing.refs)
 
 
-def _describe_all(
-    scene: Scene, scenarios: list[str], split: SplitSpec, rng: np.random.Generator
-) -> list[Description] | None:
-    """Sample a different expression for each scenario; None if one of them is not found."""
-    about = is_human if split.about_people else None
-    found: list[Description] = []
-    for scenario in scenarios:
-        known = [description.tree for description in found]
-        description = describe(scene, scenario, VOCABULARY, rng, about=about, known=known)
-        if description is None:
-            return None
-        found.append(description)
-    return found
+def make_all(
+    tasks: Sequence[Task], job: Callable[[Task], T], *, workers: int | None, name: str, progress: bool
+) -> list[T]:
+    """Do a job for each picture, in this process or in several, and return the results in the tasks' order.
 
+    Args:
+        tasks: The pictures.
+        job: A function that can be sent to other processes.
+        workers: Number of processes, by default one per available core.
+        name: Name of the set, for the progress bar.
+        progress: Whether to show a progress bar.
 
-def _draw_size(sides: tuple[int, int], rng: np.random.Generator) -> tuple[int, int]:
-    """Draw width and height: one is the longest side, the other a multiple of 8 within the bounds."""
-    low, high = sides
-    other = int(rng.integers(low // 8, high // 8 + 1)) * 8
-    return (high, other) if chance(rng, 0.5) else (other, high)
-
-
-def _annotations(picture: Picture, image_id: int) -> list[dict[str, Any]]:
-    """Make COCO records of the visible pixels as compressed RLE, with color and variant as `attributes`."""
-    found = []
-    for index, (actor, mask) in enumerate(zip(picture.actors, picture.masks)):
-        rle = coco_mask.encode(np.asfortranarray(mask.astype(np.uint8)))
-        attributes = {"colour": actor.color, "variant": actor.variant}
-        found.append(
-            {
-                "id": image_id * ANNOTATIONS_PER_IMAGE + index,
-                "image_id": image_id,
-                "category_id": actor.category.id,
-                "iscrowd": 0,
-                "area": int(coco_mask.area(rle)),
-                "bbox": [int(side) for side in coco_mask.toBbox(rle)],
-                "segmentation": {"size": list(mask.shape), "counts": rle["counts"].decode("ascii")},
-                "attributes": {name: value for name, value in attributes.items() if value is not None},
-            }
-        )
-    return found
-
-
-def _make_all(tasks: list[Task], spec: SyntheticSpec, folder: Path, workers: int | None) -> Iterator[Made]:
-    """Make the pictures in this process or in several; yield them in the tasks' order."""
+    Raises:
+        InputError: If the other processes could not start.
+    """
     workers = available_cores() if workers is None else workers
-    job = partial(make, spec=spec, folder=folder)
+    with tqdm(total=len(tasks), desc=f"synthetic set '{name}'", unit="picture", disable=not progress) as bar:
+        done = []
+        for one in _do_all(tasks, job, workers):
+            done.append(one)
+            bar.update()
+    return done
+
+
+def _do_all(tasks: Sequence[Task], job: Callable[[Task], T], workers: int) -> Iterator[T]:
     if workers <= 1 or len(tasks) < MIN_PICTURES_FOR_WORKERS:
         yield from map(job, tasks)
         return
@@ -194,7 +132,8 @@ def _make_all(tasks: list[Task], spec: SyntheticSpec, folder: Path, workers: int
         raise InputError(f"The workers that make the synthetic set could not start: {advice}.") from error
 
 
-def _instances(spec: SyntheticSpec, made: list[Made]) -> dict[str, Any]:
+def instances_of(spec: SyntheticSpec, made: Sequence[Made]) -> dict[str, Any]:
+    """Make the instances document of a set."""
     return {
         "info": {"description": f"grisq synthetic set '{spec.name}', seed {spec.seed}"},
         "images": [one.image for one in made],
@@ -203,11 +142,16 @@ def _instances(spec: SyntheticSpec, made: list[Made]) -> dict[str, Any]:
     }
 
 
-def _stamp(spec: SyntheticSpec) -> dict[str, Any]:
-    return json.loads(json.dumps({"format": FORMAT, **asdict(spec)}))
+def stamp_of(spec: SyntheticSpec, **more: Any) -> dict[str, Any]:
+    """Return what spec.json holds: two sets with equal stamps have equal annotations."""
+    return json.loads(json.dumps({"format": FORMAT, **more, **asdict(spec)}))
 
 
-def _holds(root: Path, spec: SyntheticSpec) -> bool:
-    """Return whether the folder holds this very set, complete."""
-    stamp = root / "spec.json"
-    return stamp.is_file() and json.loads(stamp.read_text(encoding="utf-8")) == _stamp(spec)
+def write_stamp(root: Path, stamp: dict[str, Any]) -> None:
+    """Write the stamp of the set that the folder holds."""
+    (root / _STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+
+
+def holds(root: Path, stamp: dict[str, Any]) -> bool:
+    """Return whether the folder holds the very set of this stamp, complete."""
+    return (root / _STAMP).is_file() and json.loads((root / _STAMP).read_text(encoding="utf-8")) == stamp
