@@ -2,11 +2,12 @@
 
 A data set in gRefCOCO's layout holds such pairs if its folder has `pairs.json`:
 
-{"pairs": [{"original": [ref_id, sent_id], "edited": [ref_id, sent_id], "edit": "color", "clause": "in red"}, ...]}
+{"pairs": [{"original": {"ref_id": 7, "sent_id": 12}, "edited": {"ref_id": 8, "sent_id": 13}, "edit": "recolored",
+            "clause": "color"}, ...]}
 
-`edit` is the kind of edit and `clause` the words or the object that it falsifies; an expression may also be given by
-its row in the table. Most no-target expressions of gRefCOCO come from other pictures and are easy to deny; here one
-clause alone decides, and a model that ignores it gives both expressions the same answer.
+`edit` is what was done to the picture and `clause` the part of the words that it makes false. Most no-target
+expressions of gRefCOCO come from other pictures and are easy to deny; here one clause alone decides, and a model that
+ignores it gives both expressions the same answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ class Pair(NamedTuple):
 
     original: int  # has a target
     edited: int  # has none
+    image: int  # id of the original's picture
     edit: str  # kind of edit
     clause: str  # what is false in the second
 
@@ -49,6 +51,7 @@ class PairOutcomes(msgspec.Struct, forbid_unknown_fields=True):
     """The answers to every pair, column by column, as a result file stores them."""
 
     data: str  # SHA-256 of the annotations of the pairs' data set
+    image: list[int]  # id of the original's picture
     edit: list[str]  # kind of edit
     clause: list[str]
     original: list[float]  # probability of presence; without a presence head the pixels of the mask
@@ -80,7 +83,7 @@ def has_pairs(data: GRefCOCO) -> bool:
 
 
 def paired_set(data: GRefCOCO) -> GRefCOCO | None:
-    """Open the set of pairs that lies beside a data set: of `tiny` that in `tiny-counterfactual`; None without one."""
+    """Open the set of pairs that lies beside a data set: of `tiny` that in `tiny-counterfactual`. None without one."""
     beside = data.root.with_name(data.root.name + SUFFIX)
     return grefcoco.load(beside) if (beside / PAIRS).is_file() else None
 
@@ -98,24 +101,17 @@ def read_pairs(data: GRefCOCO) -> list[Pair]:
         raise InputError(f'{path} has no list "pairs": make the data set again.')
     columns = (data.expressions[name].to_pylist() for name in ("ref_id", "sent_id"))
     row_of = {key: row for row, key in enumerate(zip(*columns))}
-    pairs = [_pair(each, row_of, len(data), f"{path}: pair {n}") for n, each in enumerate(content["pairs"])]
+    pairs = [_pair(each, row_of, data, f"{path}: pair {number}") for number, each in enumerate(content["pairs"])]
     for number, pair in enumerate(pairs):
         if data.target_counts[pair.original] == 0 or data.target_counts[pair.edited] > 0:
             raise InputError(f"{path}: pair {number} must have a target in the original alone: make the set again.")
     return pairs
 
 
-def _pair(stored: Any, row_of: dict[tuple[int, int], int], expressions: int, place: str) -> Pair:
-    def row(name: str) -> int:
-        key = stored[name]
-        if isinstance(key, list):
-            return row_of[tuple(key)]
-        if not 0 <= key < expressions:
-            raise KeyError(key)
-        return int(key)
-
+def _pair(stored: Any, row_of: dict[tuple[int, int], int], data: GRefCOCO, place: str) -> Pair:
     try:
-        return Pair(row("original"), row("edited"), str(stored["edit"]), str(stored.get("clause") or ""))
+        original, edited = (row_of[stored[name]["ref_id"], stored[name]["sent_id"]] for name in ("original", "edited"))
+        return Pair(original, edited, int(data.image_ids[original]), str(stored["edit"]), str(stored.get("clause", "")))
     except (KeyError, TypeError, AttributeError):
         raise InputError(
             f"{place} does not name two expressions of the data set and an edit: make the set again."
@@ -134,6 +130,7 @@ def pair_outcomes(answers: Mapping[int, Answer], pairs: Sequence[Pair], data: st
     original, edited = ([answers[getattr(pair, side)] for pair in seen] for side in ("original", "edited"))
     return PairOutcomes(
         data,
+        [pair.image for pair in seen],
         [pair.edit for pair in seen],
         [pair.clause for pair in seen],
         [answer.score for answer in original],

@@ -14,7 +14,12 @@ from grisq.evaluation.counterfactual import ALL, Answer, Pair, PairOutcomes, cel
 from grisq.evaluation.outcomes import Samples
 from grisq.runtime.errors import InputError
 
-PAIRS = [Pair(0, 1, "color", "red"), Pair(2, 3, "color", ""), Pair(4, 5, "removed", ""), Pair(6, 7, "removed", "")]
+PAIRS = [
+    Pair(0, 1, 50, "color", "red"),
+    Pair(2, 3, 60, "color", ""),
+    Pair(4, 5, 60, "removed", ""),
+    Pair(6, 7, 70, "removed", ""),
+]
 ANSWERS = {
     0: Answer(0.9, True),
     1: Answer(0.2, False),  # both right
@@ -39,7 +44,7 @@ def test_cells_by_hand():
 
 def test_one_answer_for_everything_has_no_pair_and_a_coin_a_quarter():
     rng = np.random.default_rng(0)
-    pairs = [Pair(2 * i, 2 * i + 1, "color", "") for i in range(4000)]
+    pairs = [Pair(2 * i, 2 * i + 1, i, "color", "") for i in range(4000)]
     constant = cells(pair_outcomes({row: Answer(0.7, True) for row in range(8000)}, pairs, ""))[ALL]
     assert (constant.accuracy, constant.higher) == (0, 0.5)
     coin = {row: Answer(value, bool(value > 0.5)) for row, value in enumerate(rng.random(8000))}
@@ -51,7 +56,7 @@ def test_one_answer_for_everything_has_no_pair_and_a_coin_a_quarter():
 def test_pairs_without_answers_are_left_out():
     found = pair_outcomes({row: ANSWERS[row] for row in (0, 1, 2)}, PAIRS, "")
     assert found.edit == ["color"]
-    assert found.clause == ["red"]
+    assert (found.image, found.clause) == ([50], ["red"])
     nothing = cells(pair_outcomes({}, PAIRS, ""))
     assert list(nothing) == [ALL]
     assert nothing[ALL].pairs == 0
@@ -82,13 +87,15 @@ def paired(mini_root, mini, tmp_path):
     rows = mini.rows("val")
     with_target = rows[mini.target_counts[rows] > 0][:4].tolist()
     without = rows[mini.target_counts[rows] == 0][:4].tolist()
-    keys = {row: [mini.expression(row).ref_id, mini.expression(row).sent_id] for row in (*with_target, *without)}
+    keys = {
+        row: {"ref_id": mini.expression(row).ref_id, "sent_id": mini.expression(row).sent_id, "image_id": 1}
+        for row in (*with_target, *without)
+    }
     stored = [
         {"original": keys[one], "edited": keys[other], "edit": ("color", "removed")[i % 2], "clause": "in red"}
         for i, (one, other) in enumerate(zip(with_target, without))
     ]
-    stored[0] |= {"original": with_target[0], "edited": without[0]}  # rows are understood as well
-    (root / "pairs.json").write_text(json.dumps({"pairs": stored}), encoding="utf-8")
+    (root / "pairs.json").write_text(json.dumps({"pairs": stored, "left_out": {}}), encoding="utf-8")
     return grefcoco.load(root), list(zip(with_target, without))
 
 
@@ -97,13 +104,14 @@ def test_pairs_are_read_as_rows(paired):
     assert counterfactual.has_pairs(data)
     assert [(pair.original, pair.edited) for pair in read_pairs(data)] == rows
     assert {pair.edit for pair in read_pairs(data)} == {"color", "removed"}
+    assert [pair.image for pair in read_pairs(data)] == [data.expression(row).image_id for row, _ in rows]
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda pairs: pairs[1].update(original=[0, -5]), "pair 1 does not name two expressions"),
-        (lambda pairs: pairs[2].update(edited=10**6), "pair 2 does not name two expressions"),
+        (lambda pairs: pairs[1]["original"].update(sent_id=-5), "pair 1 does not name two expressions"),
+        (lambda pairs: pairs[2].update(edited=3), "pair 2 does not name two expressions"),
         (lambda pairs: pairs[0].pop("edit"), "pair 0 does not name two expressions"),
         (lambda pairs: pairs[1].update(original=pairs[1]["edited"]), "pair 1 must have a target in the original alone"),
         (lambda pairs: pairs.append("ours"), "pair 4 does not name two expressions"),

@@ -24,7 +24,14 @@ def results(make_result):
         result.experiment = name
     right = [True, True, False, False]
     made["ours", 0].counterfactual = PairOutcomes(
-        "hash", ["color", "color", "removed", "removed"], [""] * 4, [0.9] * 4, [0.1, 0.8, 0.2, 0.95], right, [False] * 4
+        "hash",
+        [1, 2, 3, 4],
+        ["color", "color", "removed", "removed"],
+        [""] * 4,
+        [0.9] * 4,
+        [0.1, 0.8, 0.2, 0.95],
+        right,
+        [False] * 4,
     )
     return made
 
