@@ -14,11 +14,11 @@ from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import SampleReader
 from grisq.evaluation import counterfactual
 from grisq.evaluation.evaluator import Evaluator
-from grisq.evaluation.metrics import METRICS
+from grisq.evaluation.metrics import MCC, METRICS
 from grisq.runtime.distributed import join, rank, world_size
 from grisq.runtime.provenance import provenance
 
-SHOWN = tuple(name for name in METRICS if not name.startswith("IoU"))  # of the table; the report holds all
+SHOWN = (*(name for name in METRICS if not name.startswith("IoU")), MCC)  # of the table; the report holds all
 
 
 def evaluate_checkpoint(
