@@ -1,4 +1,4 @@
-"""`grisq experiments list | run`: the runs behind the tables and figures."""
+"""`grisq experiments list | run | references`: the runs behind the tables and figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -86,6 +86,24 @@ def run_experiments(
         out=folder,
         device=device,
     )
+    print(f"The results are in {folder / preset}")
+
+
+@app.command()
+def references(
+    preset: PresetOption = "tiny",
+    data: DataOption = None,
+    out: ResultsOption = None,
+) -> None:
+    """Measure the reference rows of the tables, which need no training: always nothing, all objects, words alone."""
+    from grisq import config
+    from grisq.data.catalog import load_dataset
+    from grisq.experiments.reference_rows import save_references
+    from grisq.runtime import paths
+
+    chosen = config.preset(preset)
+    folder = out or paths.OWN_RESULTS
+    save_references(load_dataset(chosen, data), chosen.name, folder)
     print(f"The results are in {folder / preset}")
 
 

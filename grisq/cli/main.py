@@ -131,8 +131,8 @@ def evaluate(
     device: DeviceOption = "auto",
     processes: ProcessesOption = 1,
 ) -> None:
-    """Measure a trained model: gIoU, cIoU, N-acc, T-acc, Pr@X under named protocols."""
-    from grisq.evaluation.checkpoints import evaluate_checkpoint, table
+    """Measure a trained model: gIoU, cIoU, N-acc, T-acc, Pr@X, MCC under named protocols; counterfactual pairs too."""
+    from grisq.evaluation.checkpoints import evaluate_checkpoint, table, table_of_pairs
     from grisq.runtime.files import write_json
 
     if processes > 1 and world_size() == 1:
@@ -144,6 +144,8 @@ def evaluate(
     if rank() > 0:
         return
     print(table(report).to_string())
+    if (pairs := table_of_pairs(report)) is not None:
+        print(pairs.to_string())
     print(f"data {report['data'][:12]}, preset {report['preset']}, seed {report['seed']}, step {report['step']}")
     if out:
         write_json(out, report)

@@ -1,4 +1,4 @@
-"""The paper's tables next to ours as text to read: `grisq.experiments.tables` has the numbers."""
+"""The paper's tables next to ours as text to read: the numbers are those of `grisq.experiments`."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,9 +7,10 @@ import pandas as pd
 
 from grisq.analysis.significance import Difference
 from grisq.course.tables import number, spread
-from grisq.experiments import paper, tables
+from grisq.evaluation.metrics import MCC
+from grisq.experiments import diagnostic_tables, paper, tables
 from grisq.experiments.paper import METRICS
-from grisq.experiments.registry import EXPERIMENTS
+from grisq.experiments.registry import EXPERIMENTS, title_of
 from grisq.experiments.selection import Results, seeds_of
 
 # Measured by simulating trainings that differ as much as those stored for `tiny` do.
@@ -22,8 +23,9 @@ INTERVALS = (
 def table_1(stored: Results, preset: str, cost: Mapping[str, Mapping]) -> pd.DataFrame:
     """Format Table 1: the paper's line for each system, and below it ours where the system is built here.
 
-    Ours are mean ± standard deviation over seeds, with T-acc, which the paper does not report: a model that predicts
-    "nothing" for every expression has an N-acc of 100.
+    Ours are mean ± standard deviation over seeds, with T-acc and MCC, which the paper does not report: a model that
+    predicts "nothing" for every expression has an N-acc of 100. Val also has gIoU restated at other shares of no-target
+    expressions. The reference rows, which need no training, come last.
 
     Args:
         stored: results by experiment and seed.
@@ -33,25 +35,28 @@ def table_1(stored: Results, preset: str, cost: Mapping[str, Mapping]) -> pd.Dat
         A table of text, columns in two levels.
     """
     numbers, systems, built, lines = tables.table_1(stored), paper.systems(), tables.built_systems(), []
-    splits = numbers.index.unique("split")
+    references = tables.reference_runs(stored)
     for key in numbers.index.unique("system"):
         found = numbers.loc[key]
+        if key in references:
+            lines.append({("", "system"): references[key], ("", "source"): "no training"} | _own_values(found))
+            continue
         source = "paper" if key in built else "paper (reported only)"
-        line = {("", "system"): systems.loc[key, "name"], ("", "source"): source}
-        places = [(split, metric) for split in splits for metric in METRICS]
-        lines.append(line | {place: number(found.loc[place, "paper"], 2) for place in places})
+        values = {place: number(line["paper"], 2) for place, line in found.iterrows()}
+        lines.append({("", "system"): systems.loc[key, "name"], ("", "source"): source} | values)
         if key in built:
-            lines.append(_own_line(found, preset, seeds_of(stored, key)) | _cost_of(built[key], preset, cost))
+            source = _source(preset, len(seeds_of(stored, key)))
+            ours = {("", "system"): "", ("", "source"): source} | _own_values(found)
+            lines.append(ours | _cost_of(built[key], preset, cost))
     return _two_levels(pd.DataFrame(lines).fillna(""))
 
 
-def _own_line(found: pd.DataFrame, preset: str, seeds: Sequence[int]) -> dict:
-    source = f"run:{preset}, {len(seeds)} seed{'s' if len(seeds) != 1 else ''}" if seeds else "not run"
-    values = {place: spread(line["mean"], line["std"]) for place, line in found.iterrows()}
-    splits = found.index.unique("split")
-    ordered = {(split, metric): values[split, metric] for split in splits for metric in METRICS}
-    ordered |= {("T-acc", split): values[split, "T-acc"] for split in splits}
-    return {("", "system"): "", ("", "source"): source} | ordered
+def _source(preset: str, seeds: int) -> str:
+    return f"run:{preset}, {seeds} seed{'s' if seeds != 1 else ''}" if seeds else "not run"
+
+
+def _own_values(found: pd.DataFrame) -> dict[tuple[str, str], str]:
+    return {place: spread(line["mean"], line["std"]) for place, line in found.iterrows()}
 
 
 def _cost_of(system: str, preset: str, cost: Mapping[str, Mapping]) -> dict:
@@ -65,14 +70,16 @@ def _cost_of(system: str, preset: str, cost: Mapping[str, Mapping]) -> dict:
 def table_2(stored: Results, rows: Sequence[str]) -> pd.DataFrame:
     """Format Table 2: for each row and metric the paper's value and ours (mean ± std), and both steps.
 
-    A step is the difference from the row above, ours with its 95 % interval.
+    A step is the difference from the row above, ours with its 95 % interval. The reference rows, which are not trained,
+    come last.
     """
-    numbers, lines = tables.table_2(stored, rows), []
-    for name in rows:
-        line: dict[tuple[str, str], object] = {("", "row"): EXPERIMENTS[name].title, ("", "seeds"): 0}
+    numbers, references, lines = tables.table_2(stored, rows), tables.reference_runs(stored), []
+    for name in numbers.index.unique("row"):
+        title = references.get(name) or EXPERIMENTS[name].title
+        line: dict[tuple[str, str], object] = {("", "row"): title, ("", "seeds"): 0}
         for metric, found in numbers.loc[name].iterrows():
-            line["", "seeds"] = int(found["seeds"])
-            if metric in METRICS:
+            line["", "seeds"] = "" if name in references else int(found["seeds"])
+            if metric not in ("T-acc", MCC):  # which the paper does not report
                 line[metric, "paper"] = number(found["paper"], 2)
             line[metric, "here"] = spread(found["mean"], found["std"])
             if metric in METRICS:
@@ -98,20 +105,67 @@ def about(stored: Results) -> str:
 
 
 def without_one_half(stored: Results, names: Sequence[str]) -> pd.DataFrame:
-    """Format `grisq.experiments.tables.without_one_half`: mean ± std over seeds, a line for each run."""
-    numbers = tables.without_one_half(stored, names)
-    digits = {"gIoU at 0.5": 1, "gIoU, own threshold": 1, "own threshold": 2}
+    """Format `grisq.experiments.diagnostic_tables.without_one_half`: mean ± std over seeds, a line for each run."""
+    numbers = diagnostic_tables.without_one_half(stored, names)
+    digits = {"own threshold": 2, "area, presence": 3, "area, mask size": 3}
     texts = {
-        (name, measure): spread(line["mean"], line["std"], digits.get(measure, 3))
+        (name, measure): spread(line["mean"], line["std"], digits.get(measure, 1))
         for (name, measure), line in numbers.iterrows()
     }
     return _wide(texts, names).rename_axis("row").reset_index().rename_axis(columns=None)
 
 
+def thresholds(stored: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Format `grisq.experiments.diagnostic_tables.thresholds`: mean ± std over seeds, a line for each run and rule."""
+    numbers, lines = diagnostic_tables.thresholds(stored, names), []
+    for (name, rule), found in numbers.groupby(level=["run", "rule"], sort=False):
+        line = {"row": title_of(name), "presence by": rule}
+        for (*_, metric), values in found.iterrows():
+            line[metric] = spread(values["mean"], values["std"], 2 if metric == "threshold" else 1)
+        lines.append(line)
+    return pd.DataFrame(lines).fillna("")
+
+
+def with_one_part_perfect(stored: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Format `grisq.experiments.diagnostic_tables.with_one_part_perfect`, a line for each run.
+
+    Metrics are mean ± std over seeds; gains are those of the mean gIoU. Under perfect presence N-acc and T-acc are 100,
+    under perfect masks those of the run as it is.
+    """
+    numbers, lines = diagnostic_tables.with_one_part_perfect(stored, names), []
+    for name in numbers.index.unique("run"):
+        found = numbers.loc[name]
+        line = {("", "row"): title_of(name)}
+        for variant, metric in found.index:
+            if variant == "as it is" or metric in ("gIoU", "cIoU"):
+                line[variant, metric] = spread(*found.loc[(variant, metric), ["mean", "std"]])
+            if variant != "as it is" and metric == "gIoU":
+                gain = found.loc[(variant, metric), "mean"] - found.loc[("as it is", metric), "mean"]
+                line[variant, "gain"] = f"{gain:+.1f}"
+        lines.append(line)
+    return _two_levels(pd.DataFrame(lines))
+
+
+def recall_of_objects(stored: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Format `grisq.experiments.diagnostic_tables.recall_of_objects`: mean ± std over seeds, a line for each run."""
+    return _spreads(diagnostic_tables.recall_of_objects(stored, names), names)
+
+
+def counterfactual(stored: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Format `grisq.experiments.diagnostic_tables.counterfactual`, a line for each run and edit."""
+    numbers, lines = diagnostic_tables.counterfactual(stored, names), []
+    for (name, edit), found in numbers.groupby(level=["run", "edit"], sort=False):
+        line = {"row": title_of(name), "edit": edit}
+        for (*_, measure), values in found.iterrows():
+            line[measure] = number(values["mean"], 0) if measure == "pairs" else spread(values["mean"], values["std"])
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
 def worth_of_presence(stored: Results, names: Sequence[str]) -> pd.DataFrame:
-    """Format `grisq.experiments.tables.worth_of_presence`: differences with their intervals, a line for each run."""
+    """Format `grisq.experiments.diagnostic_tables.worth_of_presence`: differences, a line for each run."""
     texts = {}
-    for place, line in tables.worth_of_presence(stored, names).iterrows():
+    for place, line in diagnostic_tables.worth_of_presence(stored, names).iterrows():
         texts[place] = number(line["value"], 1) if np.isnan(line["low"]) else _difference(line, "value")
     return _wide(texts, names)
 
@@ -119,11 +173,16 @@ def worth_of_presence(stored: Results, names: Sequence[str]) -> pd.DataFrame:
 def summary(stored: Results, names: Sequence[str]) -> pd.DataFrame:
     """Format `grisq.experiments.tables.summary`: mean ± std over seeds, in percent, a line for each run."""
     numbers = tables.summary(stored, names)
-    texts: dict[tuple[str, str], object] = {}
-    for (name, metric), line in numbers.iterrows():
-        texts.setdefault((name, "seeds"), int(line["seeds"]))
-        texts[name, metric] = spread(line["mean"], line["std"])
-    return _wide(texts, names)
+    seeds = {(name, "seeds"): int(line["seeds"]) for (name, _), line in numbers.iterrows()}
+    return _spreads(numbers, names, seeds)
+
+
+def _spreads(
+    numbers: pd.DataFrame, names: Sequence[str], first: Mapping[tuple[str, str], object] | None = None
+) -> pd.DataFrame:
+    """Mean ± std of lines (run, measure), a line for each run, after the columns of `first`."""
+    texts = {place: spread(line["mean"], line["std"]) for place, line in numbers.iterrows()}
+    return _wide({**(first or {}), **texts}, names)
 
 
 def _difference(line: pd.Series, name: str) -> str:

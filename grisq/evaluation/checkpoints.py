@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pandas as pd
 
 from grisq import checkpoint
@@ -11,12 +12,13 @@ from grisq.data import statistics
 from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import SampleReader
+from grisq.evaluation import counterfactual
 from grisq.evaluation.evaluator import Evaluator
-from grisq.evaluation.metrics import METRICS
+from grisq.evaluation.metrics import MCC, METRICS
 from grisq.runtime.distributed import join, rank, world_size
 from grisq.runtime.provenance import provenance
 
-SHOWN = tuple(name for name in METRICS if not name.startswith("IoU"))  # of the table; the report holds all
+SHOWN = (*(name for name in METRICS if not name.startswith("IoU")), MCC)  # of the table; the report holds all
 
 
 def evaluate_checkpoint(
@@ -66,7 +68,8 @@ def evaluate_loaded(
         {"preset", "seed", "step", "data" (SHA-256 of the annotations), "counts" by split, "results": {split:
         {"protocols": {name: metrics in percent}, "accuracy": {...}}}, "precision" (the resolved one), "trained" and
         "provenance": versions, commit and machine of the training (None for an older checkpoint) and of this
-        evaluation}; with `keep_samples` also {"samples": {split: as Evaluation.samples}}.
+        evaluation}; with `keep_samples` also {"samples": {split: as Evaluation.samples}}, and for a data set of
+        counterfactual pairs {"counterfactual": the columns of `PairOutcomes`}, decided by the first protocol.
 
     Raises:
         InputError: for a missing split, or for an unknown protocol or precision.
@@ -74,11 +77,15 @@ def evaluate_loaded(
     config = loaded.model.config
     reader = SampleReader(dataset, loaded.tokenizer, config.image_size, config.text.max_tokens)
     evaluator = Evaluator(loaded.model, reader, **options)
-    results, samples = {}, {}
+    results, samples, answers = {}, {}, {}
+    paired = counterfactual.has_pairs(dataset)
     for split in splits or [name for name in dataset.splits if name != "train"]:
-        outcome = evaluator.run(dataset.rows(split), keep_samples=split in keep_samples)
-        if outcome.samples:
+        kept = split in keep_samples
+        outcome = evaluator.run(dataset.rows(split), keep_samples=kept or paired)
+        if kept and outcome.samples:
             samples[split] = outcome.samples
+        if paired:
+            answers |= counterfactual.answers_kept(outcome.samples, evaluator.protocols[0].name)
         results[split] = {"protocols": outcome.metrics, "accuracy": outcome.accuracy}
     report = {
         "preset": loaded.about["preset"]["name"],
@@ -91,6 +98,11 @@ def evaluate_loaded(
         "trained": loaded.about.get("provenance"),
         "provenance": provenance(),
     }
+    if paired:
+        pairs = counterfactual.read_pairs(dataset)
+        report["counterfactual"] = msgspec.to_builtins(
+            counterfactual.pair_outcomes(answers, pairs, dataset.content_hash)
+        )
     return report | ({"samples": samples} if samples else {})
 
 
@@ -103,6 +115,13 @@ def table(report: dict) -> pd.DataFrame:
             counts = {key: metrics[f"n_{key}"] for key in ("no_target", "single", "multi")}
             lines.append(line | counts)
     return pd.DataFrame(lines).set_index(["split", "protocol"])
+
+
+def table_of_pairs(report: dict) -> pd.DataFrame | None:
+    """Make a table of a report's answers to counterfactual pairs, see `counterfactual.table`; None without pairs."""
+    if "counterfactual" not in report:
+        return None
+    return counterfactual.table(msgspec.convert(report["counterfactual"], counterfactual.PairOutcomes)).round(2)
 
 
 def markdown(frame: pd.DataFrame) -> str:

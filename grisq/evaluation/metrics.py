@@ -1,4 +1,4 @@
-"""gIoU, cIoU, N-acc, T-acc and Pr@X as ratios of sums, which add up over batches, pictures and processes (Sec. 4.1)."""
+"""gIoU, cIoU, N-acc, T-acc, Pr@X and MCC from sums, which add up over batches, pictures and processes (Sec. 4.1)."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,8 @@ class Ratio(NamedTuple):
 
 # gIoU: mean IoU over all samples, where a no-target sample classified as such counts 1. cIoU: sum of intersections over
 # sum of unions. N-acc and T-acc: share of samples without and with a target whose presence decision is right. Pr@X:
-# share of samples with a target whose IoU is at least X; one that is classified as no-target does not count.
+# share of samples with a target whose IoU is at least X; one that is classified as no-target does not count. IoU
+# targeted, single and multi: mean IoU of the samples with a target, with one and with several, missed ones counting 0.
 METRICS = {
     "gIoU": Ratio("iou", "samples"),
     "cIoU": Ratio("intersection", "union"),
@@ -36,17 +37,21 @@ METRICS = {
     "Pr@0.7": Ratio("iou>=0.7", "samples", (SINGLE, MULTI)),
     "Pr@0.8": Ratio("iou>=0.8", "samples", (SINGLE, MULTI)),
     "Pr@0.9": Ratio("iou>=0.9", "samples", (SINGLE, MULTI)),
+    "IoU targeted": Ratio("iou", "samples", (SINGLE, MULTI)),
     "IoU single": Ratio("iou", "samples", (SINGLE,)),
     "IoU multi": Ratio("iou", "samples", (MULTI,)),
 }
+MCC = "MCC"  # no ratio of two sums, but a function of them: see `matthews`
 
 
 def metric_of(sums: np.ndarray, name: str, epsilon: float = 0.0) -> np.ndarray:
-    """Compute one metric in percent from sums (..., scenarios, columns). -> (...)
+    """Compute one of METRICS, or MCC, in percent from sums (..., scenarios, columns). -> (...)
 
     A share of nothing is nan, not 0 as in ReLA's evaluator: a split without no-target samples says nothing about N-acc.
     `epsilon` is added to a denominator that counts pixels, as GSVA's evaluator does.
     """
+    if name == MCC:
+        return matthews(sums)
     numerator, denominator, scenarios = METRICS[name]
     above, below = (_column(sums, column, scenarios) for column in (numerator, denominator))
     shifted = below + epsilon * (denominator == "union")
@@ -55,7 +60,48 @@ def metric_of(sums: np.ndarray, name: str, epsilon: float = 0.0) -> np.ndarray:
 
 def metrics_of(sums: np.ndarray, epsilon: float = 0.0) -> dict[str, np.ndarray]:
     """Compute every metric in percent from sums (..., scenarios, columns), by name; see `metric_of`."""
-    return {name: metric_of(sums, name, epsilon) for name in METRICS}
+    return {name: metric_of(sums, name, epsilon) for name in (*METRICS, MCC)}
+
+
+def matthews(sums: np.ndarray) -> np.ndarray:
+    """Compute Matthews' correlation of predicted and annotated presence, times 100. (..., scenarios, columns) -> (...)
+
+    100 is perfect, -100 always wrong. One answer for every sample has 0, whichever it is, where "never present" has an
+    N-acc of 100 and "always present" a T-acc of 100. It is nan where the samples are all targeted or all no-target.
+    (SAM 3 reports it as the image-level MCC of presence.)
+    """
+    right, samples = (
+        [_column(sums, name, scenarios) for scenarios in ((SINGLE, MULTI), (NO_TARGET,))]
+        for name in ("right", "samples")
+    )
+    hits, rejections = right
+    misses, false_alarms = samples[0] - hits, samples[1] - rejections
+    square = (hits + misses) * (rejections + false_alarms) * (hits + false_alarms) * (rejections + misses)
+    above = 100 * (hits * rejections - misses * false_alarms)
+    found = np.divide(above, np.sqrt(square), out=np.zeros(np.shape(above)), where=square > 0)
+    return np.where((samples[0] > 0) & (samples[1] > 0), found, np.nan)
+
+
+def giou_at_share(n_acc: float | np.ndarray, targeted: float | np.ndarray, no_target: float) -> float | np.ndarray:
+    """Restate gIoU for a split with another share of no-target expressions.
+
+    gIoU(pi) = pi * N-acc + (1 - pi) * mean IoU of the targeted samples
+
+    Args:
+        n_acc: N-acc in percent.
+        targeted: the metric "IoU targeted" in percent. `targeted_iou` gets it from a published gIoU.
+        no_target: pi, the share of no-target expressions, 0 to 1.
+
+    Returns:
+        The gIoU in percent that the same answers would have, if only the share changed: expressions of either kind
+        must be as hard there as here, and the threshold must stay.
+    """
+    return no_target * n_acc + (1 - no_target) * targeted
+
+
+def targeted_iou(giou: float | np.ndarray, n_acc: float | np.ndarray, no_target: float) -> float | np.ndarray:
+    """Compute the mean IoU of the targeted samples in percent: `giou_at_share` solved for it, with 0 <= pi < 1."""
+    return (giou - no_target * n_acc) / (1 - no_target)
 
 
 def _column(sums: np.ndarray, column: str, scenarios: tuple[int, ...]) -> np.ndarray:
@@ -78,7 +124,7 @@ class GRISMetrics(Metric):
         self.sums += torch.from_numpy(add_up(scores)[0]).to(self.sums.device)
 
     def compute(self) -> dict[str, float]:
-        """Return METRICS in percent, and the numbers of samples that they rest on (`n_no_target` and so on)."""
+        """Return METRICS and MCC in percent, and the numbers of samples behind them (`n_no_target` and so on)."""
         total = self.sums.cpu().numpy()
         values = {name: float(value) for name, value in metrics_of(total, self.protocol.epsilon).items()}
         samples = [int(_column(total, "samples", (scenario,))) for scenario in (NO_TARGET, SINGLE, MULTI)]

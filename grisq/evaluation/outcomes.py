@@ -1,5 +1,6 @@
 """What a model predicted for the expressions of a split, and what each of them adds to the sums behind every metric."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -55,6 +56,11 @@ def add_up(scores: Scores, groups: np.ndarray | None = None) -> np.ndarray:
     return total
 
 
+def round_down(probability: float) -> float:
+    """Four decimals, rounded down, so that no probability below one half becomes one half."""
+    return math.floor(probability * 1e4) / 1e4
+
+
 @dataclass(frozen=True)
 class Outcomes:
     """The predictions for N expressions, with masks compared at one resolution."""
@@ -87,6 +93,9 @@ class Samples(msgspec.Struct, forbid_unknown_fields=True):
     intersection: list[int]  # pixels in both masks
     presence: list[float] | None  # probability; None for a model without this head
     plurality: list[float] | None  # probability; None for a model without this head
+    # For each annotated object of the expression, in the order of its annotations; None where it was not recorded.
+    instance_pixels: list[list[int]] | None = None  # pixels of its mask
+    instance_covered: list[list[int]] | None = None  # pixels of it that the predicted mask covers
 
     def outcomes(self) -> Outcomes:
         """Return the same as arrays."""

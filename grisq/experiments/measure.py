@@ -1,8 +1,8 @@
 """From a finished training run to a result: evaluated under every protocol, with its history, cost and examples."""
 
-import math
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from grisq import checkpoint
@@ -11,7 +11,8 @@ from grisq.data.grefcoco import GRefCOCO
 from grisq.data.loader import evenly
 from grisq.data.scenarios import rows_by_scenario
 from grisq.evaluation.checkpoints import evaluate_loaded
-from grisq.evaluation.outcomes import Samples
+from grisq.evaluation.counterfactual import PairOutcomes, paired_set
+from grisq.evaluation.outcomes import Samples, round_down
 from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
 from grisq.experiments.registry import Experiment
 from grisq.experiments.results import SCHEMA, Cost, Example, Result
@@ -42,17 +43,18 @@ def measure(
     """
     place = join(device)
     loaded = checkpoint.load(run / "last", place)
-    report = evaluate_loaded(
-        loaded,
-        data,
-        device=place,
-        protocols=[*PROTOCOLS, *DIAGNOSTICS],
-        workers=loaded.about["preset"]["train"]["workers"],
-        keep_samples=data.splits,
-        rank=rank(),
-        world=world_size(),
-        progress=progress,
-    )
+    options = {
+        "device": place,
+        "workers": loaded.about["preset"]["train"]["workers"],
+        "rank": rank(),
+        "world": world_size(),
+        "progress": progress,
+    }
+    protocols = [*PROTOCOLS, *DIAGNOSTICS]
+    report = evaluate_loaded(loaded, data, protocols=protocols, keep_samples=data.splits, **options)
+    pairs = report.pop("counterfactual", None)
+    if pairs is None and (paired := paired_set(data)) is not None:
+        pairs = evaluate_loaded(loaded, paired, protocols=["rela"], **options)["counterfactual"]
     samples = report.pop("samples", {})  # every process has those of all
     return Result(
         schema=SCHEMA,
@@ -63,23 +65,20 @@ def measure(
         samples={split: _columns(found, data) for split, found in samples.items()},
         examples=_examples(Segmenter(loaded.model, loaded.tokenizer, device=str(place)), data),
         cost=_cost(run, loaded),
+        counterfactual=None if pairs is None else msgspec.convert(pairs, PairOutcomes),
         **report,
     )
 
 
 def _columns(samples: list[dict], data: GRefCOCO) -> Samples:
     columns = {name: [sample[name] for sample in samples] for name in samples[0]}
+    objects = {name: columns.get(name) for name in ("instance_pixels", "instance_covered")}
     heads = {
-        name: None if columns[name][0] is None else [_round_down(value) for value in columns[name]]
+        name: None if columns[name][0] is None else [round_down(value) for value in columns[name]]
         for name in ("presence", "plurality")
     }
     pixels = {name: columns[name] for name in ("row", "target_count", "predicted", "annotated", "intersection")}
-    return Samples(image=data.image_ids[columns["row"]].tolist(), **pixels, **heads)
-
-
-def _round_down(probability: float) -> float:
-    """Four decimals, rounded down, so that no probability below one half becomes one half."""
-    return math.floor(probability * 1e4) / 1e4
+    return Samples(image=data.image_ids[columns["row"]].tolist(), **pixels, **heads, **objects)
 
 
 def _cost(run: Path, loaded: checkpoint.Checkpoint) -> Cost:
@@ -111,6 +110,6 @@ def _example(segmenter: Segmenter, data: GRefCOCO, row: int) -> Example:
         row=row,
         text=expression.text,
         mask=masks.encode(prediction.raw_mask),
-        presence=_round_down(prediction.presence) if has_head else None,
-        plurality=None if prediction.plurality is None else _round_down(prediction.plurality),
+        presence=round_down(prediction.presence) if has_head else None,
+        plurality=None if prediction.plurality is None else round_down(prediction.plurality),
     )

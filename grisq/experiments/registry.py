@@ -94,6 +94,21 @@ _RUNS = tuple(replace(each, changes={**each.changes, **_rates(TUNED[each.system]
 _TUNING = tuple(_at_rate(each, lr) for each in _CANDIDATES if each.name in _TUNED_BY for lr in RATES)
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in (*_RUNS, *_TUNING)})
 
+# Reference rows, which need no training, by the name of their result: see `grisq.experiments.reference_rows`.
+REFERENCES: Mapping[str, str] = MappingProxyType(
+    {
+        "blind-nothing": "always nothing",
+        "blind-words": "all objects, presence by words alone",
+        "blind-all": "all objects",
+        "blind-category": "all objects of the named categories",
+    }
+)
+
+
+def title_of(name: str) -> str:
+    """Return the title of an experiment or reference row. Raises InputError for an unknown name."""
+    return REFERENCES[name] if name in REFERENCES else find_experiment(name).title
+
 
 def find_experiment(name: str) -> Experiment:
     """Look up an experiment by name. Raises InputError listing the known names."""

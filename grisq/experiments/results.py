@@ -7,12 +7,14 @@ import msgspec
 
 from grisq.config.answer import Answer
 from grisq.data.masks import decode
+from grisq.evaluation.counterfactual import PairOutcomes
 from grisq.evaluation.outcomes import Samples
 from grisq.evaluation.protocols import PROTOCOLS
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import write_text
 
-SCHEMA = 1
+SCHEMA = 2
+_READABLE = (1, SCHEMA)  # schema 1 has neither instances nor counterfactual pairs
 
 
 class Cost(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,6 +61,7 @@ class Result(msgspec.Struct, forbid_unknown_fields=True):
     trained: dict | None  # versions, commit and machine of the training
     provenance: dict  # the same of the evaluation
     precision: str | None = None  # of the evaluation; None: not recorded
+    counterfactual: PairOutcomes | None = None  # on the pairs of the data set's scenes; None: it has none
 
     def metrics(self, split: str, protocol: str = "rela") -> dict[str, float]:
         """Percentages by name."""
@@ -71,13 +74,13 @@ def path_of(folder: Path, preset: str, experiment: str, seed: int) -> Path:
 
 
 def save(result: Result, folder: Path) -> Path:
-    """Write a result atomically, each list of numbers on one line, and return its path.
+    """Write a result atomically, each list of numbers, also of lists, on one line, and return its path.
 
     Raises: InputError if the disk is full.
     """
     path = path_of(folder, result.preset, result.experiment, result.seed)
     text = msgspec.json.format(msgspec.json.encode(result), indent=1).decode()
-    write_text(path, re.sub(r"\[\n[-+.\deEnul,\s]*\]", lambda found: "".join(found[0].split()), text) + "\n")
+    write_text(path, re.sub(r"\[\n[-+.\deEnul,\s\[\]]*\]", lambda found: "".join(found[0].split()), text) + "\n")
     return path
 
 
@@ -89,6 +92,6 @@ def load(path: Path) -> Result:
         raise InputError(f"{path} is missing: make it with grisq experiments run.") from None
     except msgspec.MsgspecError as error:
         raise InputError(f"{path} is not a result of this version ({error}): make it again with --fresh.") from None
-    if result.schema != SCHEMA:
+    if result.schema not in _READABLE:
         raise InputError(f"{path} has schema {result.schema}, not {SCHEMA}: make it again with --fresh.")
     return result

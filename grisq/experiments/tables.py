@@ -4,19 +4,46 @@
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from grisq.analysis.thresholds import giou_at, giou_at_own_threshold, presence_area
+from grisq.data.statistics import CURRENT
+from grisq.evaluation.metrics import MCC, giou_at_share, metrics_of, targeted_iou
+from grisq.evaluation.outcomes import Samples
 from grisq.experiments import paper
-from grisq.experiments.comparison import compare, experiment_of, means
+from grisq.experiments.comparison import compare, experiment_of, means, tallies
 from grisq.experiments.paper import METRICS
-from grisq.experiments.registry import EXPERIMENTS
+from grisq.experiments.registry import EXPERIMENTS, title_of
 from grisq.experiments.selection import Results, runs_of, seeds_of
 
-ALL_METRICS = (*METRICS, "T-acc")  # N-acc alone is no measure: a model that never sees a target has 100
+ALL_METRICS = (*METRICS, "T-acc", MCC)  # N-acc alone is no measure: a model that never sees a target has 100
 SUMMARY = (*ALL_METRICS, "IoU single", "IoU multi")
+# Reference rows as runs; under the true presence the second last shows what outlines alone are worth.
+_REFERENCE_RUNS = ("blind-nothing", "blind-words", "blind-all", "blind-all@truth", "blind-category")
+
+
+class Share(NamedTuple):
+    """The share of no-target expressions of a val split, at which gIoU is restated."""
+
+    name: str  # of the restated metric
+    value: float  # 0 to 1
+
+
+@lru_cache
+def val_shares() -> tuple[Share, Share]:
+    """Return the shares of the paper's val, which is estimated, and of today's gRefCOCO val."""
+    (total, no_target, *_), estimated = CURRENT.splits["val"], paper.no_target_share_of_val()
+    shares = (estimated, no_target / total)
+    return tuple(Share(f"gIoU at {100 * share:.0f} %", share) for share in shares)
+
+
+def reference_runs(results: Results) -> dict[str, str]:
+    """Return the reference rows that were measured: run -> title."""
+    made = [run for run in _REFERENCE_RUNS if seeds_of(results, experiment_of(run))]
+    return {run: title_of(experiment_of(run)) + (", true presence" if "@" in run else "") for run in made}
 
 
 def mean_and_spread(values: Iterable[float]) -> tuple[float, float]:
@@ -47,105 +74,103 @@ def built_systems() -> dict[str, str]:
 
 
 def table_1(results: Results) -> pd.DataFrame:
-    """Table 1: lines (system, split, metric), columns paper, seeds, mean, std; nan where there is no number."""
+    """Table 1: lines (system, split, metric), columns paper, seeds, mean, std; nan where there is no number.
+
+    The systems of the paper come first, then the reference rows that were measured. Val also has its gIoU restated at
+    the shares of `val_shares`; the paper's from its gIoU and N-acc, with the share that its val is estimated to have.
+    """
     reported, lines = paper.table1(), {}
-    for key in reported.index:
+    for key in (*reported.index, *reference_runs(results)):
         for split in reported.columns.unique(0):
-            for metric in ALL_METRICS:
-                value = reported.loc[key].get((split, metric), np.nan)
-                lines[key, split, metric] = {"paper": value} | _over_seeds(results, key, metric, split)
-    return _indexed(lines, ["system", "split", "metric"])
+            published = reported.loc[key, split].to_dict() if key in reported.index else {}
+            if split == "val":
+                published |= _restated_of_paper(published)
+            found = measured(results, key, split)
+            for metric in (*ALL_METRICS, *(share.name for share in val_shares() if split == "val")):
+                value = published.get(metric, np.nan)
+                lines[key, split, metric] = {"paper": value} | spread_of(found.get(metric, ()))
+    return indexed(lines, ["system", "split", "metric"])
 
 
 def table_2(results: Results, rows: Sequence[str]) -> pd.DataFrame:
     """Table 2 on val: lines (row, metric); a step is the difference from the row above.
 
-    Columns: paper, paper_step; seeds, mean, std; step with the ends low and high of its 95 % interval.
+    Columns: paper, paper_step; seeds, mean, std; step with the ends low and high of its 95 % interval. gIoU restated at
+    the shares of `val_shares` and MCC have steps without an interval. The reference rows that were measured come last
+    and have no steps.
     """
-    reported, lines = paper.table2(), {}
-    for name, above in zip(rows, [None, *rows]):
-        for metric in ALL_METRICS:
-            value, before = (reported.get(metric, {}).get(row, np.nan) for row in (name, above))
-            line = {"paper": value, "paper_step": value - before} | _over_seeds(results, name, metric)
-            lines[name, metric] = line | _interval(results, name, above, metric)
-    return _indexed(lines, ["row", "metric"])
+    if not rows:
+        return indexed({}, ["row", "metric"])
+    reported = paper.table2()
+    published = {name: line[[*METRICS]].astype(float).to_dict() for name, line in reported.iterrows()}
+    published = {name: values | _restated_of_paper(values) for name, values in published.items()}
+    lines, steps = {}, [*zip(rows, [None, *rows]), *((run, None) for run in reference_runs(results))]
+    for name, above in steps:
+        found = measured(results, name)
+        for metric in (*ALL_METRICS, *(share.name for share in val_shares())):
+            value, before = (published.get(row, {}).get(metric, np.nan) for row in (name, above))
+            line = {"paper": value, "paper_step": value - before} | spread_of(found.get(metric, ()))
+            lines[name, metric] = line | _step(results, name, above, metric)
+    return indexed(lines, ["row", "metric"])
 
 
-def _interval(results: Results, name: str, above: str | None, metric: str) -> dict[str, float]:
+def _restated_of_paper(published: Mapping[str, float]) -> dict[str, float]:
+    """A published gIoU on val at other shares; nan without N-acc."""
+    giou, n_acc = (published.get(metric, np.nan) for metric in ("gIoU", "N-acc"))
+    targeted = targeted_iou(giou, n_acc, paper.no_target_share_of_val())
+    return {share.name: giou_at_share(n_acc, targeted, share.value) for share in val_shares()}
+
+
+def _step(results: Results, name: str, above: str | None, metric: str) -> dict[str, float]:
     if above is None:
         return dict.fromkeys(("step", "low", "high"), np.nan)
+    if metric not in (*METRICS, "T-acc"):
+        after, before = (np.mean(measured(results, run)[metric]) for run in (name, above))
+        return {"step": float(after - before), "low": np.nan, "high": np.nan}
     found = compare(results, name, above, metric)
     return {"step": found.value, "low": found.low, "high": found.high}
 
 
 def summary(results: Results, names: Sequence[str]) -> pd.DataFrame:
     """Every metric of runs on val: lines (run, metric), columns seeds, mean, std; without runs that were not made."""
-    names = [name for name in names if seeds_of(results, name)]
-    lines = {(name, metric): _over_seeds(results, name, metric) for name in names for metric in SUMMARY}
-    return _indexed(lines, ["run", "metric"])
+    made = {name: measured(results, name) for name in names if seeds_of(results, experiment_of(name))}
+    lines = {(name, metric): spread_of(found[metric]) for name, found in made.items() for metric in SUMMARY}
+    return indexed(lines, ["run", "metric"])
 
 
-def without_one_half(results: Results, names: Sequence[str]) -> pd.DataFrame:
-    """Presence on val without the threshold of 0.5 (see `grisq.analysis.thresholds`).
-
-    Lines (run, measure): gIoU at 0.5 and at each run's own threshold, that threshold, and areas under the ROC curve of
-    the presence and of the mask's size. Columns seeds, mean, std.
-    """
-    lines = {}
-    for name in names:
-        samples = [result.samples["val"] for result in runs_of(results, name)]
-        own = [giou_at_own_threshold(each) for each in samples]
-        measures = {
-            "gIoU at 0.5": [giou_at(each, 0.5) for each in samples],
-            "gIoU, own threshold": [each.giou for each in own],
-            "own threshold": [np.mean(each.chosen) for each in own],
-            "area, presence": [presence_area(each) for each in samples],
-            "area, mask size": [presence_area(each, by_mask=True) for each in samples],
-        }
-        lines |= {(name, measure): _spread_of(values) for measure, values in measures.items()}
-    return _indexed(lines, ["run", "measure"])
-
-
-def worth_of_presence(results: Results, names: Sequence[str]) -> pd.DataFrame:
-    """What presence is worth in gIoU on val, compared with what masks are worth.
-
-    Lines (run, step), columns value, low, high: the model's own presence over the 50-pixel rule, the true presence over
-    its own, perfect masks over its own masks, and the gIoU under the true presence, which has no interval.
-    """
-    lines = {}
-    for name in names:
-        steps = {
-            "head over pixels": (f"{name}@head", f"{name}@pixels"),
-            "truth over head": (f"{name}@truth", f"{name}@head"),
-            "perfect masks over own": (f"{name}@masks", f"{name}@head"),
-        }
-        for step, pair in steps.items():
-            found = compare(results, *pair, "gIoU")
-            lines[name, step] = {"value": found.value, "low": found.low, "high": found.high}
-        lines[name, "gIoU under the truth"] = {"value": means(results, f"{name}@truth")["gIoU"]}
-    return _indexed(lines, ["run", "step"])
-
-
-def means_on_val(results: Results, runs: Mapping[str, str]) -> pd.DataFrame:
-    """gIoU, cIoU and N-acc, means over seeds; a line for each title whose run was made.
+def means_on_val(results: Results, runs: Mapping[str, str], metrics: Sequence[str] = METRICS) -> pd.DataFrame:
+    """Metrics, by default gIoU, cIoU and N-acc, as means over seeds; a line for each title whose run was made.
 
     runs: title -> run, which may have a rule about presence, as in "rela@truth".
     """
     made = {title: run for title, run in runs.items() if seeds_of(results, experiment_of(run))}
-    lines = {title: {metric: means(results, run)[metric] for metric in METRICS} for title, run in made.items()}
+    lines = {title: {metric: means(results, run)[metric] for metric in metrics} for title, run in made.items()}
     return pd.DataFrame.from_dict(lines, orient="index")
 
 
-def _over_seeds(results: Results, name: str, metric: str, split: str = "val") -> dict[str, float]:
-    return _spread_of([result.metrics(split)[metric] for result in runs_of(results, name)])
+def measured(results: Results, run: str, split: str = "val") -> dict[str, np.ndarray]:
+    """Compute every metric of a run by seed, (S,), from its samples, and gIoU restated; empty if it was not made."""
+    stored = runs_of(results, experiment_of(run))
+    if not stored or any(split not in result.samples for result in stored):
+        return {}
+    found = metrics_of(tallies(results, run, split).sum(1))
+    restated = {share.name: giou_at_share(found["N-acc"], found["IoU targeted"], share.value) for share in val_shares()}
+    return found | restated
 
 
-def _spread_of(values: Sequence[float]) -> dict[str, float]:
+def samples_of(results: Results, name: str, split: str = "val") -> list[Samples]:
+    """Return the predictions of every seed of an experiment."""
+    return [result.samples[split] for result in runs_of(results, name)]
+
+
+def spread_of(values: Sequence[float]) -> dict[str, float]:
+    """Return the columns of every table for the values of some seeds: seeds, mean, std."""
     mean, std = mean_and_spread(values)
     return {"seeds": len(values), "mean": mean, "std": std}
 
 
-def _indexed(lines: Mapping[tuple, Mapping[str, float]], names: list[str]) -> pd.DataFrame:
+def indexed(lines: Mapping[tuple, Mapping[str, float]], names: list[str]) -> pd.DataFrame:
+    """Make a data frame of lines by their place in an index with those names."""
     if not lines:
         return pd.DataFrame(index=pd.MultiIndex.from_tuples([], names=names))
     return pd.DataFrame(list(lines.values()), pd.MultiIndex.from_tuples(lines, names=names))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from grisq.analysis.thresholds import giou_at, giou_at_own_threshold, presence_area
+from grisq.analysis.thresholds import at_own_threshold, giou_at, giou_at_own_threshold, presence_area
 from grisq.evaluation.metrics import GRISMetrics
 from grisq.evaluation.outcomes import Samples
 from grisq.evaluation.protocols import PROTOCOLS
@@ -78,6 +78,59 @@ def test_a_threshold_is_not_chosen_on_the_pictures_that_it_judges():
     assert hindsight > own + 3
 
 
+def with_sizes(rng, n=300):
+    """No presence head; masks of no-targets are smaller than those of most targets."""
+    count = rng.integers(0, 3, n)
+    samples = made_up([None] * n, count)
+    samples.predicted = np.where(count > 0, rng.integers(800, 2000, n), rng.integers(0, 1200, n)).tolist()
+    samples.intersection = np.where(count > 0, np.minimum(700, samples.predicted), 0).tolist()
+    return samples
+
+
+def loop(samples, score, threshold, keep):
+    """gIoU, N-acc and T-acc of the expressions of a list, one by one."""
+    ious, right = [], {False: [], True: []}
+    for i in keep:
+        present, target = score[i] >= threshold, samples.target_count[i] > 0
+        union = samples.predicted[i] + samples.annotated[i] - samples.intersection[i]
+        ious.append((samples.intersection[i] / union if present else 0.0) if target else float(not present))
+        right[target].append(present == target)
+    return 100 * np.mean(ious), 100 * np.mean(right[False]), 100 * np.mean(right[True])
+
+
+@pytest.mark.parametrize("by", ["presence", "mask size"])
+def test_both_halves_are_judged_by_the_other_ones_threshold(late, by):
+    """Written out: the reported metrics are those of the chosen thresholds, each on the half that did not choose it."""
+    samples = late if by == "presence" else with_sizes(np.random.default_rng(3))
+    score = samples.presence if by == "presence" else np.array(samples.predicted) / 480**2
+    found = at_own_threshold(samples, by)
+    judged = [found.chosen[0] if image % 2 else found.chosen[1] for image in samples.image]  # chosen on the even ones
+    wanted = loop(samples, np.array(score) - judged, 0.0, range(len(judged)))
+    assert (found.giou, found.n_acc, found.t_acc) == pytest.approx(wanted)
+
+
+def test_no_size_is_better_on_the_half_that_chooses():
+    samples = with_sizes(np.random.default_rng(4))
+    share = np.array(samples.predicted) / 480**2
+    for side, chosen in enumerate(at_own_threshold(samples, "mask size").chosen):
+        half = [i for i, image in enumerate(samples.image) if image % 2 == side]
+        best = max(loop(samples, share, threshold, half)[0] for threshold in [*share[half], 2.0])
+        assert loop(samples, share, chosen, half)[0] == pytest.approx(best)
+
+
+def test_the_highest_n_acc_that_keeps_t_acc():
+    samples = with_sizes(np.random.default_rng(5))
+    share = np.array(samples.predicted) / 480**2
+    found = at_own_threshold(samples, "mask size", least_t_acc=95)
+    for side, chosen in enumerate(found.chosen):
+        half = [i for i, image in enumerate(samples.image) if image % 2 == side]
+        _, n_acc, t_acc = loop(samples, share, chosen, half)
+        possible = [loop(samples, share, threshold, half) for threshold in [*share[half], 2.0]]
+        assert t_acc >= 95
+        assert n_acc == pytest.approx(max(n for _, n, t in possible if t >= 95))
+    assert found.t_acc > at_own_threshold(samples, "mask size").t_acc
+
+
 def test_the_area_counts_pairs_in_order(late):
     assert presence_area(late) == 1.0
     assert presence_area(late, by_mask=True) == 0.5  # all masks have the same size
@@ -89,6 +142,8 @@ def test_without_a_head_there_is_no_threshold():
     silent = made_up([None] * 4, [0, 1, 0, 1])
     with pytest.raises(InputError, match="no presence head"):
         giou_at(silent, 0.5)
+    with pytest.raises(InputError, match="no presence head"):
+        at_own_threshold(silent)
     assert presence_area(silent) == 0.5
 
 

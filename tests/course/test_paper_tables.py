@@ -8,7 +8,7 @@ import pytest
 
 from grisq.analysis.significance import bootstrap_difference
 from grisq.course import paper_tables
-from grisq.experiments import comparison, selection, tables
+from grisq.experiments import comparison, diagnostic_tables, selection, tables
 from grisq.runtime.paths import RESULTS
 
 ROWS = ["baseline", "query", "plurality"]
@@ -29,7 +29,7 @@ def test_table_1_has_a_line_of_the_paper_and_one_of_ours(stored):
     assert source[ours] == "run:tiny, 3 seeds"
     numbers = tables.table_1(stored).loc["rela"]
     assert table.loc[rela, ("testA", "cIoU")] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["testA", "cIoU"])
-    assert table.loc[rela, ("T-acc", "val")] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["val", "T-acc"])
+    assert table.loc[rela, ("val", "T-acc")] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["val", "T-acc"])
     assert table.loc[lavt, ("cost", "step, ms")] == "256"
     assert table.loc[ours, ("cost", "memory, MB")] == "–"
 
@@ -83,7 +83,7 @@ def test_intervals_cover_what_their_note_names(stored, metric):
 def test_presence_without_the_threshold(stored):
     table = paper_tables.without_one_half(stored, ["rela", "baseline"])
     assert table["row"].tolist() == ["rela", "baseline"]
-    numbers = tables.without_one_half(stored, ["rela"]).loc["rela"]
+    numbers = diagnostic_tables.without_one_half(stored, ["rela"]).loc["rela"]
     assert table.loc[0, "gIoU at 0.5"] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["gIoU at 0.5"])
     assert table.loc[0, "own threshold"] == "{mean:.2f} ± {std:.2f}".format(**numbers.loc["own threshold"])
     assert table.loc[0, "area, presence"] == "{mean:.3f} ± {std:.3f}".format(**numbers.loc["area, presence"])
@@ -91,7 +91,7 @@ def test_presence_without_the_threshold(stored):
 
 def test_the_worth_of_presence_has_intervals(stored):
     table = paper_tables.worth_of_presence(stored, ["rela"])
-    numbers = tables.worth_of_presence(stored, ["rela"]).loc["rela"]
+    numbers = diagnostic_tables.worth_of_presence(stored, ["rela"]).loc["rela"]
     for step in ("truth over head", "perfect masks over own"):
         assert table.loc["rela", step] == "{value:+.1f} ({low:+.1f} to {high:+.1f})".format(**numbers.loc[step])
     assert table.loc["rela", "gIoU under the truth"] == "{value:.1f}".format(**numbers.loc["gIoU under the truth"])

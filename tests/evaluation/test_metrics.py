@@ -7,8 +7,19 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import matthews_corrcoef
 
-from grisq.evaluation.metrics import METRICS, AccuracyByScenario, GRISMetrics, Ratio, metric_of, metrics_of
+from grisq.evaluation.metrics import (
+    MCC,
+    METRICS,
+    AccuracyByScenario,
+    GRISMetrics,
+    Ratio,
+    giou_at_share,
+    metric_of,
+    metrics_of,
+    targeted_iou,
+)
 from grisq.evaluation.outcomes import COLUMNS, RULES, add_up
 from grisq.evaluation.protocols import PROTOCOLS, PixelCounts, Scores, score_counts
 from grisq.experiments.selection import collect
@@ -50,6 +61,11 @@ def measured(scores, rules=RELA):
     return metric.compute()
 
 
+def correlation(truth, predicted):
+    """By scikit-learn; nan without both kinds of samples."""
+    return 100 * matthews_corrcoef(truth, predicted) if len(set(truth)) == 2 else math.nan
+
+
 def slow(built, real):
     """ReLA's evaluator (and GSVA's accounting if `real`) once more, from its description, one list per number."""
     ious, inter, union, no_right, no_all, yes_right, yes_all = [], 0, 0, 0, 0, 0, 0
@@ -87,7 +103,9 @@ def slow(built, real):
             "T-acc": share(yes_right, yes_all),
         }
         | {f"Pr@{x}": share(n, yes_all) for x, n in precise.items()}
+        | {"IoU targeted": share(sum(map(sum, by_number.values())), yes_all)}
         | {f"IoU {name}": share(sum(each), len(each)) for name, each in by_number.items()}
+        | {"MCC": correlation([count > 0 for *_, count, _ in built], [present for *_, present in built])}
         | {"n_no_target": no_all, "n_single": len(by_number["single"]), "n_multi": len(by_number["multi"])}
     )
 
@@ -110,7 +128,9 @@ def test_stored_samples_give_the_stored_metrics_to_the_last_digit():
     for result in found.values():
         for split, stored in result.samples.items():
             for rule, name in (("head", "rela"), ("pixels", "rela-pixels"), ("truth", "rela-truth")):
-                assert measured(stored.scores(rule), RULES[rule]) == result.metrics(split, name)
+                values, wanted = measured(stored.scores(rule), RULES[rule]), result.metrics(split, name)
+                assert {name: values[name] for name in wanted} == wanted
+                assert {"gIoU", "T-acc", "IoU multi", "n_single"} <= set(wanted)
 
 
 @given(samples, st.integers(0, 30))
@@ -165,8 +185,10 @@ def test_the_columns_of_a_sample_by_hand():
         "Pr@0.7": 50.0,
         "Pr@0.8": 50.0,
         "Pr@0.9": 0.0,
+        "IoU targeted": 40.0,
         "IoU single": 80.0,
         "IoU multi": 0.0,
+        "MCC": 50.0,
     }
 
 
@@ -230,3 +252,53 @@ def test_accuracy_counts_each_head_by_scenario():
         "plurality single-target": 100,
         "plurality multi-target": 0,
     }
+
+
+def presences(truth, predicted):
+    """Scores of samples of which presence alone matters."""
+    truth, zeros = np.asarray(truth), np.zeros(len(truth))
+    return Scores(zeros, zeros, zeros, truth, np.asarray(predicted), truth.astype(int))
+
+
+def test_matthews_correlation_is_that_of_torchmetrics():
+    from torchmetrics.functional.classification import binary_matthews_corrcoef  # only after the package's guard
+
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        truth, predicted = rng.random((2, 50)) < rng.uniform(0.2, 0.8, (2, 1))
+        wanted = binary_matthews_corrcoef(torch.from_numpy(predicted).int(), torch.from_numpy(truth).int())
+        assert measured(presences(truth, predicted))["MCC"] == pytest.approx(100 * float(wanted), abs=1e-4)
+
+
+def test_matthews_correlation_of_simple_answers():
+    truth = np.array([True, False, True, False, False])
+    for predicted, wanted in ((truth, 100), (~truth, -100), (truth | True, 0), (truth & False, 0)):
+        assert measured(presences(truth, predicted))["MCC"] == pytest.approx(wanted)
+    assert math.isnan(measured(presences(truth | True, truth))["MCC"])  # no sample without target
+    assert math.isnan(measured(presences(np.zeros(0, bool), np.zeros(0, bool)))["MCC"])
+
+
+def test_matthews_correlation_of_many_sums_at_once():
+    rng = np.random.default_rng(1)
+    sums = np.stack([add_up(presences(*(rng.random((2, 40)) < 0.5)))[0] for _ in range(6)]).reshape(2, 3, 3, -1)
+    found = metric_of(sums, "MCC")
+    assert found.shape == (2, 3)
+    assert found[1, 2] == pytest.approx(float(metric_of(sums[1, 2], "MCC")))
+    assert tuple(metrics_of(sums)) == (*METRICS, MCC)
+
+
+@given(samples, st.integers(1, 5), st.integers(1, 5))
+@settings(max_examples=50, deadline=None)
+def test_giou_at_another_share_is_that_of_repeated_samples(drawn, absent, targeted):
+    """Every no-target sample `absent` times, every other one `targeted` times: the same answers at another share."""
+    built = build(drawn)
+    own, repeated = (
+        measured(score_all(each))
+        for each in (built, [sample for sample in built for _ in range(targeted if sample[2] else absent)])
+    )
+    n = repeated["n_no_target"]
+    share = n / (n + repeated["n_single"] + repeated["n_multi"])
+    if 0 < share < 1:
+        restated = giou_at_share(own["N-acc"], own["IoU targeted"], share)
+        assert restated == pytest.approx(repeated["gIoU"])
+        assert targeted_iou(repeated["gIoU"], own["N-acc"], share) == pytest.approx(own["IoU targeted"], abs=1e-9)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from grisq.experiments import paper, tables
+from grisq.experiments import diagnostic_tables, paper, tables
 from grisq.experiments.registry import for_tables
 from grisq.experiments.selection import collect, seeds_of
 from grisq.models.registry import SYSTEMS
@@ -31,7 +31,7 @@ def test_every_system_that_is_built_has_its_line_in_table_1():
 
 def test_table_1_has_the_papers_values_and_our_means(stored):
     table = tables.table_1(stored)
-    assert len(table) == 9 * 3 * 4
+    assert len(table) == 9 * (3 * 5 + 2)
     assert table.loc[("rela", "val", "gIoU"), "paper"] == 63.60
     line = table.loc["rela", "testA", "cIoU"]
     assert line["mean"] == pytest.approx(np.mean(values(stored, "rela", "cIoU", "testA")))
@@ -48,9 +48,25 @@ def test_steps_of_table_2_are_differences_of_the_means(stored):
     assert gains.to_dict() == pytest.approx(table["step"].dropna().to_dict())
     steps = table.xs("gIoU", level="metric")["paper_step"]
     assert steps.round(2).tolist()[1:] == [2.54, 1.18]
-    inside = table.dropna(subset="step")
+    inside = table.dropna(subset=["step", "low"])
+    assert set(inside.index.unique("metric")) == {"gIoU", "cIoU", "N-acc", "T-acc"}
     assert ((inside["low"] <= inside["step"]) & (inside["step"] <= inside["high"])).all()
     assert table.loc["baseline", ["step", "low", "high", "paper_step"]].isna().all(axis=None)
+
+
+def test_giou_restated_at_the_shares_of_two_val_splits(stored):
+    """ReLA's line by hand: 63.60 = 0.4135 * 56.37 + 0.5865 * 68.70, and 62.58 % of today's val is no-target."""
+    shares = tables.val_shares()
+    assert [share.name for share in shares] == ["gIoU at 41 %", "gIoU at 63 %"]
+    assert [round(share.value, 4) for share in shares] == [0.4135, 0.6258]
+    table = tables.table_1(stored)
+    assert table.loc[("rela", "val", "gIoU at 41 %"), "paper"] == pytest.approx(63.60)
+    assert table.loc[("rela", "val", "gIoU at 63 %"), "paper"] == pytest.approx(60.98, abs=0.01)
+    own = [result.metrics("val") for (name, _), result in stored.items() if name == "rela"]
+    targeted = [(each["IoU single"] * 435 + each["IoU multi"] * 450) / 885 for each in own]
+    wanted = np.mean([0.6258 * each["N-acc"] + 0.3742 * iou for each, iou in zip(own, targeted)])
+    assert table.loc[("rela", "val", "gIoU at 63 %"), "mean"] == pytest.approx(wanted, abs=0.01)
+    assert np.isnan(table.loc[("lts", "val", "gIoU at 63 %"), "paper"])  # its N-acc is not reported
 
 
 def test_the_summary_has_every_seed_and_leaves_out_what_was_not_run(stored):
@@ -64,14 +80,14 @@ def test_the_summary_has_every_seed_and_leaves_out_what_was_not_run(stored):
 
 
 def test_presence_without_the_threshold(stored):
-    table = tables.without_one_half(stored, ["baseline", "rela"])
+    table = diagnostic_tables.without_one_half(stored, ["baseline", "rela"])
     assert table.loc[("rela", "gIoU at 0.5"), "mean"] == pytest.approx(np.mean(values(stored, "rela", "gIoU")))
     assert (table["mean"].xs("gIoU, own threshold", level=1) > table["mean"].xs("gIoU at 0.5", level=1) + 15).all()
     assert table["mean"].xs("area, presence", level=1).between(0.5, 1).all()
 
 
 def test_the_worth_of_presence_and_of_masks(stored):
-    table = tables.worth_of_presence(stored, ["rela", "ours"])
+    table = diagnostic_tables.worth_of_presence(stored, ["rela", "ours"])
     own, truth = (np.mean(values(stored, "rela", "gIoU", protocol=name)) for name in ("rela", "rela-truth"))
     assert table.loc[("rela", "truth over head"), "value"] == pytest.approx(truth - own)
     assert table.loc[("rela", "gIoU under the truth"), "value"] == pytest.approx(truth)
@@ -103,7 +119,7 @@ def test_mean_and_spread_of_few_seeds():
 
 
 def test_nothing_was_run(stored):
-    assert len(tables.table_1({})) == 108
+    assert len(tables.table_1({})) == 9 * (3 * 5 + 2)
     assert tables.table_1({})["mean"].isna().all()
-    for empty in (tables.table_2({}, []), tables.summary({}, ["ours"]), tables.without_one_half({}, [])):
+    for empty in (tables.table_2({}, []), tables.summary({}, ["ours"]), diagnostic_tables.without_one_half({}, [])):
         assert empty.empty
