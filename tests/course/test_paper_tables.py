@@ -1,9 +1,12 @@
 """The text of the tables against the numbers behind it, on the committed runs."""
 
+import re
+
 import pandas as pd
 import pytest
 
 from grisq.course import paper_tables
+from grisq.course import tables as course_tables
 from grisq.experiments import comparison, selection, tables
 from grisq.runtime.paths import RESULTS
 
@@ -53,6 +56,14 @@ def test_table_2_has_means_and_steps_with_intervals_and_no_p(stored):
     assert table.loc[1, ("gIoU", "step, here")] == "{step:+.1f} ({low:+.1f} to {high:+.1f})".format(**numbers)
     assert table["", "seeds"].tolist() == [3, 3, 3]
     assert not table.map(lambda cell: ", p " in str(cell)).any(axis=None)
+
+
+def test_headers_in_html_are_words_and_not_tuples(stored, tmp_path):
+    for name, table in (("1", paper_tables.table_1(stored, "tiny", {})), ("2", paper_tables.table_2(stored, ROWS))):
+        html = course_tables.save(table, name, "A caption.", tmp_path)[1].read_text(encoding="utf-8")
+        heads = re.findall(r"<th[^>]*>(.*?)</th>", html)
+        assert {"gIoU", "N-acc"} <= set(heads)
+        assert not any("(" in head for head in heads)
 
 
 def test_a_step_between_single_seeds_has_no_interval(stored):
