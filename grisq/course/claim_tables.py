@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from grisq.course.paper_tables import INTERVALS
-from grisq.experiments.claims import NOT_RUN, RULE_VERSION, Verdict, count_decided, count_intervals
+from grisq.experiments.claims import NOT_RUN, RULE_VERSION, VERDICTS, Verdict, count_decided, count_intervals
 
 MANY = 3  # more findings than this are counted instead of written out
 
@@ -33,6 +33,16 @@ def intervals_note(verdicts: Sequence[Verdict]) -> str:
         f"uncorrected: {count_decided(verdicts)} exclude zero (or the value to be reached), about {0.05 * n:.0f} would "
         f"by chance if nothing differed. {INTERVALS}"
     )
+
+
+def verdict_counts(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """Count the verdicts: a line for each of `VERDICTS`, columns for the paper's claims and for our own questions."""
+    columns = {"claims of the paper": False, "questions asked here": True}
+    counted = {
+        title: [sum(each.overall == verdict and each.claim.own == own for each in verdicts) for verdict in VERDICTS]
+        for title, own in columns.items()
+    }
+    return pd.DataFrame(counted, index=list(VERDICTS))
 
 
 def _evidence(verdict: Verdict) -> str:

@@ -25,7 +25,6 @@ def learning_curves(history: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
     for name in ("pixel", "presence", "plurality"):
         left.plot(train["step"], train[name], label=name)
     left.set(title="terms of Eq. 5, before λ", xlabel="step", yscale="log")
-    left.legend(frameon=False)
     steps = evaluations["step"]
     styles = {
         "gIoU": ("o-", "blue"),
@@ -36,14 +35,15 @@ def learning_curves(history: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
     for name, (line, color) in styles.items():
         middle.plot(steps, evaluations[name], line, color=OKABE_ITO[color], label=name)
     middle.set(title="val (part of it), %", xlabel="step", ylim=(0, 102))
-    middle.legend(frameon=False)
     for scenario, color in SCENARIO_COLORS.items():
-        for head, line in (("presence", "--"), ("plurality", "-")):
+        for head, line, fill in (("presence", "--", "none"), ("plurality", "-", "full")):
             if f"{head} {scenario}" in evaluations:
-                style = {"color": color, "marker": SCENARIO_MARKERS[scenario], "label": f"{head}, {scenario}"}
+                style = {"color": color, "marker": SCENARIO_MARKERS[scenario], "fillstyle": fill}
+                style["label"] = f"{head}, {scenario}"
                 right.plot(steps, evaluations[f"{head} {scenario}"], line, **style)
     right.set(title="accuracy of the heads, %", xlabel="step", ylim=(0, 102))
-    right.legend(frameon=False, fontsize=7)
+    for axis in (left, middle, right):
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=2, frameon=False, fontsize=8)
     return figure
 
 

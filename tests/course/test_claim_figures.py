@@ -99,3 +99,12 @@ def test_the_papers_claims_are_drawn_without_any_run():
     assert overall == [claims.NOT_RUN] * sum(bool(claim.evidence) for claim in paper.claims())
     assert not any(axis.containers for axis in figure.axes)
     assert np.isfinite(figure.axes[0].get_ylim()).all()
+
+
+def test_titles_of_the_papers_claims_leave_room_for_the_comparison():
+    figure = claim_figures.forest(claims.judge(paper.claims(), {}))
+    lengths: dict[float, int] = {}
+    for text in figure.axes[0].texts:
+        place = text.get_position()[1]
+        lengths[place] = lengths.get(place, 0) + len(text.get_text())
+    assert max(lengths.values()) <= 61  # of 62 that fit at this width

@@ -42,3 +42,14 @@ def test_the_note_counts_intervals_and_those_that_decide(verdicts):
     assert f"{n} intervals are drawn, uncorrected: {decided} exclude zero" in note
     assert f"about {n / 20:.0f} would by chance" in note
     assert f"version {claims.RULE_VERSION} of the rule" in note
+
+
+def test_verdicts_are_counted_apart_for_the_paper_and_for_our_questions(verdicts):
+    counts = claim_tables.verdict_counts(verdicts)
+    assert list(counts.index) == list(claims.VERDICTS)
+    assert counts["claims of the paper"].sum() == sum(not claim.own for claim in paper.claims())
+    for verdict in claims.VERDICTS:
+        assert counts.loc[verdict].sum() == sum(each.overall == verdict for each in verdicts)
+    assert counts.loc[claims.NOT_RUN, "questions asked here"] == sum(
+        each.claim.own and each.overall == claims.NOT_RUN for each in verdicts
+    )
