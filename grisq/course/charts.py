@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from grisq.analysis.significance import Difference
@@ -47,26 +50,73 @@ def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f", l
     axis.legend(handles=handles, frameon=False, fontsize=8, loc=legend)
 
 
+# A number of the paper, and one of ours that was drawn from several seeds.
+PAPER_STYLE = {"color": "black", "marker": "D", "fillstyle": "none", "linestyle": "none", "markersize": 6}
+OWN_STYLE = {"color": OKABE_ITO["blue"], "marker": "o", "linestyle": "none"}
+_SEED_STYLE = OWN_STYLE | {"color": OKABE_ITO["sky blue"], "fillstyle": "none", "markersize": 5}
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
+    """Put one legend below the whole figure, where it cannot be taken for data; a second one is not added."""
+    if not figure.legends:
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
+
+
 def difference_points(axis: Axes, differences: Mapping[str, Difference], reported: Sequence[float] = ()) -> None:
     """Draw differences with their intervals, a line each from the top; filled where the interval excludes zero.
 
+    The legend stands below the figure, once for all of its axes.
+
     Args:
         axis: to draw on.
-        differences: by name.
+        differences: by name; one without interval is drawn without a line.
         reported: the paper's differences in the same order, nan where it gives none; drawn as open diamonds.
     """
+    sure, unsure = OWN_STYLE, OWN_STYLE | {"color": OKABE_ITO["sky blue"], "markerfacecolor": "white"}
     places = range(len(differences))
     for place, each in zip(places, differences.values()):
-        color = OKABE_ITO["blue"] if each.excludes_zero else OKABE_ITO["sky blue"]
-        fill = color if each.excludes_zero else "white"
-        reach = [[max(0, each.value - each.low)], [max(0, each.high - each.value)]]
-        axis.errorbar(each.value, place, xerr=reach, fmt="o", color=color, markerfacecolor=fill, capsize=3)
+        axis.errorbar(each.value, place, xerr=_reach(each), capsize=3, **(sure if each.excludes_zero else unsure))
+    labels = {"here, interval without zero": sure, "here, interval contains zero": unsure}
     if len(reported):
-        axis.plot(reported, places, "D", color="black", fillstyle="none", linestyle="none", label="paper")
-        axis.legend(frameon=False, fontsize=8)
+        axis.plot(reported, places, **PAPER_STYLE)
+        labels["paper"] = PAPER_STYLE
     axis.axvline(0, color="black", linewidth=0.8, linestyle=":")
     axis.set_yticks(places, differences)
-    axis.invert_yaxis()
+    axis.set_ylim(len(differences) - 0.5, -0.5)
+    legend_below(axis.figure, [Line2D([], [], label=label, **style) for label, style in labels.items()])
+
+
+def level_points(
+    axis: Axes, levels: Mapping[str, tuple[Sequence[float], Difference | None]], reported: Sequence[float] = ()
+) -> None:
+    """Draw levels, a line each from the top: every seed as an open dot, their mean with its interval, the paper's.
+
+    Points need no axis from zero, as bars do. The legend stands below the figure, once for all of its axes.
+
+    Args:
+        axis: to draw on.
+        levels: by name, percentages of the seeds and their mean with its interval; None: not run.
+        reported: the paper's values in the same order, nan where it gives none; drawn as open diamonds.
+    """
+    places = range(len(levels))
+    for place, (seeds, mean) in zip(places, levels.values()):
+        if mean is not None:
+            axis.plot(seeds, [place - 0.2] * len(seeds), **_SEED_STYLE)
+            axis.errorbar(mean.value, place, xerr=_reach(mean), capsize=3, **OWN_STYLE)
+    labels = {"here, each seed": _SEED_STYLE, "here, mean with 95 % interval": OWN_STYLE}
+    if len(reported):
+        axis.plot(reported, np.array(places) + 0.2, **PAPER_STYLE)
+        labels["paper"] = PAPER_STYLE
+    axis.set_yticks(places, levels)
+    axis.set_ylim(len(levels) - 0.5, -0.5)
+    axis.grid(axis="x", color="#E0E0E0", linewidth=0.6)
+    axis.set_axisbelow(True)
+    legend_below(axis.figure, [Line2D([], [], label=label, **style) for label, style in labels.items()])
+
+
+def _reach(found: Difference) -> np.ndarray:
+    """How far the interval reaches to either side, as `errorbar` takes it; nothing where there is none."""
+    return np.nan_to_num([[found.value - found.low], [found.high - found.value]]).clip(min=0)
 
 
 def roc_bars(axis: Axes, areas: Mapping[str, tuple[float, float]]) -> None:

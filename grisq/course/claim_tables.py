@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from grisq.course.paper_tables import INTERVALS
-from grisq.experiments.claims import Verdict, count_intervals
+from grisq.experiments.claims import NOT_RUN, RULE_VERSION, VERDICTS, Verdict, count_decided, count_intervals
 
 MANY = 3  # more findings than this are counted instead of written out
 
@@ -14,7 +14,7 @@ def claims_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
     """Format a line for each claim: place, wording, the paper's arithmetic, our evidence, the verdict."""
     return pd.DataFrame(
         {
-            "place": each.claim.place,
+            "place": each.claim.place + (" (our question)" if each.claim.own else ""),
             "claim": each.claim.claim,
             "paper": each.claim.arithmetic,
             "here": _evidence(each),
@@ -26,18 +26,31 @@ def claims_table(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def intervals_note(verdicts: Sequence[Verdict]) -> str:
-    """Say how many intervals were drawn, how many exclude zero by chance, and that they are too narrow."""
+    """Say by which rule was judged, how many intervals were drawn and how many would exclude their bound by chance."""
     n = count_intervals(verdicts)
     return (
-        f"{n} intervals are drawn; if nothing differed, about {0.05 * n:.0f} would exclude zero by chance. {INTERVALS}"
+        f"Verdicts by version {RULE_VERSION} of the rule in data/paper/verdict_rule.md. {n} intervals are drawn, "
+        f"uncorrected: {count_decided(verdicts)} exclude zero (or the value to be reached), about {0.05 * n:.0f} would "
+        f"by chance if nothing differed. {INTERVALS}"
     )
+
+
+def verdict_counts(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    """Count the verdicts: a line for each of `VERDICTS`, columns for the paper's claims and for our own questions."""
+    columns = {"claims of the paper": False, "questions asked here": True}
+    counted = {
+        title: [sum(each.overall == verdict and each.claim.own == own for each in verdicts) for verdict in VERDICTS]
+        for title, own in columns.items()
+    }
+    return pd.DataFrame(counted, index=list(VERDICTS))
 
 
 def _evidence(verdict: Verdict) -> str:
     """Describe the findings; of many, count the verdicts and describe the lowest."""
-    if len(verdict.findings) <= MANY:
-        return "; ".join(finding.describe() for finding in verdict.findings)
+    run = [finding for finding in verdict.findings if finding.verdict != NOT_RUN]
+    if len(verdict.findings) <= MANY or not run:
+        return "; ".join(finding.describe() for finding in verdict.findings[:MANY])
     counts = pd.Series([finding.verdict for finding in verdict.findings]).value_counts()
     counted = ", ".join(f"{count} {found}" for found, count in counts.items())
-    lowest = min(verdict.findings, key=lambda finding: finding.value)
+    lowest = min(run, key=lambda finding: finding.found.value)
     return f"{len(verdict.findings)} comparisons: {counted}; the lowest: {lowest.describe()}"

@@ -14,15 +14,31 @@ from grisq.experiments.results import Example, Result
 from grisq.inference.overlay import overlay
 from grisq.inference.prediction import MASK_COLOR
 
+LEAST_IOU = 0.5  # of a mask that counts as right
+
 
 def example_tile(example: Example, data: GRefCOCO) -> Tile:
-    """Draw a stored prediction: its mask unless its answer is "nothing"; a blue title if it is right about presence."""
+    """Draw a stored prediction: its mask unless its answer is "nothing", under the answer, presence and IoU.
+
+    It is right, with a tick in blue, if it says "nothing" where nothing is annotated, or finds the target with an
+    IoU of at least one half: a right answer with an empty mask is none.
+    """
     picture = np.asarray(open_annotated(data, data.expression(example.row).image_id))
     mask, answer = decode(example.mask), example.answer
-    right = (answer != "nothing") == (data.target_counts[example.row] > 0)
     shown = overlay(picture, mask if answer != "nothing" else np.zeros_like(mask), MASK_COLOR)
     number = "" if example.presence is None else f" ({example.presence:.2f})"
-    return Tile(shown, f"{'✓' if right else '✗'} {answer}{number}", RIGHT if right else WRONG)
+    has_target = data.target_counts[example.row] > 0
+    if answer == "nothing" or not has_target:
+        right, found = (answer == "nothing") != has_target, ""
+    else:
+        iou = _iou(mask, data.mask(example.row))
+        right, found = iou >= LEAST_IOU, f", IoU {iou:.2f}"
+    return Tile(shown, f"{'✓' if right else '✗'} {answer}{number}{found}", RIGHT if right else WRONG)
+
+
+def _iou(mask: np.ndarray, annotated: np.ndarray) -> float:
+    both, either = np.logical_and(mask, annotated).sum(), np.logical_or(mask, annotated).sum()
+    return float(both / max(1, either))
 
 
 def example_grid(

@@ -9,14 +9,14 @@ from grisq.analysis.significance import Difference
 from grisq.course.tables import number, spread
 from grisq.evaluation.metrics import MCC
 from grisq.experiments import diagnostic_tables, paper, tables
+from grisq.experiments.comparison import PRESENCE, decompose_gap
 from grisq.experiments.paper import METRICS
 from grisq.experiments.registry import EXPERIMENTS, title_of
 from grisq.experiments.selection import Results, seeds_of
 
-# Measured by simulating trainings that differ as much as those stored for `tiny` do.
 INTERVALS = (
-    "Intervals cover other pictures and other seeds, but with three seeds they are too narrow: in a simulation 88 to "
-    "90 % instead of 95 %."
+    "Intervals (95 %) are about other trainings and other pictures: spread between seeds plus resampled pictures, with "
+    "t-quantiles for few seeds."
 )
 
 
@@ -168,6 +168,21 @@ def worth_of_presence(stored: Results, names: Sequence[str]) -> pd.DataFrame:
     for place, line in diagnostic_tables.worth_of_presence(stored, names).iterrows():
         texts[place] = number(line["value"], 1) if np.isnan(line["low"]) else _difference(line, "value")
     return _wide(texts, names)
+
+
+def gap_by_part(stored: Results, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
+    """Format `grisq.experiments.comparison.decompose_gap` on val: where a gap in gIoU between two runs comes from.
+
+    pairs: system and reference; those of which one was not run are left out. -> a line for each, with intervals.
+    """
+    made = [pair for pair in pairs if all(seeds_of(stored, name) for name in pair)]
+    texts = {
+        (f"{system} over {reference}", part): found.describe()
+        for system, reference in made
+        for part, found in decompose_gap(stored, system, reference).items()
+        if part != PRESENCE
+    }
+    return _wide(texts, [f"{system} over {reference}" for system, reference in made])
 
 
 def summary(stored: Results, names: Sequence[str]) -> pd.DataFrame:

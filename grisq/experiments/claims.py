@@ -1,62 +1,71 @@
-"""Verdicts on the paper's claims: every claim is judged by the evidence of our runs, under one rule.
+"""Verdicts on the paper's claims by our runs: the rule of `data/paper/verdict_rule.md`, version 2, applied.
 
-Evidence takes three forms; differences are means over seeds with 95 % intervals (`grisq.analysis.significance`):
+Evidence takes four forms; all numbers are means over seeds with 95 % intervals (`grisq.analysis.significance`):
 
 difference              one run lies above another in some metrics; where the paper reports a drop, below it
+contrast                a weighted sum of several runs is positive, such as a main effect or an interaction
+explained by presence   a gap in gIoU is there, presence decisions cause a part of it, and that is more than the masks'
 at least                a metric reaches a value
-explained by presence   of the gap between two runs, a part disappears when both get the true presence, and that part is
-                        larger than the rest
 
-The verdict on a claim is the worst of its findings:
+The verdict on a finding, and that on a claim, which needs all of its findings:
 
-holds                every difference has the claimed sign and an interval without zero; every value is reached
-direction only       every difference has the claimed sign, but some interval contains zero
-does not hold here   some difference has the other sign, or some value is not reached
-not run              a run that the claim is about is missing
+holds          the whole interval lies on the claimed side of zero (of the value)  | every finding holds
+contradicted   the whole interval lies on the other side                           | some finding is contradicted
+undecided      the interval contains zero, or a single seed has none               | otherwise
+not run        a run is missing                                                    | some finding is not run
 
-The rule was fixed before the runs were finished. The evidence of two claims was replaced afterwards, because it could
-not have failed or did not test what is claimed: that presence holds ReLA back, and that the gap to ReLA comes from it.
+Nothing is corrected for the number of intervals: it is counted (`count_intervals`) and stated with the verdicts.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from grisq.analysis.significance import Difference
-from grisq.experiments.comparison import compare, experiment_of, explained_by_presence
+from grisq.analysis.significance import Difference, interval_of_shares
+from grisq.data.scenarios import SCENARIOS
+from grisq.experiments.comparison import GAP, MARGIN, PRESENCE, compare, contrast_of, decompose_gap, experiment_of
 from grisq.experiments.paper import Claim, Evidence
 from grisq.experiments.selection import Results, runs_of
-from grisq.experiments.tables import mean_and_spread
 
-HOLDS, DIRECTION, FAILS, NOT_RUN = "holds", "direction only", "does not hold here", "not run"
-_WORST_FIRST = (NOT_RUN, FAILS, DIRECTION, HOLDS)
+RULE_VERSION = "2"  # of the rule in data/paper/verdict_rule.md
+HOLDS, CONTRADICTED, UNDECIDED, NOT_RUN = "holds", "contradicted", "undecided", "not run"
+VERDICTS = (HOLDS, UNDECIDED, CONTRADICTED, NOT_RUN)
+# How many samples a periodic evaluation had: its columns by scenario.
+_SAMPLES = dict(zip(SCENARIOS, ("n_no_target", "n_single", "n_multi")))
+_FIRST_THAT_OCCURS = (NOT_RUN, CONTRADICTED, UNDECIDED, HOLDS)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One comparison for a claim."""
+    """One number for a claim."""
 
-    what: str
-    paper: float | None  # the paper's points; None where it gives no number
-    value: float  # difference in points or reached percentage; nan if not run
-    low: float  # ends of the 95 % interval; nan for a reached percentage
-    high: float
-    verdict: str
+    what: str  # what was compared, and on which split
+    metric: str
+    paper: float | None  # the paper's points, or the percentage to be reached; None where it gives no number
+    found: Difference | None  # in points, or the reached percentage; None if not run
+    bound: float = 0.0  # the value of which the interval should lie above, or below where the paper reports a drop
     seeds: tuple[int, ...] = ()  # number of trainings of each experiment compared
 
     @property
+    def verdict(self) -> str:
+        """Its verdict by the rule."""
+        if self.found is None:
+            return NOT_RUN
+        return verdict_on(self.found, drop=not self.bound and (self.paper or 0) < 0, bound=self.bound)
+
+    @property
     def has_interval(self) -> bool:
-        """Whether it is a difference that was run."""
-        return not math.isnan(self.low)
+        """Whether it was run with enough seeds for an interval."""
+        return self.found is not None and self.found.has_interval
 
     def describe(self) -> str:
         """Return `query over baseline, val, gIoU +4.7 (+2.7 to +6.8; 3 seeds)`."""
-        if math.isnan(self.value):
-            return f"{self.what}: {NOT_RUN}"
+        name = f"{self.what}, {self.metric}"
+        if self.found is None:
+            return f"{name}: {NOT_RUN}"
         seeds = " and ".join(map(str, dict.fromkeys(self.seeds))) + (" seed" if set(self.seeds) == {1} else " seeds")
-        if not self.has_interval:
-            return f"{self.what} {self.value:.1f} ({seeds})"
-        return f"{self.what} {self.value:+.1f} ({self.low:+.1f} to {self.high:+.1f}; {seeds})"
+        sign = "" if self.bound else "+"
+        reach = f"{self.found.low:{sign}.1f} to {self.found.high:{sign}.1f}; " if self.has_interval else ""
+        return f"{name} {self.found.value:{sign}.1f} ({reach}{seeds})"
 
 
 @dataclass(frozen=True)
@@ -68,9 +77,9 @@ class Verdict:
 
     @property
     def overall(self) -> str:
-        """The worst verdict of its findings; "not run" if there is none."""
+        """The verdict on the claim by the rule; "not run" if there is no finding."""
         found = {finding.verdict for finding in self.findings} or {NOT_RUN}
-        return next(verdict for verdict in _WORST_FIRST if verdict in found)
+        return next(verdict for verdict in _FIRST_THAT_OCCURS if verdict in found)
 
 
 def judge(claims: Sequence[Claim], results: Results) -> list[Verdict]:
@@ -82,60 +91,60 @@ def judge(claims: Sequence[Claim], results: Results) -> list[Verdict]:
 
 
 def count_intervals(verdicts: Sequence[Verdict]) -> int:
-    """Count the intervals behind the verdicts: a few of many exclude zero by chance."""
+    """Count the intervals behind the verdicts: a few of many exclude their bound by chance."""
     return sum(finding.has_interval for verdict in verdicts for finding in verdict.findings)
 
 
-def verdict_on(found: Difference, paper: float | None) -> str:
-    """Judge a difference: it should be a gain, or a drop where the paper's number is negative."""
-    claimed = -1 if paper is not None and paper < 0 else 1
-    if not found.value * claimed > 0:
-        return FAILS
-    return HOLDS if found.excludes_zero else DIRECTION
+def count_decided(verdicts: Sequence[Verdict]) -> int:
+    """Count the intervals that lie on one side of their bound, on whichever."""
+    decided = (HOLDS, CONTRADICTED)
+    return sum(finding.verdict in decided for verdict in verdicts for finding in verdict.findings)
+
+
+def verdict_on(found: Difference, *, drop: bool = False, bound: float = 0.0) -> str:
+    """Judge a number: its whole interval should lie above the bound, or below it where a drop is claimed."""
+    above, below = found.low > bound, found.high < bound
+    holds, fails = (below, above) if drop else (above, below)
+    return HOLDS if holds else CONTRADICTED if fails else UNDECIDED
 
 
 def _findings(evidence: Evidence, results: Results) -> list[Finding]:
     if evidence.test == "at least":
         return _reached(evidence, results)
-    compared = f"{evidence.system} over {evidence.reference}, {evidence.split}"
-    names = dict.fromkeys(experiment_of(run) for run in (evidence.system, evidence.reference))
+    what = f"{evidence.what or f'{evidence.system} over {evidence.reference}'}, {evidence.split}"
+    names = dict.fromkeys(experiment_of(run) for run in evidence.runs)
     seeds = tuple(sum(evidence.split in result.samples for result in runs_of(results, name)) for name in names)
     findings = []
     for metric, paper in evidence.metrics.items():
-        what = f"{compared}, {metric}"
-        if not all(seeds):
-            findings.append(_not_run(what, paper))
-            continue
-        for part, found in _differences(evidence, metric, results):
-            verdict = verdict_on(found, paper)
-            findings.append(Finding(what + part, paper, found.value, found.low, found.high, verdict, seeds))
+        for part, found in _differences(evidence, metric, results if all(seeds) else None):
+            reported = paper if part in ("", GAP) else None
+            findings.append(Finding(what + (part and f", {part}"), metric, reported, found, seeds=seeds))
     return findings
 
 
-def _differences(evidence: Evidence, metric: str, results: Results) -> list[tuple[str, Difference]]:
-    pair = (results, evidence.system, evidence.reference, metric, evidence.split)
+def _differences(evidence: Evidence, metric: str, results: Results | None) -> list[tuple[str, Difference | None]]:
+    """(part, difference): one, or three parts of a gap; None in place of a difference without results."""
+    parts = (GAP, PRESENCE, MARGIN) if evidence.test == "explained by presence" else ("",)
+    if results is None:
+        return [(part, None) for part in parts]
+    if evidence.weights:
+        return [("", contrast_of(results, evidence.weights, metric, evidence.split))]
+    pair = (results, evidence.system, evidence.reference)
     if evidence.test == "difference":
-        return [("", compare(*pair))]
-    part, margin = explained_by_presence(*pair)
-    return [(", part that disappears under the true presence", part), (", that part minus the rest", margin)]
-
-
-def _not_run(what: str, paper: float | None) -> Finding:
-    return Finding(what, paper, math.nan, math.nan, math.nan, NOT_RUN)
+        return [("", compare(*pair, metric, evidence.split))]
+    found = decompose_gap(*pair, evidence.split)
+    return [(part, found[part]) for part in parts]
 
 
 def _reached(evidence: Evidence, results: Results) -> list[Finding]:
-    """Means over seeds of columns of the periodic evaluation, at its first or its last record."""
+    """Accuracies of a head in the periodic evaluation, at its first or its last record."""
     place, when = (0, "first evaluation") if evidence.when == "first" else (-1, "end")
-    histories = [result.history["eval"] for result in runs_of(results, evidence.system)]
     findings = []
     for metric, least in evidence.metrics.items():
-        what = f"{evidence.system}, {metric}, {when}"
-        values = [history[metric][place] for history in histories if metric in history]
-        if not values:
-            findings.append(_not_run(what, least))
-            continue
-        value, _ = mean_and_spread(values)
-        verdict = HOLDS if value >= least else FAILS
-        findings.append(Finding(what, least, value, math.nan, math.nan, verdict, (len(values),)))
+        made = [result for result in runs_of(results, evidence.system) if metric in result.history["eval"]]
+        values = [result.history["eval"][metric][place] for result in made]
+        samples = next(column for scenario, column in _SAMPLES.items() if metric.endswith(scenario))
+        found = interval_of_shares(values, made[0].history["eval"][samples][place]) if made else None
+        what = f"{evidence.system}, {when}"
+        findings.append(Finding(what, metric, least, found, bound=least, seeds=(len(values),) if made else ()))
     return findings

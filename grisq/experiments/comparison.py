@@ -8,16 +8,22 @@ rela@truth    the annotation: perfect presence, the model's own masks
 rela@masks    the model's own presence, perfect masks (IoU 1)
 """
 
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 
-from grisq.analysis.significance import Difference, bootstrap_difference, tally
-from grisq.evaluation.metrics import metrics_of
-from grisq.evaluation.outcomes import RULES, Samples
+from grisq.analysis.significance import Difference, contrast, difference, interval, tally
+from grisq.data.scenarios import SCENARIOS
+from grisq.evaluation.metrics import NO_TARGET, metrics_of
+from grisq.evaluation.outcomes import COLUMNS, RULES, Samples
 from grisq.experiments.selection import Results, runs_of
 from grisq.runtime.errors import InputError
 
 MASKS = "masks"  # the rule that replaces masks in place of presence decisions
+# Parts of a gap in gIoU, see `decompose_gap`.
+GAP, PRESENCE, MASKS_PART, MARGIN = "total gap", "from presence", "from masks", "presence minus masks"
+PRESENCE_NO_TARGET, PRESENCE_TARGETS = "from presence on no-target", "from presence on targets"
 
 
 def experiment_of(run: str) -> str:
@@ -65,7 +71,7 @@ def means(results: Results, run: str, split: str = "val") -> dict[str, float]:
 
 
 def compare(results: Results, system: str, reference: str, metric: str, split: str = "val") -> Difference:
-    """Bootstrap how far one run lies above another in a metric.
+    """Compute how far one run lies above another in a metric, with its interval.
 
     Two rules applied to one experiment are compared training by training, two experiments are not paired.
 
@@ -80,37 +86,51 @@ def compare(results: Results, system: str, reference: str, metric: str, split: s
     """
     pair = (tallies(results, run, split) for run in (system, reference))
     same = experiment_of(system) == experiment_of(reference)
-    return bootstrap_difference(*pair, metric, same_trainings=same)
+    return difference(*pair, metric, same_trainings=same)
 
 
-def explained_by_presence(
-    results: Results, system: str, reference: str, metric: str, split: str = "val"
-) -> tuple[Difference, Difference]:
-    """Measure which part of the gap between two experiments disappears when both get the true presence.
+def contrast_of(results: Results, weights: Mapping[str, float], metric: str, split: str = "val") -> Difference:
+    """Compute a weighted sum of different experiments' means over seeds, with its interval. Raises: as `compare`."""
+    return contrast([tallies(results, run, split) for run in weights], [*weights.values()], metric)
 
-    With a and b for the metric of system and reference, and a* and b* for the same under the true presence:
 
-    part = (a - b) - (a* - b*),   margin = part - (a* - b*)
+def level_of(results: Results, run: str, metric: str, split: str = "val") -> Difference:
+    """Compute the mean of a run over its seeds, with its interval. Raises: as `compare`."""
+    return interval(tallies(results, run, split), metric)
 
-    The gap comes mostly from presence if the margin is positive: then more disappears than remains.
 
-    Args and Raises: as `compare`; also InputError for cIoU, whose denominator depends on the presence decisions.
+def decompose_gap(results: Results, system: str, reference: str, split: str = "val") -> dict[str, Difference]:
+    """Divide the gap in gIoU between two experiments into what presence decisions and what masks make of it.
+
+    With a and b for the gIoU of system and reference, and a* and b* for the same under the true presence, the masks'
+    part is a* - b* and that of presence (a - b) - (a* - b*): on no-target expressions the share of them that the system
+    notices more often, on targets the IoU that wrong denials cost it less.
+
+    Args and Raises: as `compare`.
     Returns:
-        The part and the margin, each with its interval.
+        Each with its interval: GAP = PRESENCE_NO_TARGET + PRESENCE_TARGETS + MASKS_PART; PRESENCE, the sum of its two
+        parts; and MARGIN, presence minus masks, which is positive where the gap comes mostly from presence.
     """
-    if metric == "cIoU":
-        raise InputError("A gap in cIoU cannot be divided: its denominator depends on the presence decisions.")
-    less_once = (_less_true_presence(results, name, split, 1) for name in (system, reference))
-    less_twice = (_less_true_presence(results, name, split, 2) for name in (system, reference))
-    return bootstrap_difference(*less_once, metric), bootstrap_difference(*less_twice, metric)
+    parts = [_parts_of_giou(results, name, split) for name in (system, reference)]
+    return {name: difference(parts[0][name], parts[1][name], "gIoU") for name in parts[0]}
 
 
-def _less_true_presence(results: Results, name: str, split: str, times: int) -> np.ndarray:
-    """Tallies whose metric is a - times * a*, but for a constant.
+def _parts_of_giou(results: Results, name: str, split: str) -> dict[str, np.ndarray]:
+    """Tallies of which only the gIoU is meant: by part of the gap, the terms of a system, but for a constant."""
+    own, truth = tallies(results, name, split), tallies(results, f"{name}@truth", split)
+    iou, lost = list(COLUMNS).index("iou"), own - truth  # lost: what its presence decisions cost the system
+    absent = np.arange(len(SCENARIOS)) == NO_TARGET  # under the truth these score 1 for every system
 
-    Where tallies share their denominator, the metric of their sum is a sum of their metrics. The perfect prediction,
-    100 % for every system, keeps the denominator of the sum and cancels in a difference.
-    """
-    runs = [result.samples[split] for result in runs_of(results, name)]
-    perfect = np.stack([_tally(with_perfect_masks(samples), "truth") for samples in runs])
-    return tallies(results, name, split) + times * (perfect - tallies(results, f"{name}@truth", split))
+    def only(sums: np.ndarray, scenarios: np.ndarray | bool = True) -> np.ndarray:
+        kept = own.copy()
+        kept[..., iou] = np.where(scenarios, sums[..., iou], 0)
+        return kept
+
+    return {
+        GAP: own,
+        PRESENCE_NO_TARGET: only(lost, absent),
+        PRESENCE_TARGETS: only(lost, ~absent),
+        MASKS_PART: only(truth, ~absent),
+        PRESENCE: only(lost),
+        MARGIN: only(lost - truth),
+    }

@@ -17,22 +17,30 @@ METRICS = ("gIoU", "cIoU", "N-acc")  # of Tables 1 and 2
 class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What would support a claim here; runs are named as in `grisq.experiments.comparison`."""
 
-    test: Literal["difference", "at least", "explained by presence"]  # see `grisq.experiments.claims`
-    system: str  # the run that the claim is about
+    test: Literal["difference", "at least", "explained by presence", "contrast"]  # see `grisq.experiments.claims`
+    system: str | None  # the run that the claim is about; None for a contrast
     split: str
     # By metric: the paper's points, negative for a drop, None where it gives no number; for "at least" the percentage.
     metrics: dict[str, float | None]
-    reference: str | None = None  # the run that it is compared with; None for "at least"
+    reference: str | None = None  # the run that it is compared with
     when: Literal["first", "end"] | None = None  # which periodic evaluation, for "at least"
+    weights: dict[str, float] | None = None  # of the runs in a contrast
+    what: str | None = None  # a contrast in words
 
     def __post_init__(self):
-        needed = "when" if self.test == "at least" else "reference"
-        if getattr(self, needed) is None:
-            raise ValueError(f"the test `{self.test}` needs the field `{needed}`")
+        needed = {"at least": ("system", "when"), "contrast": ("weights", "what")}
+        for field in needed.get(self.test, ("system", "reference")):
+            if not getattr(self, field):
+                raise ValueError(f"the test `{self.test}` needs the field `{field}`")
+
+    @property
+    def runs(self) -> tuple[str, ...]:
+        """Every run that it needs."""
+        return tuple(self.weights or (run for run in (self.system, self.reference) if run))
 
 
 class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A claim of the paper, and what would support it here."""
+    """A claim of the paper (or a question of our own), and what would support it here."""
 
     id: str
     place: str  # section, table or figure
@@ -41,6 +49,8 @@ class Claim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evidence: tuple[Evidence, ...]
     not_run: str = ""  # why there is no evidence
     remark: str = ""  # what else a reader should know
+    title: str = ""  # a few words, for a figure
+    own: bool = False  # a question that the paper leaves open, asked here
 
 
 def table1() -> pd.DataFrame:
@@ -95,6 +105,11 @@ def claims(path: Path = PAPER / "claims.json") -> list[Claim]:
             name = each.get("id", number) if isinstance(each, dict) else number
             raise InputError(f"{path}: claim {name} cannot be read ({error}): compare it with git.") from None
     return found
+
+
+def verdict_rule() -> str:
+    """Read the rule by which claims are judged, as Markdown; its line "Version: ..." has the version."""
+    return (PAPER / "verdict_rule.md").read_text(encoding="utf-8")
 
 
 def equations() -> pd.DataFrame:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from grisq.analysis.significance import Difference
-from grisq.course.charts import difference_points, grouped_bars, head_points, roc_bars
+from grisq.course.charts import difference_points, grouped_bars, head_points, level_points, roc_bars
 from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.data.scenarios import SCENARIOS
 
@@ -55,4 +55,34 @@ def test_differences_are_filled_where_sure_and_drawn_from_the_top(axis):
     assert sure.get_markerfacecolor() != "white"
     assert unsure.get_markerfacecolor() == "white"
     assert [label.get_text() for label in axis.get_yticklabels()] == ["sure", "unsure"]
+    assert axis.yaxis_inverted()
+
+
+def test_the_legend_of_differences_stands_below_the_figure_once():
+    """Inside the axes its diamond looks like a number of the paper."""
+    figure, axes = plt.subplots(1, 2, layout="constrained")
+    for each in axes:
+        difference_points(each, {"one": Difference(2, 1, 3)}, [1.0])
+    assert not any(each.get_legend() for each in axes)
+    (legend,) = figure.legends
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels == ["here, interval without zero", "here, interval contains zero", "paper"]
+    figure.canvas.draw()
+    assert legend.get_window_extent().y1 < min(each.get_window_extent().y0 for each in axes)
+
+
+def test_a_difference_without_interval_has_no_line(axis):
+    difference_points(axis, {"one seed": Difference(2, np.nan, np.nan)})
+    ((bar,),) = (container.lines[2] for container in axis.containers)
+    assert np.ptp(bar.get_segments()[0][:, 0]) == 0
+
+
+def test_levels_show_every_seed_and_leave_a_run_that_is_missing_empty(axis):
+    level_points(axis, {"made": ((1.0, 4.0), Difference(2.5, 1, 4)), "missing": ((), None)}, [3.0, 5.0])
+    seeds, point, diamonds = (line for line in axis.lines if len(line.get_xdata()) and line.get_marker() in "oD")
+    assert list(seeds.get_xdata()) == [1, 4]
+    assert list(point.get_xdata()) == [2.5]
+    assert list(diamonds.get_xdata()) == [3, 5]
+    assert len(axis.containers) == 1
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["made", "missing"]
     assert axis.yaxis_inverted()

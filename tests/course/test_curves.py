@@ -1,7 +1,9 @@
 import matplotlib.pyplot as plt
+import pytest
 
 from grisq.course import curves
 from grisq.course.style import SCENARIO_COLORS
+from grisq.runtime.errors import InputError
 
 
 def test_curves_come_from_stored_history():
@@ -25,3 +27,29 @@ def test_plurality_is_drawn_for_one_and_for_several():
     assert axis.lines[0].get_color() == SCENARIO_COLORS["single-target"]
     assert axis.get_legend_handles_labels()[1] == ["single-target", "multi-target"]
     plt.close(figure)
+
+
+def test_presence_over_steps_has_a_panel_a_run_a_line_a_seed_and_their_mean():
+    class Stored:
+        def __init__(self, steps, values):
+            self.history = {"eval": {"step": steps, "N-acc": values}}
+
+    results = {
+        ("query", 0): Stored([10, 20], [0.0, 10.0]),
+        ("query", 1): Stored([10, 20, 30], [4.0, 30.0, 50.0]),
+        ("baseline", 0): Stored([10, 20], [1.0, 2.0]),
+        ("unregistered", 0): Stored([10], [3.0]),
+    }
+    figure = curves.presence_curves(results, columns=2)
+    panels = [axis for axis in figure.axes if axis.axison]
+    assert [axis.get_title() for axis in panels] == ["baseline, 1 seed", "query, 2 seeds", "unregistered, 1 seed"]
+    *seeds, mean = panels[1].lines
+    assert [list(line.get_ydata()) for line in seeds] == [[0, 10], [4, 30, 50]]
+    assert (list(mean.get_xdata()), list(mean.get_ydata())) == ([10, 20], [2, 20])  # steps that all seeds have
+    assert mean.get_linewidth() > 2 * seeds[0].get_linewidth()
+    assert panels[0].get_ylim() == (0, 100)
+    chosen = curves.presence_curves(results, ["query", "not run"])
+    assert [axis.get_title() for axis in chosen.axes] == ["query, 2 seeds"]
+    with pytest.raises(InputError, match="no run to draw"):
+        curves.presence_curves(results, ["not run"])
+    plt.close("all")

@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from grisq.course import examples
+from grisq.course.style import RIGHT
 from grisq.data.masks import encode
 from grisq.data.sample import open_picture
 from grisq.experiments.results import Example
@@ -18,12 +19,31 @@ def test_a_stored_answer_is_drawn_and_judged(mini):
     denied = examples.example_tile(stored, mini)
     assert denied.title == "✗ nothing (0.20)"
     drawn = examples.example_tile(Example(single, "text", encode(mini.mask(single)), 0.7, 0.9), mini)
-    assert drawn.title == "✓ several (0.70)"
+    assert drawn.title == "✓ several (0.70), IoU 1.00"
     assert not np.array_equal(drawn.image, denied.image)
     assert drawn.image.shape == picture.shape
     empty = encode(np.zeros_like(mini.mask(nothing)))
     assert examples.example_tile(Example(nothing, "text", empty, 0.2, None), mini).title == "✓ nothing (0.20)"
     assert examples.example_tile(Example(nothing, "text", empty, None, None), mini).title == "✓ nothing"
+
+
+def test_a_right_answer_with_a_poor_mask_is_not_right(mini):
+    single = next(int(row) for row in mini.rows("val") if mini.target_counts[row] == 1)
+    nothing = next(int(row) for row in mini.rows("val") if mini.target_counts[row] == 0)
+    annotated = mini.mask(single)
+    inside = np.flatnonzero(annotated)
+    for share, title in (
+        (0.0, "✗ one (0.90), IoU 0.00"),
+        (0.25, "✗ one (0.90), IoU 0.2"),
+        (0.75, "✓ one (0.90), IoU 0.7"),
+    ):
+        part = np.zeros_like(annotated)
+        part.flat[inside[: int(share * len(inside))]] = 1
+        tile = examples.example_tile(Example(single, "text", encode(part), 0.9, 0.1), mini)
+        assert tile.title.startswith(title)
+        assert (tile.color == RIGHT) == tile.title.startswith("✓")
+    full = encode(np.ones_like(mini.mask(nothing)))
+    assert examples.example_tile(Example(nothing, "text", full, 0.9, 0.1), mini).title == "✗ one (0.90)"
 
 
 def test_systems_stand_below_the_annotation(mini):

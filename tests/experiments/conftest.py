@@ -38,7 +38,7 @@ def make_result():
             counts={},
             parameters={},
             results={},
-            history={"train": {}, "eval": {"plurality single-target": [50.0, accuracy]}},
+            history={"train": {}, "eval": {"plurality single-target": [50.0, accuracy], "n_single": [200, 200]}},
             samples={"val": samples},
             examples=[],
             cost=Cost(1.0, 1.0, None),

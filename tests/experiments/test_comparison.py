@@ -66,44 +66,66 @@ def test_a_difference_is_that_of_the_means(results):
     assert found.low < wanted < found.high
 
 
-def test_the_explained_part_of_a_gap_is_that_of_the_means(results):
-    own, true = (
-        np.subtract(
-            *(
-                [naive_giou(results[name, seed].samples["val"], true_presence=truth) for seed in range(2)]
-                for name in ("higher", "lower")
-            )
-        ).mean()
-        for truth in (False, True)
-    )
-    part, margin = comparison.explained_by_presence(results, "higher", "lower", "gIoU")
-    assert part.value == pytest.approx(own - true)
-    assert margin.value == pytest.approx(own - 2 * true)
-    assert part.low < part.value < part.high
+def test_a_level_is_the_mean_and_a_contrast_the_weighted_sum(results):
+    means = {name: comparison.means(results, name)["gIoU"] for name in ("lower", "higher", "bare")}
+    level = comparison.level_of(results, "lower", "gIoU")
+    assert level.value == pytest.approx(means["lower"])
+    assert level.low < level.value < level.high
+    found = comparison.contrast_of(results, {"higher": 1, "lower": -0.5, "bare": -0.5}, "gIoU")
+    assert found.value == pytest.approx(means["higher"] - (means["lower"] + means["bare"]) / 2)
+    pair = comparison.contrast_of(results, {"higher": 1, "lower": -1}, "cIoU")
+    assert pair == comparison.compare(results, "higher", "lower", "cIoU")
 
 
-def test_the_interval_of_the_explained_part_is_that_of_naive_draws():
-    """Pictures drawn with replacement, the same for both; seeds of each by themselves, under both rules alike."""
+def naive_parts(samples: Samples) -> dict[str, float]:
+    """What an expression adds to gIoU by its masks, and what the presence decision takes away again."""
+    parts = {"no-target": 0.0, "targets": 0.0, "masks": 0.0}
+    for number, count in enumerate(samples.target_count):
+        both = samples.intersection[number]
+        iou = both / max(1, samples.predicted[number] + samples.annotated[number] - both)
+        present = samples.predicted[number] >= 50 if samples.presence is None else samples.presence[number] >= 0.5
+        if count == 0:
+            parts["no-target"] += 100 * (not present)
+        else:
+            parts["masks"] += 100 * iou
+            parts["targets"] -= 0 if present else 100 * iou
+    return {part: total / len(samples.target_count) for part, total in parts.items()}
+
+
+def test_the_parts_of_a_gap_are_those_of_a_loop_and_add_up(results):
+    gap = comparison.decompose_gap(results, "higher", "lower")
+    naive = {
+        name: [naive_parts(results[name, seed].samples["val"]) for seed in range(2)] for name in ("higher", "lower")
+    }
+    for part, name in (
+        ("no-target", comparison.PRESENCE_NO_TARGET),
+        ("targets", comparison.PRESENCE_TARGETS),
+        ("masks", comparison.MASKS_PART),
+    ):
+        high, low = (np.mean([each[part] for each in naive[system]]) for system in ("higher", "lower"))
+        assert gap[name].value == pytest.approx(high - low), part
+        assert gap[name].low < gap[name].value < gap[name].high
+    value = {name: each.value for name, each in gap.items()}
+    presence = value[comparison.PRESENCE_NO_TARGET] + value[comparison.PRESENCE_TARGETS]
+    assert value[comparison.PRESENCE] == pytest.approx(presence)
+    assert value[comparison.GAP] == pytest.approx(presence + value[comparison.MASKS_PART])
+    assert value[comparison.MARGIN] == pytest.approx(presence - value[comparison.MASKS_PART])
+    assert gap[comparison.GAP] == comparison.compare(results, "higher", "lower", "gIoU")
+
+
+def test_the_margin_of_a_gap_has_the_interval_of_its_own_seeds():
+    """Per seed: a - 2 a*; the spread of these numbers, not of a and a* apart, makes the interval."""
     stored = collect(RESULTS, "tiny")
-    rng, names, giou = np.random.default_rng(3), ("ours", "rela"), {}
-    for name in names:
-        for rule in ("head", "truth"):
-            sums = comparison.tallies(stored, f"{name}@{rule}")
-            giou[name, rule] = sums
-    pictures = giou["ours", "head"].shape[1]
-    drawn = []
-    for _ in range(600):
-        chosen, gains = rng.integers(pictures, size=pictures), []
-        for name in names:
-            seeds = rng.integers(3, size=3)
-            own, true = (
-                np.mean([comparison.metrics_of(giou[name, rule][seed, chosen].sum(0))["gIoU"] for seed in seeds])
-                for rule in ("head", "truth")
-            )
-            gains.append(own - true)
-        drawn.append(gains[0] - gains[1])
-    part, _ = comparison.explained_by_presence(stored, *names, "gIoU")
-    np.testing.assert_allclose(np.percentile(drawn, [2.5, 97.5]), [part.low, part.high], atol=0.6)
+    margins = {}
+    for name in ("ours", "rela"):
+        own, truth = (
+            comparison.metrics_of(comparison.tallies(stored, run).sum(1))["gIoU"] for run in (name, f"{name}@truth")
+        )
+        margins[name] = own - 2 * truth
+    found = comparison.decompose_gap(stored, "ours", "rela")[comparison.MARGIN]
+    assert found.value == pytest.approx(margins["ours"].mean() - margins["rela"].mean())
+    from_seeds = np.sqrt(sum(each.var(ddof=1) / 3 for each in margins.values()))
+    assert (found.high - found.low) / 2 > 1.96 * from_seeds
 
 
 def test_bad_requests_are_one_sentence(results):
@@ -113,5 +135,3 @@ def test_bad_requests_are_one_sentence(results):
         comparison.tallies(results, "missing")
     with pytest.raises(InputError, match="'lower' have no split 'testA': use val"):
         comparison.tallies(results, "lower", "testA")
-    with pytest.raises(InputError, match="gap in cIoU cannot be divided"):
-        comparison.explained_by_presence(results, "higher", "lower", "cIoU")

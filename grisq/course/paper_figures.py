@@ -1,0 +1,100 @@
+"""The paper's figures drawn from stored results: every seed, the mean with its interval, and the paper's number."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from grisq.course.charts import legend_below, level_points
+from grisq.course.style import OKABE_ITO
+from grisq.evaluation.metrics import metrics_of
+from grisq.experiments import paper
+from grisq.experiments.comparison import contrast_of, experiment_of, level_of, tallies
+from grisq.experiments.paper import METRICS
+from grisq.experiments.selection import Results, seeds_of
+
+FIGURE_4 = {"ReLA": "rela", "ReLA, augmented": "rela-augmented", "ours, not augmented": "plurality", "ours": "ours"}
+# The 2 x 2 of query and augmentation: run without and with augmentation, color, marker and line.
+TWO_BY_TWO = {
+    "pooled presence head": (("baseline", "baseline-augmented"), OKABE_ITO["orange"], "s", "--"),
+    "target query": (("query", "query-augmented"), OKABE_ITO["blue"], "o", "-"),
+}
+
+
+def figure4(results: Results) -> Figure:
+    """Draw Fig. 4: ReLA and ours without and with augmentation on val. No number of the paper: not in its text."""
+    return levels(results, FIGURE_4, paper.figure4().set_axis([*FIGURE_4]))
+
+
+def figure5a(results: Results) -> Figure:
+    """Draw Fig. 5a: gIoU on val of ReLA's masks under three presence decisions, and of ours."""
+    bars = paper.figure5a()
+    return levels(results, bars["run"].to_dict(), bars[["gIoU"]].astype(float))
+
+
+def levels(results: Results, runs: Mapping[str, str], reported: pd.DataFrame) -> Figure:
+    """Draw runs on val, a panel for each metric, with `grisq.course.charts.level_points`.
+
+    Args:
+        results: by experiment and seed; runs that were not made have an empty line.
+        runs: title -> run, which may have a rule about presence, as in "rela@truth".
+        reported: the paper's values, a line for each title and a column for each metric to draw.
+    """
+    metrics = [*reported.columns]
+    size = {"figsize": (3.4 * len(metrics) + 2.2, 0.42 * len(runs) + 1.3), "sharey": True, "squeeze": False}
+    figure, axes = plt.subplots(1, len(metrics), **size)
+    for axis, metric in zip(axes[0], metrics):
+        found = {title: _level(results, run, metric) for title, run in runs.items()}
+        level_points(axis, found, reported.loc[[*runs], metric])
+        axis.set(title=metric, xlabel="% on val")
+    return figure
+
+
+def two_by_two(results: Results) -> Figure:
+    """Draw query x augmentation on val: parallel lines mean that the gains add up, the titles give the interaction.
+
+    The interaction is the query's gain with augmentation minus that without it, with its 95 % interval.
+    """
+    figure, axes = plt.subplots(1, len(METRICS), figsize=(10, 3.2))
+    for axis, metric in zip(axes, METRICS):
+        for shift, (runs, color, marker, line) in zip((-0.04, 0.04), TWO_BY_TWO.values()):
+            _effect(axis, [_level(results, run, metric) for run in runs], shift, color, marker, line)
+        axis.set_title(f"{metric}\n{_interaction(results, metric)}", fontsize=9)
+        axis.set_xticks((0, 1), ("plain", "augmented"))
+        axis.set(xlim=(-0.35, 1.35), ylabel="% on val")
+    handles = [
+        Line2D([], [], color=color, marker=marker, linestyle=line, label=f"{title}: mean, 95 % interval")
+        for title, (_, color, marker, line) in TWO_BY_TWO.items()
+    ]
+    style = {"color": "gray", "marker": "o", "fillstyle": "none", "linestyle": "none", "markersize": 4}
+    legend_below(figure, [*handles, Line2D([], [], label="a seed", **style)])
+    return figure
+
+
+def _effect(axis, ends: list, shift: float, color: str, marker: str, line: str) -> None:
+    """One line of the 2 x 2: seeds aside of the means, which are connected where both were run."""
+    made = [(place + shift, *end) for place, end in enumerate(ends) if end[1] is not None]
+    for place, seeds, mean in made:
+        style = {"color": color, "marker": marker, "fillstyle": "none", "linestyle": "none", "markersize": 4}
+        axis.plot([place + 2.5 * shift] * len(seeds), seeds, **style)
+        reach = np.nan_to_num([[mean.value - mean.low], [mean.high - mean.value]]).clip(min=0)
+        axis.errorbar(place, mean.value, yerr=reach, color=color, marker=marker, capsize=3)
+    axis.plot([place for place, *_ in made], [mean.value for *_, mean in made], color=color, linestyle=line)
+
+
+def _interaction(results: Results, metric: str) -> str:
+    (plain_base, base), (plain_query, query) = (runs for runs, *_ in TWO_BY_TWO.values())
+    weights = {query: 1.0, base: -1.0, plain_query: -1.0, plain_base: 1.0}
+    if not all(seeds_of(results, run) for run in weights):
+        return "interaction: not run"
+    return f"interaction {contrast_of(results, weights, metric).describe()}"
+
+
+def _level(results: Results, run: str, metric: str):
+    """Percentages of the seeds and their mean with its interval; None for a run that was not made."""
+    if not seeds_of(results, experiment_of(run)):
+        return (), None
+    return metrics_of(tallies(results, run).sum(1))[metric], level_of(results, run, metric)

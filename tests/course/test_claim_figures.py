@@ -1,0 +1,110 @@
+"""What the forest of claims draws, against the verdicts that it is made from."""
+
+import math
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from grisq.analysis.significance import Difference
+from grisq.course import claim_figures
+from grisq.experiments import claims, paper
+from grisq.experiments.claims import Finding, Verdict
+from grisq.experiments.paper import Claim
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def verdict(name, *findings, own=False):
+    return Verdict(Claim(name, "", "", "", (), title=f"title of {name}", own=own), findings)
+
+
+VERDICTS = [
+    verdict(
+        "first",
+        Finding("a over b, val", "gIoU", 2.0, Difference(3, 1, 5), seeds=(3, 3)),
+        Finding("a over b, val", "N-acc", 4.0, Difference(-3, -5, -1), seeds=(3, 3)),
+        Finding("a over b, testA", "gIoU", None, Difference(1, -1, 3), seeds=(3, 3)),
+    ),
+    verdict("second", Finding("c over d, val", "gIoU", 7.0, None), own=True),
+    verdict(
+        "third", Finding("a, end", "plurality single-target", 90.0, Difference(97, 95, 99), bound=90.0, seeds=(3,))
+    ),
+    verdict("fourth", Finding("e over f, val", "gIoU", None, Difference(2, math.nan, math.nan), seeds=(1, 3))),
+    verdict("without evidence"),
+]
+
+
+def drawn(axis):
+    """(line, value, low, high, color, marker) of every dot with an interval."""
+    found = []
+    for container in axis.containers:
+        point, _, (bar,) = container.lines
+        ((low, _), (high, _)) = bar.get_segments()[0]
+        (x,), (y,) = point.get_data()
+        found.append((y, x, low, high, point.get_color(), point.get_marker()))
+    return found
+
+
+def test_every_finding_stands_in_its_panel_with_its_interval_and_verdict():
+    giou, n_acc, reached = claim_figures.forest(VERDICTS).axes[1:-1]
+    assert [axis.get_title() for axis in (giou, n_acc, reached)] == ["gIoU", "N-acc", "plurality"]
+    styles = {name: (style["color"], style["marker"]) for name, style in claim_figures.VERDICT_STYLES.items()}
+    assert drawn(giou) == [
+        (0, 3, 1, 5, *styles[claims.HOLDS]),
+        (1, 1, -1, 3, *styles[claims.UNDECIDED]),
+        (4, 2, 2, 2, *styles[claims.UNDECIDED]),  # one seed: no interval, and undecided
+    ]
+    assert drawn(n_acc) == [(0, -3, -5, -1, *styles[claims.CONTRADICTED])]
+    assert drawn(reached) == [(3, 7, 5, 9, *styles[claims.HOLDS])]
+
+
+def test_the_papers_numbers_are_diamonds_for_differences_alone():
+    figure = claim_figures.forest(VERDICTS)
+    diamonds = [
+        [(*line.get_xdata(), *line.get_ydata()) for line in axis.lines if line.get_marker() == "D"]
+        for axis in figure.axes
+    ]
+    assert diamonds == [[], [(2, 0), (7, 2)], [(4, 0)], [], []]
+    assert not any(axis.get_legend() for axis in figure.axes)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == [
+        "here: holds", "here: undecided", "here: contradicted", "paper"
+    ]  # fmt: skip
+
+
+def test_lines_have_titles_comparisons_and_overall_verdicts():
+    names, *_, words = claim_figures.forest(VERDICTS).axes
+    texts = {text.get_text(): text.get_position()[1] for text in names.texts}
+    assert texts == {
+        "title of first": 0, "a over b": 0, "a over b, testA": 1, "title of second": 2, "c over d": 2,
+        "title of third": 3, "a, end, single-target": 3, "title of fourth": 4, "e over f": 4,
+    }  # fmt: skip
+    assert [(text.get_text(), text.get_position()[1]) for text in words.texts] == [
+        ("contradicted", 0), ("not run (asked here)", 2), ("holds", 3), ("undecided", 4)
+    ]  # fmt: skip
+
+
+def test_verdicts_differ_by_more_than_color():
+    looks = [(style["marker"], style.get("markerfacecolor")) for style in claim_figures.VERDICT_STYLES.values()]
+    assert len(set(looks)) == len(claims.VERDICTS) - 1  # nothing is drawn for what was not run
+
+
+def test_the_papers_claims_are_drawn_without_any_run():
+    figure = claim_figures.forest(claims.judge(paper.claims(), {}))
+    overall = [text.get_text().partition(" (")[0] for text in figure.axes[-1].texts]
+    assert overall == [claims.NOT_RUN] * sum(bool(claim.evidence) for claim in paper.claims())
+    assert not any(axis.containers for axis in figure.axes)
+    assert np.isfinite(figure.axes[0].get_ylim()).all()
+
+
+def test_titles_of_the_papers_claims_leave_room_for_the_comparison():
+    figure = claim_figures.forest(claims.judge(paper.claims(), {}))
+    lengths: dict[float, int] = {}
+    for text in figure.axes[0].texts:
+        place = text.get_position()[1]
+        lengths[place] = lengths.get(place, 0) + len(text.get_text())
+    assert max(lengths.values()) <= 61  # of 62 that fit at this width
