@@ -15,6 +15,7 @@ FLOORS = {  # within a floor no room knows another, but for `models` and `data` 
     "checkpoint": 4,
     "evaluation": 5,
     "training": 6,
+    "pretraining": 6,
     "inference": 6,
     "analysis": 6,
     "experiments": 7,

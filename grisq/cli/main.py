@@ -139,7 +139,7 @@ def evaluate(
         run_in_processes(processes, advice="run the same command again.")
         return
     report = evaluate_checkpoint(
-        model, data, splits=split, protocols=protocol or ["rela"], batch=batch, workers=workers, device=device
+        model, data, splits=split or None, protocols=protocol or ["rela"], batch=batch, workers=workers, device=device
     )
     if rank() > 0:
         return

@@ -54,4 +54,9 @@ def synthetic_set(
     """
     spec = find_spec(name.removesuffix(SUFFIX))
     make = generate_counterfactual if name.endswith(SUFFIX) else generate
-    return make(spec, DATA / "synthetic" / name if root is None else root, workers=workers, progress=progress)
+    return make(spec, synthetic_folder(name) if root is None else root, workers=workers, progress=progress)
+
+
+def synthetic_folder(name: str) -> Path:
+    """Where a synthetic set is made unless a folder is named."""
+    return DATA / "synthetic" / name

@@ -79,7 +79,8 @@ def evaluate_loaded(
     evaluator = Evaluator(loaded.model, reader, **options)
     results, samples, answers = {}, {}, {}
     paired = counterfactual.has_pairs(dataset)
-    for split in splits or [name for name in dataset.splits if name != "train"]:
+    chosen = [name for name in dataset.splits if name != "train"] if splits is None else splits
+    for split in chosen:
         kept = split in keep_samples
         outcome = evaluator.run(dataset.rows(split), keep_samples=kept or paired)
         if kept and outcome.samples:

@@ -29,6 +29,8 @@ def measure(
 ) -> Result:
     """Measure the last checkpoint of a run: no choice of a step was made by looking at any evaluation split.
 
+    A run that chooses a learning rate is measured on no split at all; its history has the held-out train pictures.
+
     The processes of a launcher share the samples: all of them call this, and each gets the result of all.
 
     Args:
@@ -51,11 +53,13 @@ def measure(
         "progress": progress,
     }
     protocols = [*PROTOCOLS, *DIAGNOSTICS]
-    report = evaluate_loaded(loaded, data, protocols=protocols, keep_samples=data.splits, **options)
+    splits = [] if experiment.tunes else None
+    report = evaluate_loaded(loaded, data, splits=splits, protocols=protocols, keep_samples=data.splits, **options)
     pairs = report.pop("counterfactual", None)
-    if pairs is None and (paired := paired_set(data)) is not None:
+    if pairs is None and not experiment.tunes and (paired := paired_set(data)) is not None:
         pairs = evaluate_loaded(loaded, paired, protocols=["rela"], **options)["counterfactual"]
     samples = report.pop("samples", {})  # every process has those of all
+    segmenter = Segmenter(loaded.model, loaded.tokenizer, device=str(place))
     return Result(
         schema=SCHEMA,
         experiment=experiment.name,
@@ -63,7 +67,7 @@ def measure(
         parameters={part: count_parameters(module) for part, module in loaded.model.named_children()},
         history=history_columns(run),
         samples={split: _columns(found, data) for split, found in samples.items()},
-        examples=_examples(Segmenter(loaded.model, loaded.tokenizer, device=str(place)), data),
+        examples=[] if experiment.tunes else _examples(segmenter, data),
         cost=_cost(run, loaded),
         counterfactual=None if pairs is None else msgspec.convert(pairs, PairOutcomes),
         **report,

@@ -17,8 +17,9 @@ import torch
 from tqdm import tqdm
 
 from grisq.config import Preset
-from grisq.data.catalog import load_dataset
+from grisq.data.catalog import load_dataset, synthetic_folder, synthetic_set
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.synthetic.counterfactual import SUFFIX
 from grisq.experiments import results, selection
 from grisq.experiments.measure import measure
 from grisq.experiments.registry import find_experiment
@@ -138,8 +139,9 @@ def run_experiments(
         for name in names
     ]
     if world_size() > 1:
-        _run_together(chosen, data, device, progress)
+        _run_together(chosen, preset, data, device, progress)
     elif todo := _unfinished(chosen, data):
+        _make_counterfactual_pairs(preset, data, progress)
         _run_in_processes(todo, jobs or _default_jobs(device), progress)
     return [job.result for job in chosen]
 
@@ -159,9 +161,16 @@ def run_described_job(path: Path) -> None:
     run_job(job, load_dataset(job.preset, job.data, progress=False), progress=False)
 
 
-def _run_together(jobs: list[Job], data: GRefCOCO, device: str, progress: bool) -> None:
+def _make_counterfactual_pairs(preset: Preset, data: GRefCOCO, progress: bool) -> None:
+    """Make the pairs that belong to a preset's own synthetic set, before several processes look for them."""
+    if preset.data is not None and data.root == synthetic_folder(preset.data):
+        synthetic_set(preset.data + SUFFIX, progress=progress)
+
+
+def _run_together(jobs: list[Job], preset: Preset, data: GRefCOCO, device: str, progress: bool) -> None:
     """All processes of a launcher train and measure one job after the other."""
     join(device)
+    agree(lambda: _make_counterfactual_pairs(preset, data, progress))
     with lost_connections_explained("the same command resumes it."):
         for job in agree(lambda: _unfinished(jobs, data)):
             run_job(job, data, progress=progress)
