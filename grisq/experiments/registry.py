@@ -1,11 +1,22 @@
 """Every training run by name: those that a table or figure needs, and a few that answer a question."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from grisq.config import ModelConfig, Preset, override
 from grisq.runtime.errors import InputError
+
+
+RATES = (4e-4, 8e-4, 1.6e-3)  # learning rates tried for every system alike
+BACKBONE_SHARE = 0.25  # of the learning rate, for encoders that start from pretrained weights
+# By preset and system: the rate that `grisq.experiments.tuning` chose.
+TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType({"tiny": {"grisq": 8e-4, "lavt": 8e-4, "rela": 8e-4}})
+
+
+def rates(lr: float | None) -> dict[str, object]:
+    """The settings of a learning rate; none for None."""
+    return {} if lr is None else {"train.lr": lr, "train.lr_backbone": lr * BACKBONE_SHARE}
 
 
 @dataclass(frozen=True)
@@ -25,8 +36,11 @@ class Experiment:
         return str(self.changes.get("model.system", ModelConfig.system))
 
     def configure(self, preset: Preset) -> Preset:
-        """Apply the changes to a preset. Raises InputError for a setting that does not exist."""
-        return override(preset, dict(self.changes))
+        """Apply the rate that suits the system at this preset, where one was chosen, and the run's own changes.
+
+        Raises: InputError for a setting that does not exist.
+        """
+        return override(preset, rates(TUNED.get(preset.name, {}).get(self.system)) | dict(self.changes))
 
 
 _PLAIN = {"augment.tau_no": 0.0, "augment.tau_multi": 0.0}  # no augmentation
@@ -37,9 +51,9 @@ _LAVT = {"model.system": "lavt"} | _WEIGHTS
 # ReLA's own losses: class weights for mask, minimap and presence, and the sum times five.
 _RELA = {"model.system": "rela", "train.presence_weights": (1.1, 0.9), "train.loss_scale": 5.0} | _WEIGHTS
 # As many parameters as the query's cross-attention blocks have: tests/experiments/test_registry.py counts them.
-_WIDE = _NO_QUERY | {"model.pooled_hidden": 245}
+_WIDE = _NO_QUERY | {"model.pooled_hidden": 246}
 
-_CANDIDATES = (
+_RUNS = (
     Experiment("baseline", "baseline", _NO_QUERY | _PLAIN, ("Table 2",)),
     Experiment("query", "+ target query", _QUERY | _PLAIN, ("Table 2",)),
     Experiment("plurality", "+ plurality", _PLAIN, ("Table 2", "Figure 4")),
@@ -69,14 +83,8 @@ _CANDIDATES = (
         question="The same for the finest level that the decoder has.",
     ),
 )
-RATES = (4e-4, 8e-4, 1.6e-3)  # tried for every system alike; pretrained encoders have a quarter of them
-TUNED = MappingProxyType({"grisq": 8e-4, "lavt": 8e-4, "rela": 8e-4})  # chosen, see grisq.experiments.tuning
 _TUNED_BY = ("baseline", "lavt", "rela")  # the run of each system that the rates are tried on
 _HOLDOUT = {"train.holdout": 0.1, "train.eval_samples": 1_000_000}
-
-
-def _rates(lr: float) -> dict[str, object]:
-    return {"train.lr": lr, "train.lr_backbone": lr / 4}
 
 
 def _at_rate(experiment: Experiment, lr: float) -> Experiment:
@@ -84,14 +92,13 @@ def _at_rate(experiment: Experiment, lr: float) -> Experiment:
     return Experiment(
         name=f"{experiment.name}-lr{lr:g}",
         title=f"{experiment.title}, learning rate {lr:g}",
-        changes={**experiment.changes, **_rates(lr), **_HOLDOUT},
+        changes={**experiment.changes, **rates(lr), **_HOLDOUT},
         question="Which learning rate suits this system?",
         tunes=True,
     )
 
 
-_RUNS = tuple(replace(each, changes={**each.changes, **_rates(TUNED[each.system])}) for each in _CANDIDATES)
-_TUNING = tuple(_at_rate(each, lr) for each in _CANDIDATES if each.name in _TUNED_BY for lr in RATES)
+_TUNING = tuple(_at_rate(each, lr) for each in _RUNS if each.name in _TUNED_BY for lr in RATES)
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in (*_RUNS, *_TUNING)})
 
 # Reference rows, which need no training, by the name of their result: see `grisq.experiments.reference_rows`.

@@ -1,7 +1,10 @@
 import pytest
+import torch
 
 from grisq.config import PRESETS, preset
-from grisq.experiments.registry import EXPERIMENTS, find_experiment, for_tables
+from grisq.experiments.registry import EXPERIMENTS, RATES, TUNED, find_experiment, for_tables, for_tuning
+from grisq.models.base import count_parameters
+from grisq.models.registry import build_model
 from grisq.runtime.errors import InputError
 
 
@@ -50,8 +53,39 @@ def test_a_run_is_for_a_table_or_has_a_question():
     for experiment in EXPERIMENTS.values():
         assert bool(experiment.shown_in) != bool(experiment.question)
     assert set(for_tables()) == {
-        "baseline", "query", "plurality", "no-target", "ours", "lavt", "rela", "rela-augmented"
+        "baseline", "query", "plurality", "no-target", "ours", "lavt", "rela", "rela-augmented", "baseline-augmented",
+        "query-augmented"
     }  # fmt: skip
+
+
+def parameters(name):
+    with torch.device("meta"):
+        return count_parameters(build_model(find_experiment(name).configure(preset("tiny")).model))
+
+
+def test_the_wide_pooled_head_is_as_large_as_the_query():
+    assert parameters("baseline-wide") == pytest.approx(parameters("query"), rel=0.001)
+    assert parameters("baseline") < 0.97 * parameters("query")
+
+
+@pytest.mark.parametrize("name", ["lavt", "rela"])
+def test_the_other_systems_are_as_large_as_ours(name):
+    assert parameters(name) == pytest.approx(parameters("ours"), rel=0.06)
+
+
+def test_every_system_is_tuned_over_the_same_rates_on_held_out_pictures():
+    for system in ("grisq", "lavt", "rela"):
+        configured = [find_experiment(name).configure(preset("tiny")) for name in for_tuning(system)]
+        assert [each.train.lr for each in configured] == list(RATES)
+        assert all(each.train.lr_backbone == each.train.lr / 4 and each.train.holdout == 0.1 for each in configured)
+    assert len(for_tuning()) == 9
+
+
+def test_a_tuned_rate_is_that_of_its_preset_alone():
+    rela = find_experiment("rela")
+    assert rela.configure(preset("tiny")).train.lr == TUNED["tiny"]["rela"]
+    assert rela.configure(preset("paper")).train.lr == preset("paper").train.lr
+    assert preset("tiny").train.lr == TUNED["tiny"]["grisq"]
 
 
 def test_an_unknown_name_is_answered_with_those_there_are():
