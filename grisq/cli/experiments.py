@@ -46,11 +46,15 @@ def list_experiments(
 @app.command(name="run")
 def run_experiments(
     names: Annotated[list[str] | None, typer.Argument(help="Experiments; see grisq experiments list.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Run every experiment that a table or figure needs.")] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Run everything behind the tables: first the rates, then every experiment.")
+    ] = False,
     preset: PresetOption = "tiny",
     set_: SetOption = None,
     data: DataOption = None,
-    seeds: Annotated[str, typer.Option(help="Seeds, separated by commas, e.g. 0,1,2.")] = "0",
+    seeds: Annotated[
+        str | None, typer.Option(help="Seeds, separated by commas, e.g. 0,1,2; default: 0, with --all the tables' own.")
+    ] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Runs at the same time; default: one per CPU core, one with a GPU.")
     ] = None,
@@ -66,7 +70,7 @@ def run_experiments(
     from grisq import config
     from grisq.data.catalog import load_dataset
     from grisq.experiments import queue
-    from grisq.experiments.registry import for_tables
+    from grisq.experiments.registry import EXPERIMENTS, for_tuning
     from grisq.runtime import paths
 
     if names and all_:
@@ -76,10 +80,10 @@ def run_experiments(
     chosen = config.override(config.preset(preset), read_settings(set_))
     folder = out or paths.OWN_RESULTS
     queue.run_experiments(
-        for_tables() if all_ else names,
+        [*for_tuning(), *(name for name in EXPERIMENTS if name not in for_tuning())] if all_ else names,
         chosen,
         load_dataset(chosen, data),
-        seeds=read_numbers(seeds),
+        seeds=read_numbers(seeds) if seeds else None if all_ else [0],
         jobs=jobs,
         fresh=fresh,
         runs=runs or paths.EXPERIMENTS,

@@ -102,7 +102,7 @@ def run_experiments(
     preset: Preset,
     data: GRefCOCO,
     *,
-    seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] | None = (0,),
     jobs: int | None = None,
     fresh: bool = False,
     runs: Path = EXPERIMENTS,
@@ -118,7 +118,7 @@ def run_experiments(
         names: experiments of the registry.
         preset: that the experiments change.
         data: the data set.
-        seeds: of the trainings.
+        seeds: of the trainings; None: those that the tables rest on, the first of every experiment before the second.
         jobs: runs at once; by default one for each CPU core, or one where there is a GPU.
         fresh: train finished ones again.
         runs: folder of the training runs.
@@ -135,8 +135,7 @@ def run_experiments(
     """
     chosen = [
         Job(find_experiment(name).name, seed, preset, data.root, Path(runs), Path(out), fresh, device)
-        for seed in seeds
-        for name in names
+        for seed, name in _in_order(names, seeds)
     ]
     if world_size() > 1:
         _run_together(chosen, preset, data, device, progress)
@@ -144,6 +143,13 @@ def run_experiments(
         _make_counterfactual_pairs(preset, data, progress)
         _run_in_processes(todo, jobs or _default_jobs(device), progress)
     return [job.result for job in chosen]
+
+
+def _in_order(names: Sequence[str], seeds: Sequence[int] | None) -> list[tuple[int, str]]:
+    """Seeds and experiments, seed by seed, so that a stopped queue leaves a whole table of fewer seeds."""
+    wanted = {name: range(find_experiment(name).seeds) if seeds is None else seeds for name in names}
+    each = dict.fromkeys(seed for some in wanted.values() for seed in some)
+    return [(seed, name) for seed in each for name in names if seed in wanted[name]]
 
 
 def run_job(job: Job, data: GRefCOCO, *, progress: bool) -> None:

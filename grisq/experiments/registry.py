@@ -7,7 +7,6 @@ from types import MappingProxyType
 from grisq.config import ModelConfig, Preset, override
 from grisq.runtime.errors import InputError
 
-
 RATES = (4e-4, 8e-4, 1.6e-3)  # learning rates tried for every system alike
 BACKBONE_SHARE = 0.25  # of the learning rate, for encoders that start from pretrained weights
 # By preset and system: the rate that `grisq.experiments.tuning` chose.
@@ -28,6 +27,7 @@ class Experiment:
     changes: Mapping[str, object] = field(default_factory=dict, hash=False)  # setting -> value, as `--set` takes them
     shown_in: tuple[str, ...] = ()  # the tables and figures that need it
     question: str = ""  # for a run that no table or figure needs: what a notebook asks of it
+    seeds: int = 5  # trainings that the tables rest on
     tunes: bool = False  # whether it chooses a learning rate: measured on held-out train pictures alone
 
     @property
@@ -75,12 +75,14 @@ _RUNS = (
         "ours, presence from stride 16",
         {"model.query_level": 3},
         question="Eq. 4 reads stride 32: is the next finer level worse, as the paper's Sec. A says?",
+        seeds=3,
     ),
     Experiment(
         "ours-level2",
         "ours, presence from stride 8",
         {"model.query_level": 2},
         question="The same for the finest level that the decoder has.",
+        seeds=3,
     ),
 )
 _TUNED_BY = ("baseline", "lavt", "rela")  # the run of each system that the rates are tried on
@@ -94,6 +96,7 @@ def _at_rate(experiment: Experiment, lr: float) -> Experiment:
         title=f"{experiment.title}, learning rate {lr:g}",
         changes={**experiment.changes, **rates(lr), **_HOLDOUT},
         question="Which learning rate suits this system?",
+        seeds=1,
         tunes=True,
     )
 
@@ -122,11 +125,6 @@ def find_experiment(name: str) -> Experiment:
     if name not in EXPERIMENTS:
         raise InputError(f"There is no experiment {name!r}: choose from {', '.join(EXPERIMENTS)}.")
     return EXPERIMENTS[name]
-
-
-def for_tables() -> list[str]:
-    """List the runs that a table or figure needs, in the order of the tables."""
-    return [name for name, each in EXPERIMENTS.items() if each.shown_in]
 
 
 def for_tuning(system: str | None = None) -> list[str]:

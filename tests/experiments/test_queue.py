@@ -14,7 +14,7 @@ import torch
 
 from grisq.config import LAVTConfig, Preset, ReLAConfig, TrainConfig
 from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
-from grisq.experiments import results
+from grisq.experiments import queue, results
 from grisq.experiments.comparison import tallies
 from grisq.experiments.queue import Job, run_experiments
 from grisq.experiments.results import load, path_of
@@ -231,3 +231,13 @@ def test_saved_results_read_back_the_same_and_are_written_compactly(places, tmp_
     assert results.save(result, tmp_path).read_bytes() == path.read_bytes()
     line = next(line for line in path.read_text(encoding="utf-8").splitlines() if '"predicted"' in line)
     assert line.count(",") >= len(result.samples["val"].predicted) - 1
+
+
+def test_first_seeds_come_first_and_a_run_has_the_seeds_of_its_tables():
+    names = ["baseline-lr0.0004", "baseline", "ours-level3"]
+    order = queue._in_order(names, None)
+    assert order[:3] == [(0, name) for name in names]
+    assert order[3:] == [
+        (1, "baseline"), (1, "ours-level3"), (2, "baseline"), (2, "ours-level3"), (3, "baseline"), (4, "baseline")
+    ]  # fmt: skip
+    assert queue._in_order(["baseline"], [7, 3]) == [(7, "baseline"), (3, "baseline")]

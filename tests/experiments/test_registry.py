@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from grisq.config import PRESETS, preset
-from grisq.experiments.registry import EXPERIMENTS, RATES, TUNED, find_experiment, for_tables, for_tuning
+from grisq.experiments.registry import EXPERIMENTS, RATES, TUNED, find_experiment, for_tuning
 from grisq.models.base import count_parameters
 from grisq.models.registry import build_model
 from grisq.runtime.errors import InputError
@@ -52,7 +52,7 @@ def test_relas_runs_have_its_losses_and_differ_in_augmentation_alone():
 def test_a_run_is_for_a_table_or_has_a_question():
     for experiment in EXPERIMENTS.values():
         assert bool(experiment.shown_in) != bool(experiment.question)
-    assert set(for_tables()) == {
+    assert {name for name, each in EXPERIMENTS.items() if each.shown_in} == {
         "baseline", "query", "plurality", "no-target", "ours", "lavt", "rela", "rela-augmented", "baseline-augmented",
         "query-augmented"
     }  # fmt: skip
