@@ -18,7 +18,7 @@ here to be looked into, not to be used. Sprites in its training pictures: Twemoj
 contributors, CC BY 4.0. Made again by: make model
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce results test test-browser chromium lint unit notebooks notebook-outputs model benchmarks mutants \
+.PHONY: help setup reproduce results test test-browser chromium lint unit notebooks notebook-outputs model encoders benchmarks mutants \
 	lab constraints clean
 
 help:  ## list the targets
@@ -33,8 +33,12 @@ $(SETUP): pyproject.toml constraints.txt
 reproduce: $(SETUP)  ## run the notebooks in order on the synthetic data: data, training (one seed), tables, figures
 	$(BIN)/grisq reproduce --preset tiny
 
-results: $(SETUP)  ## train every run of the tables with three seeds into runs/experiments (two hours on two cores)
-	$(BIN)/grisq experiments run --all --preset tiny --seeds 0,1,2
+results: $(SETUP)  ## train everything behind the tables anew into runs/experiments (hours; the same command resumes)
+	$(BIN)/grisq experiments run --all --preset tiny
+	$(BIN)/grisq experiments references --preset tiny
+
+encoders: $(SETUP)  ## pretrain the two encoders in data/models/encoders again (an hour on one core; resumes)
+	$(BIN)/grisq encoders
 
 test: lint unit notebooks  ## lint, unit tests, then every notebook under nbval
 

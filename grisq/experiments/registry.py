@@ -7,10 +7,10 @@ from types import MappingProxyType
 from grisq.config import ModelConfig, Preset, override
 from grisq.runtime.errors import InputError
 
-RATES = (4e-4, 8e-4, 1.6e-3)  # learning rates tried for every system alike
+RATES = (3e-4, 6e-4, 1.2e-3)  # learning rates tried for every system alike
 BACKBONE_SHARE = 0.25  # of the learning rate, for encoders that start from pretrained weights
 # By preset and system: the rate that `grisq.experiments.tuning` chose.
-TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType({"tiny": {"grisq": 8e-4, "lavt": 8e-4, "rela": 8e-4}})
+TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType({"tiny": {"grisq": 6e-4, "lavt": 6e-4, "rela": 6e-4}})
 
 
 def rates(lr: float | None) -> dict[str, object]:
