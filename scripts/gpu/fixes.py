@@ -4,25 +4,12 @@
 
 relu    ReLU out of place: in place on a linear layer's output, which is a view, autograd copies whole gradients
 strip   the mask head's MLP at full resolution in one piece: strips of four rows give 30 full-size gradients to add
-syncs   no constants made on the host in a step and no look at `valid`, so that nothing waits for the GPU
-spread  `extend` without scatter_add in its backward: sums, always in the same order
-triton  deformable attention by `triton_deformable`, values in the type of the computation
-qkv     Swin: qkv and projection outside the windows, on real positions only (`window_fixes`)
-sdpa    Swin: scaled_dot_product_attention, as timm's switch does; with `qkv` the same inside it (`window_fixes`)
 """
 
-import torch
 import torch.nn.functional as F
-import window_fixes
-from torch import Tensor, nn
+from torch import nn
 
-from grisq.data import sample
-from grisq.models import base, heads, lavt, multimodal_encoder, pixel_decoder, rela
-from grisq.models.layers import deformable_attention as deformable
-from grisq.models.layers import padding
-from grisq.training import losses
-
-_constants: dict[tuple, Tensor] = {}
+from grisq.models import heads, pixel_decoder
 
 
 def put(owner: object, name: str, new: object) -> None:
@@ -32,24 +19,12 @@ def put(owner: object, name: str, new: object) -> None:
     setattr(owner, name, new)
 
 
-def constant(values: object, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
-    """A small tensor that is copied to the device once."""
-    key = (repr(values), str(device), dtype)
-    if key not in _constants:
-        _constants[key] = torch.tensor(values, dtype=dtype, device=device)
-    return _constants[key]
-
-
-def feed_forward(block: pixel_decoder.MSDSBlock, f: Tensor) -> Tensor:
-    """The second half of an MSDS block with its ReLU out of place."""
-    return block.feedforward_norm(f + block.contract(F.relu(block.expand(f))))
-
-
 def relu() -> None:
     """Take every ReLU out of place."""
 
     def forward(self, f, positions, reference, sizes, valid):
-        return feed_forward(self, self.attention_norm(f + self.attention(f + positions, reference, f, sizes, valid)))
+        f = self.attention_norm(f + self.attention(f + positions, reference, f, sizes, valid))
+        return self.feedforward_norm(f + self.contract(F.relu(self.expand(f))))
 
     put(pixel_decoder.MSDSBlock, "forward", forward)
     original = nn.ReLU.__init__
@@ -65,124 +40,7 @@ def strip() -> None:
     put(heads, "_ROWS", 10_000)
 
 
-def syncs() -> None:
-    """Keep constants on the device and pass `valid` without asking whether it matters."""
-    put(sample, "normalize", _normalize)
-    put(deformable.MultiScaleDeformableAttention, "locations", _locations)
-    put(pixel_decoder, "reference_points", _reference_points)
-    for module in (base, losses, rela):
-        put(module, "weighted_cross_entropy", _weighted_cross_entropy)
-    put(heads, "_interpolation", _interpolation)
-
-
-def _normalize(images: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
-    mean, std = (
-        255 * constant(values, images.device).view(3, 1, 1) for values in (sample.IMAGENET_MEAN, sample.IMAGENET_STD)
-    )
-    return ((images.float() - mean) / std) * valid[:, None], valid
-
-
-def _locations(self, query: Tensor, reference: Tensor, sizes: list[tuple[int, int]]) -> Tensor:
-    B, Q, _ = query.shape
-    offsets = self.sampling_offsets(query).view(B, Q, self.heads, self.levels, self.points, 2).float()
-    pixels = constant([[width, height] for height, width in sizes], query.device)
-    return reference.float()[:, :, None, :, None, :] + offsets / pixels[:, None, :]
-
-
-def _reference_points(centers: list[Tensor], levels: list) -> Tensor:
-    B = levels[0].features.shape[0]
-    spots = torch.cat([center.expand(B, -1, -1) for center in centers], dim=1)
-    shares = []
-    for level in levels:
-        if level.valid is None:
-            shares.append(torch.ones(B, 2, device=spots.device))
-        else:
-            size = constant(list(level.size), spots.device)
-            shares.append((padding.extents(level.valid) / size).flip(-1))
-    return spots[:, :, None, :] * torch.stack(shares, dim=1)[:, None]
-
-
-def _weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float, float]) -> Tensor:
-    classes = constant(list(weights), logits.device)
-    return F.cross_entropy(logits.float(), labels, classes, reduction="sum") / labels.numel()
-
-
-def _interpolation(length: int, like: Tensor) -> Tensor:
-    key = ("interpolation", length, str(like.device), like.dtype)
-    if key not in _constants:
-        unit = torch.eye(length, dtype=torch.float32, device=like.device)
-        up = F.interpolate(unit[None], scale_factor=4, mode="linear", align_corners=False)[0].T
-        _constants[key] = up.to(like.dtype)
-    return _constants[key]
-
-
-def spread() -> None:
-    """Replace `extend` wherever it was imported."""
-
-    def extend(x, valid):
-        return x if valid is None else _Spread.apply(x, valid)
-
-    for module in (padding, heads, lavt, rela):
-        put(module, "extend", extend)
-
-
-class _Spread(torch.autograd.Function):
-    """`extend`; its backward adds what lies in the padding to the last valid column, then to the last valid row."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, valid: Tensor) -> Tensor:
-        B, C, H, W = x.shape
-        last = padding.extents(valid) - 1  # (B, 2)
-        rows = torch.arange(H, device=x.device).minimum(last[:, :1])  # (B, H)
-        columns = torch.arange(W, device=x.device).minimum(last[:, 1:])  # (B, W)
-        ctx.save_for_backward(last)
-        x = x.gather(2, rows[:, None, :, None].expand(B, C, H, W))
-        return x.gather(3, columns[:, None, None, :].expand(B, C, H, W))
-
-    @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        (last,) = ctx.saved_tensors
-        for axis in (3, 2):
-            end = last[:, axis - 2].view(-1, 1, 1, 1)
-            place = torch.arange(grad.shape[axis], device=grad.device)
-            place = place.view([-1 if i == axis else 1 for i in range(4)])
-            beyond = (grad * (place >= end)).sum(axis, keepdim=True)
-            grad = torch.where(place < end, grad, (place == end) * beyond)
-        return grad, None
-
-
-def triton() -> None:
-    """Run deformable attention by the Triton kernel."""
-    from triton_deformable import deformable_attention_triton
-
-    def forward(self, query, reference, memory, sizes, valid=None):
-        B, Q, C = query.shape
-        value = self.value_proj(memory)
-        if valid is not None:
-            value = value.masked_fill(~valid[..., None], 0.0)
-        value = value.view(B, -1, self.heads, C // self.heads)
-        locations, weights = self.locations(query, reference, sizes), self.weights(query)
-        out = deformable_attention_triton(value, sizes, locations, weights)
-        return self.output_proj(out.reshape(B, Q, C))
-
-    put(deformable.MultiScaleDeformableAttention, "forward", forward)
-
-
-def qkv() -> None:
-    """Run Swin's linear layers outside the windows."""
-    put(multimodal_encoder, "run_blocks", window_fixes.run_blocks)
-
-
-ALL = {
-    "relu": relu,
-    "strip": strip,
-    "syncs": syncs,
-    "spread": spread,
-    "triton": triton,
-    "qkv": qkv,
-    "sdpa": window_fixes.fuse_attention,
-}
-EXACT = ["relu", "strip", "spread", "syncs", "qkv"]  # on every device the same but for rounding
+ALL = {"relu": relu, "strip": strip}  # on every device the same but for rounding
 
 
 def apply(*names: str) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,7 @@ from grisq.runtime.constants import constant
 from grisq.runtime.errors import InputError
 
 Sizes = list[tuple[int, int]]
+_WIDEST_HEAD = 128  # channels that a program of the Triton kernel holds in registers
 
 
 def deformable_attention_reference(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tensor) -> Tensor:
@@ -42,12 +44,13 @@ def deformable_attention_reference(value: Tensor, sizes: Sizes, locations: Tenso
 
 
 def deformable_attention(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tensor) -> Tensor:
-    """The same by the fastest way there is: a numba kernel for float32 on CPUs, else the reference.
+    """The same by the fastest way there is: kernels in numba on CPUs and in Triton on CUDA, else the reference.
 
-    An exported model must run where that kernel is not, so export takes the reference too. Numba is imported with the
-    first use of the kernel: other devices do not need it.
+    An exported model must run where the kernels are not, so export takes the reference too. Numba and triton are
+    imported with the first use of their kernel: other devices do not need them.
 
-    Args and Returns: as `deformable_attention_reference`.
+    Args and Returns: as `deformable_attention_reference`, but `value` may be of a shorter type than locations and
+    weights: the kernel for CUDA reads it as it is and returns its type, the other forms widen it first.
     Raises: InputError if the sizes do not fit the value or the locations.
     """
     positions = sum(height * width for height, width in sizes)
@@ -56,11 +59,31 @@ def deformable_attention(value: Tensor, sizes: Sizes, locations: Tensor, weights
             f"The levels {list(sizes)} have {positions} positions, but value has {value.shape[1]} and locations have "
             f"{locations.shape[3]} levels: give the sizes of the levels that value is made of."
         )
+    if not torch.compiler.is_exporting() and (kernel := _cuda_kernel_for(value, locations, weights)):
+        return kernel(value, sizes, locations, weights)
+    value = value.to(locations.dtype)
     on_cpu = value.device.type == "cpu" and value.dtype == locations.dtype == weights.dtype == torch.float32
     if on_cpu and not torch.compiler.is_exporting():
         flat = [side for size in sizes for side in size]
         return _kernel()(value.contiguous(), flat, locations.contiguous(), weights.contiguous())
     return deformable_attention_reference(value, sizes, locations, weights)
+
+
+def _cuda_kernel_for(value: Tensor, locations: Tensor, weights: Tensor) -> Callable[..., Tensor] | None:
+    """The Triton kernel where these tensors are on CUDA and of types and a head size that it takes, else None."""
+    types = (torch.float32, torch.bfloat16, torch.float16)
+    fits = value.dtype in types and locations.dtype == weights.dtype == torch.float32 and value.shape[3] <= _WIDEST_HEAD
+    return _triton_kernel() if fits and value.device.type == "cuda" else None
+
+
+@cache
+def _triton_kernel() -> Callable[..., Tensor] | None:
+    """The kernel, imported when it is first asked for; None where triton is not installed."""
+    try:
+        from grisq.models.layers.deformable_triton import deformable_attention_triton
+    except ImportError:
+        return None
+    return deformable_attention_triton
 
 
 def _kernel() -> Callable[..., Tensor]:
@@ -115,10 +138,10 @@ class MultiScaleDeformableAttention(nn.Module):
         value = self.value_proj(memory)  # (B, S, C)
         if valid is not None:
             value = value.masked_fill(~valid[..., None], 0.0)
-        value = value.view(B, -1, self.heads, C // self.heads).float()  # (B, S, heads, C / heads)
+        value = value.view(B, -1, self.heads, C // self.heads)  # (B, S, heads, C / heads)
         locations, weights = self.locations(query, reference, sizes), self.weights(query)
         out = deformable_attention(value, sizes, locations, weights).reshape(B, Q, C)
-        return self.output_proj(out.to(query.dtype))
+        return self.output_proj(out.to(value.dtype))
 
     def locations(self, query: Tensor, reference: Tensor, sizes: Sizes) -> Tensor:
         """The sampling locations of each head. -> (B, Q, heads, L, points, 2), (x, y) in [0, 1], float32.

@@ -18,7 +18,7 @@ def run(plan: Plan, limit: float, findings: Findings) -> None:
     if plan.device != "cuda":
         findings.note("graphs need a GPU")
         return
-    fixes.apply("syncs", "relu", "strip", "spread", "triton")
+    fixes.apply(*fixes.ALL)
     graph, step = _captured(0)
     eager, replay = median_seconds(step, 15, "cuda"), median_seconds(graph.replay, 50, "cuda")
     findings.add("tiny", {"eager_ms": round(1e3 * eager, 2), "graph_ms": round(1e3 * replay, 3)})

@@ -1,7 +1,8 @@
-"""The training step of `paper` as it is and fix by fix; `small` and `tiny` before and after."""
+"""The training step of `paper` as it is, with fixes, and without or with its own options; `small` and `tiny`."""
 
 import time
 from dataclasses import replace
+from unittest import mock
 
 import fixes
 import torch
@@ -9,9 +10,9 @@ from plan import Findings, Plan
 from timing import measure_busy_time, measure_step, store_profile
 
 from grisq.config import ModelConfig, preset
+from grisq.models.layers import deformable_attention
 
-GROUPS = (("syncs", "relu", "strip", "spread"), ("triton",), ("qkv",), ("sdpa",))  # patches pile up in this order
-RESERVE = 15  # seconds that must be left to measure one more group
+RESERVE = 15  # seconds that must be left for one more measurement
 
 
 def models(plan: Plan) -> dict[str, tuple[ModelConfig, int]]:
@@ -24,7 +25,7 @@ def models(plan: Plan) -> dict[str, tuple[ModelConfig, int]]:
 
 
 def run(plan: Plan, limit: float, findings: Findings) -> None:
-    """Measure as it is, then with one group of fixes after the other."""
+    """Measure as it is, without the Triton kernel, with the fixes, and with fused attention as well."""
     end = time.time() + limit
     chosen = models(plan)
     paper, size = chosen["paper"]
@@ -38,25 +39,29 @@ def run(plan: Plan, limit: float, findings: Findings) -> None:
     measure_step(plan, findings, f"paper {2 * size}, as it is", paper, 2 * size)
     all_small("as it is")
     _tiny(plan, findings, "as it is")
-    applied: list[str] = []
-    for group in GROUPS:
-        if plan.dry and group == ("triton",):
-            continue
-        if time.time() > end - RESERVE:
-            findings.note(f"no time for {'+'.join(group)}")
-            break
-        findings.attempt("+".join(group), lambda group=group: fixes.apply(*group))
-        applied += group
-        measure_step(plan, findings, f"paper {size}, +{'+'.join(group)}", paper, size)
-    findings.add("fixes", applied)
-    measure_step(plan, findings, f"paper {2 * size}, fixed", paper, 2 * size)
+    with mock.patch.object(deformable_attention, "_cuda_kernel_for", return_value=None):
+        measure_step(plan, findings, f"paper {size}, grid_sample", paper, size)
+    findings.attempt("fixes", lambda: fixes.apply(*fixes.ALL))
+    findings.add("fixes", list(fixes.ALL))
+    measure_step(plan, findings, f"paper {size}, fixed", paper, size)
+    paper = replace(paper, swin=replace(paper.swin, fused_attention=True))
+    measure_step(plan, findings, f"paper {size}, fixed, fused attention", paper, size)
+    measure_step(plan, findings, f"paper {2 * size}, fixed, fused attention", paper, 2 * size)
     all_small("fixed")
     _tiny(plan, findings, "fixed")
     if plan.device == "cuda" and time.time() < end - RESERVE:
         findings.attempt("busy", lambda: measure_busy_time(plan, findings, "trained, busy", *chosen["trained"]))
         _profile(plan, findings, "paper_fixed", paper, size)
         torch.set_float32_matmul_precision("high")
-        measure_step(plan, findings, f"paper {size // 2}, fixed, tf32", paper, size // 2, precision="fp32", rounds=4)
+        measure_step(
+            plan,
+            findings,
+            f"paper {size // 2}, fixed, fused attention, tf32",
+            paper,
+            size // 2,
+            precision="fp32",
+            rounds=4,
+        )
 
 
 def _profile(plan: Plan, findings: Findings, name: str, config: ModelConfig, size: int) -> None:

@@ -18,7 +18,6 @@ from grisq.data.synthetic.generate import generate
 from grisq.data.synthetic.specs import SPECS, SplitSpec, SyntheticSpec
 from grisq.experiments.registry import find_experiment
 
-USEFUL = ("syncs", "relu", "strip", "spread", "triton")  # fixes that the trained runs take over from the phase `step`
 EVALUATED = 1500  # expressions of val
 START_AND_END = 75  # seconds of imports and of the last evaluation
 
@@ -85,8 +84,7 @@ def _train_side_by_side(plan: Plan, steps: int, limit: float) -> None:
 def train_row(plan: Plan, row: str, steps: int) -> None:
     """Train one experiment and evaluate it on val; the result is in the folder `work`."""
     if not plan.dry:
-        measured = read_findings(plan.work / "step.json").get("fixes", [])
-        fixes.apply(*[name for name in USEFUL if name in measured])
+        fixes.apply(*read_findings(plan.work / "step.json").get("fixes", []))
     data, run = grefcoco.load(plan.data), plan.work / "runs" / row
     begin = time.time()
     last = grisq.train(_preset(plan, row, steps), data, run, fresh=True, device=_device(plan), progress=False)
