@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,21 +47,24 @@ def window_cut(size: tuple[int, int], window: tuple[int, int], shift: tuple[int,
         shift: of the windows, rows and columns.
     """
     H, W = size
-    padded = [-(-length // side) * side for length, side in zip(size, window)]
-    rows, columns = (torch.arange(length, device="cpu") for length in padded)
+    rows, columns = (np.arange(-(-length // side) * side) for length, side in zip(size, window))
     y, x = (rows + shift[0]) % H, (columns + shift[1]) % W  # what the shifted map shows there
-    inside = (rows < H)[:, None] & (columns < W)[None]
-    wrapped = 2 * (y < shift[0]).long()[:, None] + (x < shift[1]).long()[None]
+    inside = (rows < H)[:, None] & (columns < W)
+    wrapped = 2 * (y < shift[0])[:, None] + (x < shift[1])
 
-    def by_window(values: Tensor) -> Tensor:
-        cut = values.unflatten(1, (-1, window[1])).unflatten(0, (-1, window[0]))
-        return cut.transpose(1, 2).flatten()
+    def by_window(values: np.ndarray) -> np.ndarray:
+        cut = values.reshape(len(rows) // window[0], window[0], len(columns) // window[1], window[1])
+        return cut.swapaxes(1, 2).ravel()
 
-    source, real = by_window((y[:, None] * W + x[None]) * inside), by_window(inside)
-    places = torch.arange(len(source), device="cpu")
-    target = torch.empty(H * W, dtype=torch.long, device="cpu").scatter_(0, source[real], places[real])
-    region = by_window((wrapped + 1) * inside).to(torch.uint8)
-    return WindowCut(source, target, region, None if len(source) == H * W else real[:, None])
+    source, real = by_window((y[:, None] * W + x) * inside), by_window(inside)
+    target = np.empty(H * W, dtype=np.int64)
+    target[source[real]] = np.flatnonzero(real)
+    return WindowCut(
+        torch.tensor(source, dtype=torch.long, device="cpu"),
+        torch.tensor(target, dtype=torch.long, device="cpu"),
+        torch.tensor(by_window((wrapped + 1) * inside), dtype=torch.uint8, device="cpu"),
+        None if real.all() else torch.tensor(real[:, None], device="cpu"),
+    )
 
 
 def window_mask(

@@ -2,11 +2,11 @@
 
 import time
 
-import fixes
 import torch
 import torch.nn.functional as F
 from plan import Findings, Plan
 from timing import measure_step
+from torch import Tensor
 
 from grisq.models import pixel_decoder
 from grisq.models.layers import pixel_word_attention, swin
@@ -14,8 +14,7 @@ from phases.step import models
 
 
 def run(plan: Plan, limit: float, findings: Findings) -> None:
-    """Measure `paper` with compiled regions, over the fixes that leave the windows alone."""
-    fixes.apply("syncs", "spread", *([] if plan.dry else ["triton"]))
+    """Measure `paper` with compiled regions."""
     torch._dynamo.config.recompile_limit = 64
     options = {"dynamic": False} | ({"backend": "eager"} if plan.dry else {})
     _compile_windows(options)
@@ -30,7 +29,7 @@ def run(plan: Plan, limit: float, findings: Findings) -> None:
 
 def _compile_windows(options: dict) -> None:
     for name in ("_attend", "_feed_forward"):
-        fixes.put(swin, name, torch.compile(getattr(swin, name), **options))
+        setattr(swin, name, torch.compile(getattr(swin, name), **options))
 
 
 def _feed_forward(block: pixel_decoder.MSDSBlock, f: Tensor) -> Tensor:
@@ -44,4 +43,4 @@ def _compile_feed_forward(options: dict) -> None:
     def forward(self, f, positions, reference, sizes, valid):
         return after(self, self.attention_norm(f + self.attention(f + positions, reference, f, sizes, valid)))
 
-    fixes.put(pixel_decoder.MSDSBlock, "forward", forward)
+    pixel_decoder.MSDSBlock.forward = forward

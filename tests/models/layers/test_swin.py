@@ -149,3 +149,18 @@ def test_prediction_does_not_spoil_the_constants_of_training():
         run_blocks(blocks, x, None)
     run_blocks(blocks, x, None).sum().backward()
     assert all(parameter.grad is not None for parameter in blocks.parameters())
+
+
+def test_blocks_export_where_windows_do_not_fit_and_give_the_same():
+    class Stage(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.blocks = build_swin(CONFIG, 128).layers[0].blocks
+
+        def forward(self, x, valid):
+            return run_blocks(self.blocks, x, valid)
+
+    stage, x, valid = Stage().eval(), torch.randn(2, 6, 5, 16), torch.ones(2, 6, 5, dtype=torch.bool)
+    valid[:, 4:] = False
+    program = torch.export.export(stage, (x, valid))  # before the blocks run here and make their constants
+    torch.testing.assert_close(program.module()(x, valid), stage(x, valid))
