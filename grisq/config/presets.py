@@ -36,7 +36,7 @@ _TINY = Preset(
             layers=2,
             heads=4,
             intermediate=192,
-            vocabulary=512,
+            vocabulary=264,
             dropout=0.0,
             pretrained="bundled:encoders/bert",
         ),
