@@ -83,10 +83,11 @@ def make_encoders(
     )
     texts = data.expressions["text"].take(data.rows("train")).to_pylist()
     tokenizer = ExpressionTokenizer.train(texts, preset.model.text.vocabulary)
+    words_only = dataclasses.replace(preset.model.text, vocabulary=len(tokenizer))  # no vector without a piece
     trunk, accuracy = pretrain_swin(
         preset.model.swin, pictures, held_out, names, vision, work / "swin.pt", pretext=pretext, progress=progress
     )
-    encoder, words = pretrain_bert(preset.model.text, tokenizer, texts, text, work / "bert.pt", progress=progress)
+    encoder, words = pretrain_bert(words_only, tokenizer, texts, text, work / "bert.pt", progress=progress)
     about = {
         "data": data.content_hash,
         "pretext": pretext,
