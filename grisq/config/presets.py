@@ -51,15 +51,15 @@ _TINY = Preset(
     augment=AugmentConfig(tau_no=0.25),
     train=TrainConfig(
         batch=16,
-        steps=1_600,
+        steps=2_400,
         lr=6e-4,
         lr_backbone=1.5e-4,
         warmup=100,
         clip=1.0,
         pixel_weights=(0.9, 1.1),
-        eval_every=160,
+        eval_every=240,
         eval_samples=300,
-        checkpoint_every=320,
+        checkpoint_every=480,
         workers=0,
         cache_mb=512,  # holds all 6,000 pictures
     ),

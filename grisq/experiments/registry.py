@@ -87,14 +87,15 @@ _RUNS = (
 )
 _TUNED_BY = ("baseline", "lavt", "rela")  # the run of each system that the rates are tried on
 _HOLDOUT = {"train.holdout": 0.1, "train.eval_samples": 1_000_000}
+_TWO_THIRDS = {"train.steps": 1_600, "train.eval_every": 1_600}  # of the schedule of `tiny`, one evaluation at the end
 
 
 def _at_rate(experiment: Experiment, lr: float) -> Experiment:
-    """The same run with one in ten train pictures held out, to try a learning rate."""
+    """A shorter run of the same with one in ten train pictures held out, to try a learning rate."""
     return Experiment(
         name=f"{experiment.name}-lr{lr:g}",
         title=f"{experiment.title}, learning rate {lr:g}",
-        changes={**experiment.changes, **rates(lr), **_HOLDOUT},
+        changes={**experiment.changes, **rates(lr), **_HOLDOUT, **_TWO_THIRDS},
         question="Which learning rate suits this system?",
         seeds=1,
         tunes=True,
