@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t
 
-from grisq.evaluation.metrics import METRICS, metric_of
+from grisq.evaluation.metrics import MCC, METRICS, metric_of
 from grisq.evaluation.outcomes import add_up
 from grisq.evaluation.protocols import Scores
 from grisq.runtime.errors import InputError
@@ -80,7 +80,7 @@ def contrast(
     Args:
         systems: sums (S_i, P, 3, C) of the seeds of each, see `tally`, on the same pictures.
         weights: one for each system.
-        metric: a name of METRICS.
+        metric: a name of METRICS, or MCC.
         same_trainings: all are the same trained models under several rules, so the unit is the weighted sum of a seed.
         draws: number of resamples. Those without any sample of the metric are left out.
         seed: of the random numbers.
@@ -112,8 +112,11 @@ def difference(
 
 
 def interval(system: np.ndarray, metric: str, **options) -> Difference:
-    """Compute a system's mean over seeds with its interval, cut to 0 ... 100; options and errors as `contrast`."""
-    return _within_percent(contrast((system,), (1.0,), metric, **options))
+    """Compute a system's mean over seeds with its interval; options and errors as `contrast`.
+
+    The interval is cut to the values that the metric can have: 0 to 100, or -100 to 100 for MCC.
+    """
+    return _within(contrast((system,), (1.0,), metric, **options), -100 if metric == MCC else 0)
 
 
 def interval_of_shares(percentages: Sequence[float], samples: float, level: float = 0.95) -> Difference:
@@ -134,7 +137,7 @@ def interval_of_shares(percentages: Sequence[float], samples: float, level: floa
     share = (value / 100 * samples + 2) / (samples + 4)
     variances = np.array([values.var(ddof=1) / len(values), 1e4 * share * (1 - share) / (samples + 4)])
     freedom = np.array([len(values) - 1, max(1.0, samples - 1)])
-    return _within_percent(_t_interval(value, variances, freedom, level))
+    return _within(_t_interval(value, variances, freedom, level), 0)
 
 
 def _values(sums: np.ndarray, metric: str) -> np.ndarray:
@@ -179,13 +182,13 @@ def _shared_variance(drawn: Sequence[np.ndarray]) -> float:
     return max(0.0, float(shared))
 
 
-def _within_percent(found: Difference) -> Difference:
-    return Difference(found.value, *(float(np.clip(end, 0, 100)) for end in (found.low, found.high)))
+def _within(found: Difference, lowest: float) -> Difference:
+    return Difference(found.value, *(float(np.clip(end, lowest, 100)) for end in (found.low, found.high)))
 
 
 def _check(systems: Sequence[np.ndarray], metric: str, same_trainings: bool) -> None:
-    if metric not in METRICS:
-        raise InputError(f"There is no interval for {metric!r}: choose one of {', '.join(METRICS)}.")
+    if metric not in (*METRICS, MCC):
+        raise InputError(f"There is no interval for {metric!r}: choose one of {', '.join((*METRICS, MCC))}.")
     if not all(map(len, systems)):
         raise InputError("There is no trained seed to compare: run the experiment first.")
     for other in systems[1:]:

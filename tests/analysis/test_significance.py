@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grisq.analysis.significance import Difference, contrast, difference, interval, interval_of_shares, tally
-from grisq.evaluation.metrics import METRICS, GRISMetrics, metrics_of
+from grisq.evaluation.metrics import MCC, METRICS, GRISMetrics, metrics_of
 from grisq.evaluation.outcomes import COLUMNS
 from grisq.evaluation.protocols import PROTOCOLS, Scores
 from grisq.runtime.errors import InputError
@@ -44,6 +44,31 @@ def test_metrics_from_sums_are_those_of_the_evaluation():
     sums = tally(rng.integers(0, 40, 200), scores)
     for name, value in metrics_of(sums.sum(0)).items():
         assert value == pytest.approx(expected[name], rel=1e-12)
+
+
+def test_the_interval_of_matthews_correlation_has_the_width_of_resampled_pictures():
+    """Equal seeds leave the pictures alone: their spread is that of scikit-learn's MCC over drawn pictures."""
+    from sklearn.metrics import matthews_corrcoef
+
+    rng, pictures = np.random.default_rng(7), 150
+    truth = np.tile([False, True], (pictures, 1))
+    said = np.where(rng.random((pictures, 2)) < 0.75, truth, ~truth)
+    sums = np.zeros((3, pictures, 3, len(COLUMNS)))
+    sums[:, :, :2, AT["samples"]], sums[:, :, :2, AT["right"]] = 1, said == truth
+    found = interval(sums, MCC, draws=4000)
+    drawn = [rng.integers(0, pictures, pictures) for _ in range(1000)]
+    spread = np.std([100 * matthews_corrcoef(truth[each].ravel(), said[each].ravel()) for each in drawn])
+    assert found.value == pytest.approx(100 * matthews_corrcoef(truth.ravel(), said.ravel()))
+    assert (found.high - found.low) / 3.95 == pytest.approx(spread, rel=0.1)
+
+
+def test_a_correlation_below_zero_has_its_whole_interval():
+    """Seeds that are wrong nearly always: an interval cut at 0 would leave out its own value."""
+    rng = np.random.default_rng(3)
+    found = interval(random_tallies(rng, 3, 200, 0.2), MCC)
+    assert -100 < found.low < found.value < found.high < 0
+    worst = interval(np.concatenate([random_tallies(rng, 1, 200, skill) for skill in (0.0, 0.05, 0.2)]), MCC)
+    assert worst.low == -100
 
 
 def test_pictures_come_in_ascending_order_and_keep_their_expressions():
@@ -263,7 +288,7 @@ def test_resamples_without_any_sample_of_a_metric_are_left_out():
     assert not interval(system, "N-acc", draws=20).has_interval
 
 
-@given(st.integers(0, 10**6), st.sampled_from(list(METRICS)), st.booleans())
+@given(st.integers(0, 10**6), st.sampled_from([*METRICS, MCC]), st.booleans())
 @settings(max_examples=25, deadline=None)
 def test_exchanging_the_systems_turns_the_sign(seed, metric, same):
     rng = np.random.default_rng(seed)
