@@ -38,9 +38,15 @@ class Experiment:
     def configure(self, preset: Preset) -> Preset:
         """Apply the rate that suits the system at this preset, where one was chosen, and the run's own changes.
 
+        A run that chooses a rate takes two thirds of the preset's steps, with one evaluation at the end.
+
         Raises: InputError for a setting that does not exist.
         """
-        return override(preset, rates(TUNED.get(preset.name, {}).get(self.system)) | dict(self.changes))
+        settings = rates(TUNED.get(preset.name, {}).get(self.system)) | dict(self.changes)
+        if self.tunes:
+            steps = max(1, preset.train.steps * 2 // 3)
+            settings |= {"train.steps": steps, "train.eval_every": steps}
+        return override(preset, settings)
 
 
 _PLAIN = {"augment.tau_no": 0.0, "augment.tau_multi": 0.0}  # no augmentation
@@ -87,7 +93,6 @@ _RUNS = (
 )
 _TUNED_BY = ("baseline", "lavt", "rela")  # the run of each system that the rates are tried on
 _HOLDOUT = {"train.holdout": 0.1, "train.eval_samples": 1_000_000}
-_TWO_THIRDS = {"train.steps": 1_600, "train.eval_every": 1_600}  # of the schedule of `tiny`, one evaluation at the end
 
 
 def _at_rate(experiment: Experiment, lr: float) -> Experiment:
@@ -95,7 +100,7 @@ def _at_rate(experiment: Experiment, lr: float) -> Experiment:
     return Experiment(
         name=f"{experiment.name}-lr{lr:g}",
         title=f"{experiment.title}, learning rate {lr:g}",
-        changes={**experiment.changes, **rates(lr), **_HOLDOUT, **_TWO_THIRDS},
+        changes={**experiment.changes, **rates(lr), **_HOLDOUT},
         question="Which learning rate suits this system?",
         seeds=1,
         tunes=True,

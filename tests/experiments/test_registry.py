@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from grisq.config import PRESETS, preset
+from grisq.config import PRESETS, override, preset
 from grisq.experiments.registry import EXPERIMENTS, RATES, TUNED, find_experiment, for_tuning
 from grisq.models.base import count_parameters
 from grisq.models.registry import build_model
@@ -78,7 +78,14 @@ def test_every_system_is_tuned_over_the_same_rates_on_held_out_pictures():
         configured = [find_experiment(name).configure(preset("tiny")) for name in for_tuning(system)]
         assert [each.train.lr for each in configured] == list(RATES)
         assert all(each.train.lr_backbone == each.train.lr / 4 and each.train.holdout == 0.1 for each in configured)
+        assert {(each.train.steps, each.train.eval_every) for each in configured} == {(1600, 1600)}
     assert len(for_tuning()) == 9
+
+
+def test_a_rate_is_chosen_after_two_thirds_of_a_presets_own_steps():
+    for name in for_tuning():
+        configured = find_experiment(name).configure(override(preset("small"), {"train.steps": 30}))
+        assert (configured.train.steps, configured.train.eval_every) == (20, 20)
 
 
 def test_a_tuned_rate_is_that_of_its_preset_alone():
