@@ -12,20 +12,23 @@ measure of how much of the metric is outlines. Crowd regions are never painted.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
 from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
-from grisq.data import masks
 from grisq.data.grefcoco import Annotation, Expression, GRefCOCO
+from grisq.data.letterbox import Letterbox
+from grisq.evaluation.bits import InstanceMasks, count, no_pixels
 from grisq.evaluation.named_categories import NamedCategories
 from grisq.evaluation.outcomes import Samples, round_down
 from grisq.evaluation.protocols import PROTOCOLS
 from grisq.runtime.errors import InputError
 
 _SIDE = PROTOCOLS["rela"].square
+_SIZE = (_SIDE, _SIDE)
 
 
 class Painting(NamedTuple):
@@ -102,27 +105,22 @@ def answer(data: GRefCOCO, split: str, painter: Painter, *, progress: bool = Tru
     """
     rows = sorted(data.rows(split).tolist(), key=lambda row: (int(data.image_ids[row]), row))
     bar = tqdm(rows, unit="expression", desc=split, disable=not progress, leave=False)
-    lines = [line for image, found in groupby(bar, _picture_of(data)) for line in _lines(data, image, found, painter)]
+    instances = InstanceMasks(data, limit=0)
+    pictures = groupby(bar, lambda row: int(data.image_ids[row]))
+    lines = [line for image, found in pictures for line in _lines(data, image, found, painter, instances)]
     lines.sort(key=lambda line: line["row"])
     columns = {name: [line[name] for line in lines] for name in lines[0]}
     return Samples(**columns, plurality=None)
 
 
-def _picture_of(data: GRefCOCO) -> Callable[[int], int]:
-    return lambda row: int(data.image_ids[row])
-
-
-def _lines(data: GRefCOCO, image: int, rows: Iterable[int], painter: Painter) -> Iterator[dict]:
+def _lines(
+    data: GRefCOCO, image: int, rows: Iterable[int], painter: Painter, instances: InstanceMasks
+) -> Iterator[dict]:
     """What is stored of each expression about one picture, whose objects are drawn once."""
     objects = [each for each in data.annotations_of(image) if not each.iscrowd]
     info = data.image(image)
-    scale = (_SIDE / info.width, _SIDE / info.height)
-    drawn = {
-        each.ann_id: masks.rasterize(
-            [each.segmentation], info.height, info.width, scale=scale, out_height=_SIDE, out_width=_SIDE
-        )
-        for each in objects
-    }
+    ann_ids = tuple(each.ann_id for each in objects)
+    drawn = dict(zip(ann_ids, instances.of(ann_ids, Letterbox(info.width, info.height, _SIDE), _SIZE)))
     for row in rows:
         expression = data.expression(row)
         painting = painter(expression, objects)
@@ -133,17 +131,15 @@ def _lines(data: GRefCOCO, image: int, rows: Iterable[int], painter: Painter) ->
             "row": row,
             "image": image,
             "target_count": expression.target_count,
-            "predicted": int(predicted.sum()),
-            "annotated": int(annotated.sum()),
-            "intersection": int((predicted & annotated).sum()),
+            "predicted": count(predicted),
+            "annotated": count(annotated),
+            "intersection": count(predicted & annotated),
             "presence": painting.presence,
-            "instance_pixels": [int(each.sum()) for each in targets],
-            "instance_covered": [int((each & predicted).sum()) for each in targets],
+            "instance_pixels": [count(each) for each in targets],
+            "instance_covered": [count(each & predicted) for each in targets],
         }
 
 
 def _union(drawn: Iterable[np.ndarray]) -> np.ndarray:
-    canvas = np.zeros((_SIDE, _SIDE), dtype=bool)
-    for mask in drawn:
-        canvas |= mask
-    return canvas
+    """The union of packed masks."""
+    return reduce(np.bitwise_or, drawn, no_pixels(_SIZE))
