@@ -96,8 +96,8 @@ def table_2(results: Results, rows: Sequence[str]) -> pd.DataFrame:
     """Table 2 on val: lines (row, metric); a step is the difference from the row above.
 
     Columns: paper, paper_step; seeds, mean, std; step with the ends low and high of its 95 % interval. gIoU restated at
-    the shares of `val_shares` and MCC have steps without an interval. The reference rows that were measured come last
-    and have no steps.
+    the shares of `val_shares` has steps without an interval. The reference rows that were measured come last and have
+    no steps.
     """
     if not rows:
         return indexed({}, ["row", "metric"])
@@ -124,7 +124,7 @@ def _restated_of_paper(published: Mapping[str, float]) -> dict[str, float]:
 def _step(results: Results, name: str, above: str | None, metric: str) -> dict[str, float]:
     if above is None:
         return dict.fromkeys(("step", "low", "high"), np.nan)
-    if metric not in (*METRICS, "T-acc"):
+    if metric not in ALL_METRICS:
         after, before = (np.mean(measured(results, run)[metric]) for run in (name, above))
         return {"step": float(after - before), "low": np.nan, "high": np.nan}
     found = compare(results, name, above, metric)

@@ -34,7 +34,7 @@ def test_figure_4_has_every_seed_the_means_with_intervals_and_the_papers_values(
     for axis in figure.axes:
         metric = axis.get_title()
         for place, (run, container) in enumerate(zip(paper_figures.FIGURE_4.values(), axis.containers, strict=True)):
-            wanted = [stored[run, seed].metrics("val")[metric] for seed in range(3)]
+            wanted = [result.metrics("val")[metric] for result in selection.runs_of(stored, run)]
             assert seeds_in(axis, place) == pytest.approx(sorted(wanted))
             found = comparison.level_of(stored, run, metric)
             point, _, (bar,) = container.lines

@@ -5,7 +5,7 @@ import pytest
 
 from grisq.experiments import diagnostic_tables, paper, tables
 from grisq.experiments.registry import EXPERIMENTS
-from grisq.experiments.selection import collect, seeds_of
+from grisq.experiments.selection import collect, runs_of, seeds_of
 from grisq.models.registry import SYSTEMS
 from grisq.runtime.paths import RESULTS
 
@@ -15,8 +15,8 @@ def stored():
     return collect(RESULTS, "tiny")
 
 
-def values(stored, run, metric, split="val", protocol="rela", seeds=3):
-    return [stored[run, seed].results[split]["protocols"][protocol][metric] for seed in range(seeds)]
+def values(stored, run, metric, split="val", protocol="rela"):
+    return [result.results[split]["protocols"][protocol][metric] for result in runs_of(stored, run)]
 
 
 def test_every_run_that_a_table_needs_is_committed_with_its_seeds(stored):
@@ -36,7 +36,7 @@ def test_table_1_has_the_papers_values_and_our_means(stored):
     line = table.loc["rela", "testA", "cIoU"]
     assert line["mean"] == pytest.approx(np.mean(values(stored, "rela", "cIoU", "testA")))
     assert line["std"] == pytest.approx(np.std(values(stored, "rela", "cIoU", "testA"), ddof=1))
-    assert line["seeds"] == 3
+    assert line["seeds"] == len(seeds_of(stored, "rela"))
     assert np.isnan(table.loc[("rela", "val", "T-acc"), "paper"])
     assert table.loc["gsva"]["mean"].isna().all()
     assert (table.loc["gsva"]["seeds"] == 0).all()
@@ -49,7 +49,7 @@ def test_steps_of_table_2_are_differences_of_the_means(stored):
     steps = table.xs("gIoU", level="metric")["paper_step"]
     assert steps.round(2).tolist()[1:] == [2.54, 1.18]
     inside = table.dropna(subset=["step", "low"])
-    assert set(inside.index.unique("metric")) == {"gIoU", "cIoU", "N-acc", "T-acc"}
+    assert set(inside.index.unique("metric")) == {"gIoU", "cIoU", "N-acc", "T-acc", "MCC"}
     assert ((inside["low"] <= inside["step"]) & (inside["step"] <= inside["high"])).all()
     assert table.loc["baseline", ["step", "low", "high", "paper_step"]].isna().all(axis=None)
 
@@ -70,13 +70,14 @@ def test_giou_restated_at_the_shares_of_two_val_splits(stored):
 
 
 def test_the_summary_has_every_seed_and_leaves_out_what_was_not_run(stored):
-    table = tables.summary(stored, ["query", "query-level4", "no such run"])
-    assert list(table.index.unique("run")) == ["query", "query-level4"]
+    one = {key: result for key, result in stored.items() if key[0] != "ours" or key[1] == 0}
+    table = tables.summary(one, ["query", "ours", "no such run"])
+    assert list(table.index.unique("run")) == ["query", "ours"]
     assert table.loc[("query", "IoU multi"), "std"] == pytest.approx(
         np.std(values(stored, "query", "IoU multi"), ddof=1)
     )
-    assert table.loc[("query-level4", "N-acc"), "seeds"] == 1
-    assert np.isnan(table.loc[("query-level4", "N-acc"), "std"])
+    assert table.loc[("ours", "N-acc"), "seeds"] == 1
+    assert np.isnan(table.loc[("ours", "N-acc"), "std"])
 
 
 def test_presence_without_the_threshold(stored):
