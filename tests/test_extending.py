@@ -78,6 +78,7 @@ from grisq.data.grefcoco import load
 from grisq.experiments.registry import find_experiment
 assert Path(grisq.__file__).is_relative_to(Path.cwd())
 small = {"train.steps": 2, "train.batch": 4, "train.eval_samples": 4, "train.warmup": 0, "model.pointwise.hidden": 8}
+small |= {"model.swin.pretrained": None, "model.text.pretrained": None}  # the copy has the package alone
 preset = override(find_experiment("pointwise").configure(grisq.preset("tiny")), small)
 run = Path("run")
 grisq.train(preset, load(sys.argv[1]), run, device="cpu", progress=False)

@@ -194,7 +194,7 @@ def test_the_command_lists_settings_of_a_preset(capsys):
         app(["settings", "tiny"])
     assert end.value.code == 0
     text = capsys.readouterr().out
-    assert "* train.steps = 1600\n    optimizer steps of the whole schedule (a whole number of at least 1)" in text
+    assert "* train.steps = 2400\n    optimizer steps of the whole schedule (a whole number of at least 1)" in text
     assert "  train.poly_power = 0.9\n" in text
     with pytest.raises(SystemExit):
         app(["settings", "paper", "--json"])

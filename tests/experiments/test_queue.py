@@ -17,7 +17,7 @@ from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
 from grisq.experiments import queue, results
 from grisq.experiments.comparison import tallies
 from grisq.experiments.queue import Job, run_experiments
-from grisq.experiments.results import load, path_of
+from grisq.experiments.results import SCHEMA, load, path_of
 from grisq.experiments.selection import collect
 from grisq.runtime.errors import InputError
 from grisq.training.history import read_history
@@ -219,7 +219,7 @@ def test_broken_results_are_named(tmp_path, places):
     broken.write_text(path.read_text(encoding="utf-8").replace('"seed": 0', '"seed": "zero"'), encoding="utf-8")
     with pytest.raises(InputError, match=r"broken\.json is not a result .*seed"):
         load(broken)
-    broken.write_text(path.read_text(encoding="utf-8").replace('"schema": 1', '"schema": 99'), encoding="utf-8")
+    broken.write_text(path.read_text(encoding="utf-8").replace(f'"schema": {SCHEMA}', '"schema": 99'), encoding="utf-8")
     with pytest.raises(InputError, match="schema 99"):
         load(broken)
 

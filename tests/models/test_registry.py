@@ -184,10 +184,10 @@ def test_any_sizes_give_a_model_or_a_sentence(
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("model.heads", 3, "model.channels is 64, which is not divisible by model.heads = 3: change one of them."),
+        ("model.heads", 5, "model.channels is 48, which is not divisible by model.heads = 5: change one of them."),
         ("model.channels", 12, "model.channels is 12, which is not divisible by 8: change one of them."),
         ("model.text.heads", 5, "model.text.hidden is 96, which is not divisible by model.text.heads = 5"),
-        ("model.swin.num_heads", (1, 2, 4, 7), "stage 4 (model.swin.embed_dim x 8) is 256, which is not divisible by"),
+        ("model.swin.num_heads", (1, 2, 4, 7), "stage 4 (model.swin.embed_dim x 8) is 192, which is not divisible by"),
     ],
 )
 def test_sizes_that_do_not_divide_each_other_are_named(name, value, sentence):

@@ -30,12 +30,16 @@ def test_a_fifth_is_asked_for_and_four_fifths_of_that_are_hidden():
     assert abs((hidden[asked] == 7).float().mean() - 0.1) < 0.03
 
 
-def test_filling_in_is_learned(model_config, mini, tmp_path, monkeypatch):
-    monkeypatch.setattr("grisq.pretraining.text._HELD_OUT", 30)
-    texts = mini.expressions["text"].to_pylist()
+def test_filling_in_is_learned(model_config, tmp_path, monkeypatch):
+    """Four sentences whose words tell each other: whoever reads the rest knows the hidden one."""
+    monkeypatch.setattr("grisq.pretraining.text._HELD_OUT", 100)
+    texts = ["black dog on the left", "white cat on the right", "red car at the top", "green tree at the bottom"] * 50
     tokenizer = ExpressionTokenizer.train(texts, model_config.text.vocabulary)
-    short = PretrainConfig(steps=1, batch=32, lr=3e-3, weight_decay=0.01, warmup=5)
-    _, untrained = pretrain_bert(model_config.text, tokenizer, texts, short, tmp_path / "short.pt", progress=False)
-    longer = PretrainConfig(steps=150, batch=32, lr=3e-3, weight_decay=0.01, warmup=5)
-    _, trained = pretrain_bert(model_config.text, tokenizer, texts, longer, tmp_path / "longer.pt", progress=False)
-    assert trained > untrained + 0.1
+    shares = []
+    for steps in (1, 80):
+        schedule = PretrainConfig(steps=steps, batch=32, lr=1e-2, weight_decay=0.01, warmup=5)
+        state = tmp_path / f"{steps}.pt"
+        shares.append(pretrain_bert(model_config.text, tokenizer, texts, schedule, state, progress=False)[1])
+    untrained, trained = shares
+    assert untrained < 0.3  # "the" alone is a fifth of the words
+    assert trained > 0.7
