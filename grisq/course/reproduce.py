@@ -253,12 +253,14 @@ def _data_hash(parameters: dict) -> str | None:
 
 def _key(path: Path, parameters: dict) -> str:
     """Hash everything that a notebook depends on: its cells and parameters, the package's source, the given data, the
-    model, the stored results of its preset, the costs and the paper's numbers."""
+    model, the stored results of its preset, the regime's trials, the costs and the paper's numbers."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     for cell in nbformat.read(path, as_version=4).cells:
         digest.update(cell.source.encode())
     files = sorted(Path(__file__).parents[1].rglob("*.py"))
-    files += sorted((paths.RESULTS / parameters["preset"]).glob("*.json")) + sorted(PAPER.glob("*.json")) + [paths.COST]
+    for folder in (paths.RESULTS, paths.RESULTS / parameters["preset"], PAPER):
+        files += sorted(folder.glob("*.json"))
+    files.append(paths.COST)
     if "model" in parameters:
         files += sorted(
             file for file in checkpoint.find(parameters["model"] or paths.BUNDLED_MODEL).iterdir() if file.is_file()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import torch
 
 from grisq import checkpoint
@@ -10,6 +11,7 @@ from grisq.data import statistics
 from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.tokenizer import TOKENIZER_FILE
+from grisq.evaluation.calibration import Calibration, calibration, calibration_table
 from grisq.evaluation.checkpoints import evaluate_checkpoint, markdown, table
 from grisq.evaluation.protocols import protocol
 from grisq.models.base import count_parameters
@@ -19,6 +21,7 @@ from grisq.runtime.files import atomic_folder, refuse_if_taken, write_json
 CARD, MEASURED = "README.md", "measured.json"
 _FILES = {CARD, MEASURED, checkpoint.WEIGHTS, checkpoint.CONFIG, TOKENIZER_FILE}
 PROTOCOL = "rela"
+CALIBRATED_ON = "val"  # the split that the presence probability is compared with the truth on
 
 _TEXT = """# {name}
 
@@ -39,11 +42,25 @@ expressions without, with one and with several targets stand in the last columns
 
 {table}
 
+## Presence probability
+
+{presence}
+
 ## What it is not for
 
 It knows what its training data hold and nothing else: other objects, words or kinds of pictures get answers all the
-same, and those mean little. Its probabilities are not calibrated. Do not use it to make decisions about people.
+same, and those mean little. Do not use it to make decisions about people.
 """
+
+_PRESENCE = """On the {n:,} expressions of {split} the mean predicted probability of a target is {predicted:.1%}, and
+{observed:.1%} of them have one. Expected calibration error over {bins} bins of equal width: {error:.1%}. Other
+pictures, and other shares of no-target expressions, give other numbers.
+
+{table}"""
+_NO_SPLIT = "Not compared with the truth: the data set has no expression in {split}."
+_NO_HEAD = (
+    "The model has no presence head, so there is no probability: a mask of at least 50 pixels at 480x480 decides."
+)
 
 
 def pack(
@@ -81,12 +98,46 @@ def pack(
     with atomic_folder(out, replace=True) as partial:
         checkpoint.write(partial, loaded.model, loaded.tokenizer, about, dtype=torch.float16)
         report = evaluate_checkpoint(
-            partial, data or training_data.root, protocols=[PROTOCOL], precision="fp32", progress=progress
+            partial,
+            data or training_data.root,
+            protocols=[PROTOCOL],
+            precision="fp32",
+            keep_samples=[CALIBRATED_ON],
+            progress=progress,
         )
+        samples = report.pop("samples", {}).get(CALIBRATED_ON, [])
+        found = presence_calibration(samples)
+        report["calibration"] = {} if found is None else {CALIBRATED_ON: msgspec.to_builtins(found)}
         write_json(partial / MEASURED, report)
-        card = _card(out.name, _name_of(run), note, loaded, preset, training_data, report)
+        presence = presence_text(found, has_head=loaded.model.presence_head is not None)
+        card = _card(out.name, _name_of(run), note, loaded, preset, training_data, report, presence)
         (partial / CARD).write_text(card, encoding="utf-8")
     return out
+
+
+def presence_calibration(samples: list[dict]) -> Calibration | None:
+    """Compare the presence probabilities of a split with its annotations.
+
+    samples: as `Evaluator.run` keeps them. -> None where there are none, or where the model has no presence head.
+    """
+    if not samples or samples[0]["presence"] is None:
+        return None
+    return calibration([each["presence"] for each in samples], [each["target_count"] > 0 for each in samples])
+
+
+def presence_text(found: Calibration | None, *, has_head: bool) -> str:
+    """Say in the card what was measured of the presence probability, or why there is nothing."""
+    if found is None:
+        return _NO_SPLIT.format(split=CALIBRATED_ON) if has_head else _NO_HEAD
+    return _PRESENCE.format(
+        split=CALIBRATED_ON,
+        n=found.n,
+        predicted=found.predicted,
+        observed=found.observed,
+        error=found.error,
+        bins=len(found.bins),
+        table=markdown(calibration_table(found)),
+    )
 
 
 def _refuse_to_replace(out: Path, run: Path) -> None:
@@ -142,6 +193,7 @@ def _card(
     preset: Preset,
     training_data: GRefCOCO,
     report: dict,
+    presence: str,
 ) -> str:
     counts = statistics.counts(training_data).loc["train"]
     trained = report["trained"] or {"commit": "unknown", "packages": {"torch": "unknown"}, "device": "unknown"}
@@ -167,4 +219,5 @@ def _card(
         seen=_chosen(loaded.about) if same else "another set than the one it was trained on",
         measured=MEASURED,
         table=markdown(table(report).reset_index()),
+        presence=presence,
     )

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 
 from grisq import checkpoint
 from grisq.config import Preset, TrainConfig
-from grisq.inference.release import CARD, MEASURED, pack
+from grisq.inference.release import CARD, MEASURED, pack, presence_calibration, presence_text
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_json
 from grisq.training.trainer import train
@@ -39,6 +39,7 @@ def test_a_packed_model_is_half_as_large_and_says_the_same(run, mini_root, tmp_p
     torch.testing.assert_close(one.mask_logits, other.mask_logits, atol=0.05, rtol=0.05)
     measured = read_json(out / MEASURED)
     assert measured["results"]["val"]["protocols"]["rela"]["n_single"] > 0
+    assert "samples" not in measured
 
 
 def test_the_card_says_what_it_was_trained_on_and_is_not_for(run, mini, mini_root, tmp_path):
@@ -100,3 +101,27 @@ def test_a_model_of_another_program_is_not_replaced(run, mini_root, tmp_path):
     (mine / "thesis.tex").unlink()
     assert pack(run, mine, trained_on=mini_root, note="Again.", progress=False) == mine
     assert "Again." in (mine / CARD).read_text(encoding="utf-8")
+
+
+def test_the_card_and_the_report_say_how_far_presence_can_be_trusted(run, mini, mini_root, tmp_path):
+    out = pack(run, tmp_path / "mine", trained_on=mini_root, progress=False)
+    found = read_json(out / MEASURED)["calibration"]["val"]
+    rows = mini.rows("val")
+    assert found["n"] == len(rows) == sum(each["n"] for each in found["bins"])
+    assert found["observed"] == pytest.approx((mini.target_counts[rows] > 0).mean())
+    card = (out / CARD).read_text(encoding="utf-8")
+    assert f"Expected calibration error over 10 bins of equal width: {found['error']:.1%}" in card
+    assert "not calibrated" not in card
+
+
+def test_presence_is_counted_by_hand_and_what_is_missing_is_said():
+    """Three expressions with 0.85, two of them present, and one with 0.05, absent: 3/4 * |0.85 - 2/3| + 1/4 * 0.05."""
+    samples = [{"presence": 0.85, "target_count": count} for count in (0, 1, 3)]
+    samples.append({"presence": 0.05, "target_count": 0})
+    text = presence_text(presence_calibration(samples), has_head=True)
+    assert "On the 4 expressions of val the mean predicted probability of a target is 65.0%, and\n50.0%" in text
+    assert "equal width: 15.0%" in text
+    assert "| 80% to 90% | 3 | 85.0% | 66.7% |" in text
+    assert "no expression in val" in presence_text(presence_calibration([]), has_head=True)
+    headless = presence_calibration([{"presence": None, "target_count": 1}])
+    assert "no presence head" in presence_text(headless, has_head=False)

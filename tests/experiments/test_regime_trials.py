@@ -1,0 +1,72 @@
+"""The trials behind the regime: stored numbers that fit together, and a page that quotes them and the preset."""
+
+import json
+import re
+
+import pytest
+
+from grisq import config
+from grisq.course.regime import trials_table
+from grisq.data.synthetic.specs import SHARES, SPECS
+from grisq.evaluation.checkpoints import markdown
+from grisq.experiments.regime_trials import TRIALS, TRUE_PRESENCE, read_trials
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import read_json
+from grisq.runtime.paths import ENCODERS, ROOT
+
+PAGE = ROOT / "docs" / "regime.md"
+
+
+def test_stored_metrics_fit_together():
+    """Under the true presence every no-target expression has IoU 1; a denied target can only cost."""
+    val = SHARES["val"]
+    single = 1 - val.no_target - val.multi
+    for trial in read_trials():
+        found = trial.metrics
+        masks = single * found["IoU single"] + val.multi * found["IoU multi"]
+        assert found[TRUE_PRESENCE] == pytest.approx(100 * val.no_target + masks, abs=0.02)
+        assert found["gIoU"] <= val.no_target * found["N-acc"] + masks + 0.02
+        if found["T-acc"] == 100:
+            assert found["gIoU"] == pytest.approx(val.no_target * found["N-acc"] + masks, abs=0.02)
+
+
+def test_what_is_broken_is_named(tmp_path):
+    stored = read_json(TRIALS)
+    path = tmp_path / "trials.json"
+    path.write_text(json.dumps({"trials": [stored["trials"][0], stored["trials"][1] | {"steps": "many"}]}), "utf-8")
+    with pytest.raises(InputError, match=r"trial 2 cannot be read.*steps"):
+        read_trials(path)
+    path.write_text(json.dumps({"trials": [stored["trials"][0] | {"row": "oars"}]}), "utf-8")
+    with pytest.raises(InputError, match="no experiment 'oars'"):
+        read_trials(path)
+    path.write_text("[]", "utf-8")
+    with pytest.raises(InputError, match='no list "trials"'):
+        read_trials(path)
+
+
+def test_the_page_quotes_the_trials_and_the_preset():
+    text = PAGE.read_text(encoding="utf-8")
+    assert markdown(trials_table(read_trials())) in text
+    tiny, paper = config.preset("tiny"), config.preset("paper")
+    measured, train = read_json(ENCODERS / "measured.json"), SPECS["tiny"].splits[0]
+    facts = {
+        "picture": [f"{each.model.image_size} px" for each in (paper, tiny)],
+        "positions of stride 32": [
+            f"{each.model.image_size // 32}×{each.model.image_size // 32}" for each in (paper, tiny)
+        ],
+        "steps × batch": [f"{each.train.steps:,} × {each.train.batch}" for each in (paper, tiny)],
+        "samples": [f"{each.train.steps * each.train.batch:,}" for each in (paper, tiny)],
+        "rate of new parameters": [f"{each.train.lr:g}" for each in (paper, tiny)],
+        "rate of the encoders": [f"{each.train.lr_backbone:g}" for each in (paper, tiny)],
+        "warm-up": ["none", f"{tiny.train.warmup} steps"],
+        "clipping": ["none", f"at a norm of {tiny.train.clip:g}"],
+        "τ_no": [f"{each.augment.tau_no:g}" for each in (paper, tiny)],
+        "τ_multi": [f"{each.augment.tau_multi:g}" for each in (paper, tiny)],
+    }
+    for name, values in facts.items():
+        line = re.search(rf"^\| {re.escape(name)} \|(.*)$", text, re.MULTILINE)
+        assert [cell.strip() for cell in line[1].split("|")[:2]] == values, name
+    assert f"{train.pictures:,} train pictures with {train.expressions:,} expressions" in text
+    for schedule in measured["schedules"].values():
+        assert f"{schedule['steps']:,} steps" in text
+    assert f"{measured['accuracy']['classes']:.1%}" in text
