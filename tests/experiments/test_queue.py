@@ -234,7 +234,7 @@ def test_saved_results_read_back_the_same_and_are_written_compactly(places, tmp_
 
 
 def test_first_seeds_come_first_and_a_run_has_the_seeds_of_its_tables():
-    names = ["baseline-lr0.0003", "baseline", "ours-level3"]
+    names = ["baseline-lr0.0006", "baseline", "ours-level3"]
     order = queue._in_order(names, None)
     assert order[:3] == [(0, name) for name in names]
     assert order[3:] == [
