@@ -82,7 +82,7 @@ model: $(SETUP)  ## train the model in data/models/tiny again (35 to 50 minutes 
 		--set train.eval_samples=1500 --set train.checkpoint_every=480 --run runs/tiny-long --keep-memory
 	$(BIN)/grisq pack runs/tiny-long --data data/synthetic/tiny --out data/models/tiny --note "$(MODEL_NOTE)"
 
-BENCHMARKS := deformable_attention model systems reader scale gpu_memory paper_size prediction
+BENCHMARKS := deformable_attention model systems reader reading scale gpu_memory paper_size prediction
 benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine; OPTIONS=--quick only shows that they run
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py $(OPTIONS) || exit 1; done
 

@@ -7,7 +7,7 @@ from torch.utils.data import Dataset
 
 from grisq.augment.recipes import Mosaic, NoTarget, Plain, Recipe
 from grisq.augment.sampler import Slot
-from grisq.data.sample import Sample, SampleReader, empty_canvas, place
+from grisq.data.sample import Sample, SampleReader, empty_canvas, paste
 
 
 @dataclass
@@ -32,12 +32,12 @@ class RecipeDataset(Dataset):
 
     def _no_target(self, row: int, text_from: int) -> Sample:
         sample = self.reader.read(row)
-        text = self.reader.data.expression(text_from).text
+        text = self.reader.expression(text_from).text
         return replace(
             sample,
             mask=np.zeros_like(sample.mask),
             text=text,
-            tokens=self.reader.tokenizer.encode(text, self.reader.max_tokens, annotated=True),
+            tokens=self.reader.tokens(text, self.reader.max_tokens),
             target_count=0,
             row=-1,
         )
@@ -54,13 +54,13 @@ class RecipeDataset(Dataset):
         mask = np.zeros((side, side), dtype=bool)
         texts = []
         for cell, row in cells:
-            expression = self.reader.data.expression(row)
+            expression = self.reader.expression(row)
             x, y = half * (cell % 2), half * (cell // 2)
-            picture, box = self.reader.picture(expression.image_id, half)
-            place(image, valid, picture, box, x, y)
+            pixels, box = self.reader.fitted(expression.image_id, half)
+            paste(image, valid, pixels, x, y)
             mask |= self.reader.target_mask(expression.ann_ids, box, side, x, y)
             texts.append(expression.text)
         valid[:] = True
         text = " and ".join(texts)
-        tokens = self.reader.tokenizer.encode(text, self.max_tokens_mosaic, annotated=True)
+        tokens = self.reader.tokenizer.encode(text, self.max_tokens_mosaic, annotated=True)  # hardly ever the same
         return Sample(image, valid, mask, tokens, text, target_count=len(cells))

@@ -47,6 +47,7 @@ _TINY = Preset(
         eval_samples=300,
         checkpoint_every=320,
         workers=0,
+        cache_mb=512,  # holds all 3,000 pictures; 62 MB at 64 px, 177 MB at 128 px
     ),
 )
 

@@ -142,6 +142,11 @@ class TrainConfig:
     ] = 0.0
     checkpoint_every: Annotated[Count, "steps between checkpoints"] = 1_000
     workers: Annotated[CountOrZero, "processes that read and augment pictures; 0: the training process itself"] = 8
+    cache_mb: Annotated[
+        CountOrZero,
+        "memory for pictures, masks and tokens that were read, MB, for each process; its data workers share it out; "
+        "0: read them every time",
+    ] = 0
 
 
 @dataclass(frozen=True)

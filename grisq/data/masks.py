@@ -101,7 +101,9 @@ def _resized(
     mask: np.ndarray, scale: tuple[float, float], offset: tuple[int, int], shape: tuple[int, int]
 ) -> np.ndarray:
     height, width = (max(1, round(length * s)) for length, s in zip(mask.shape, scale[::-1]))
-    if (height, width) != mask.shape:
+    if height >= mask.shape[0] and width >= mask.shape[1]:
+        mask = _enlarged(mask, height, width)
+    else:
         gray = Image.fromarray(mask.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)
         covered = np.asarray(gray)
         small = covered >= 128
@@ -114,3 +116,11 @@ def _resized(
     target = canvas[y : y + height, x : x + width]
     target[:] = mask[: target.shape[0], : target.shape[1]]
     return canvas
+
+
+def _enlarged(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Resize by area to a size that is no smaller on either side: every pixel lies within one of the mask's."""
+    rows, columns = (
+        ((np.arange(new) + 0.5) * (old / new)).astype(int) for new, old in zip((height, width), mask.shape)
+    )
+    return mask[:, columns][rows]

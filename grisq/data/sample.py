@@ -1,6 +1,7 @@
 """From a row of the table to pixels, tokens and labels, and from samples to a batch (Sec. 3.4, 4.2)."""
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -8,10 +9,11 @@ from PIL import Image
 from torch import Tensor
 
 from grisq.data import masks
-from grisq.data.grefcoco import GRefCOCO
+from grisq.data.grefcoco import Expression, GRefCOCO
 from grisq.data.letterbox import Letterbox
 from grisq.data.pictures import has_shape, open_picture
 from grisq.data.tokenizer import ExpressionTokenizer
+from grisq.runtime.byte_cache import ByteCache
 from grisq.runtime.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -24,7 +26,7 @@ NO_PLURALITY = -1  # label of samples without target: neither one nor several
 class Sample:
     """One slot of a batch; S is the side of the canvas."""
 
-    image: np.ndarray  # (S, S, 3) uint8 RGB
+    image: np.ndarray  # (S, S, 3) uint8 RGB; in memory one plane for each color, see `empty_canvas`
     valid: np.ndarray  # (S, S) bool, False on padding
     mask: np.ndarray  # (S, S) bool, union of the targets
     tokens: list[int]  # ids, with [CLS] and [SEP]
@@ -75,10 +77,10 @@ def normalize(images: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
     """ImageNet normalization, on the device, zero in the padding. (B, 3, S, S) uint8 -> float32 and valid or None."""
     mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1) * 255
     std = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1) * 255
-    scaled = (images.float() - mean) / std
+    scaled = (images - mean).div_(std)  # in place: a large new tensor costs more than the division
     if bool(valid.all()):
         return scaled, None
-    return scaled * valid[:, None], valid
+    return scaled.mul_(valid[:, None]), valid
 
 
 def open_annotated(data: GRefCOCO, image_id: int, near: int | None = None) -> Image.Image:
@@ -110,26 +112,53 @@ def open_annotated(data: GRefCOCO, image_id: int, near: int | None = None) -> Im
 
 def place(canvas: np.ndarray, valid: np.ndarray, picture: Image.Image, box: Letterbox, x: int, y: int) -> None:
     """Draw the picture letterboxed with its corner at (x, y) of the canvas, and mark it valid. In place."""
-    width, height = box.fitted_width, box.fitted_height
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    canvas[y : y + height, x : x + width] = np.asarray(picture)
+    paste(canvas, valid, np.asarray(_resized(picture, box)), x, y)
+
+
+def paste(canvas: np.ndarray, valid: np.ndarray, pixels: np.ndarray, x: int, y: int) -> None:
+    """Draw pixels (H, W, 3) with their corner at (x, y) of the canvas, and mark them valid. In place."""
+    height, width = pixels.shape[:2]
+    canvas[y : y + height, x : x + width] = pixels
     valid[y : y + height, x : x + width] = True
 
 
+def _resized(picture: Image.Image, box: Letterbox) -> Image.Image:
+    size = (box.fitted_width, box.fitted_height)
+    return picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR)
+
+
 def empty_canvas(side: int) -> tuple[np.ndarray, np.ndarray]:
-    """A canvas of padding: pixels (S, S, 3) uint8 and valid (S, S) bool, all False."""
-    return np.full((side, side, 3), FILL, dtype=np.uint8), np.zeros((side, side), dtype=bool)
+    """A canvas of padding: pixels (S, S, 3) uint8 and valid (S, S) bool, all False.
+
+    Each color is a plane of its own in memory, as the model takes it: reordering the bytes of a whole batch takes
+    longer than stacking it.
+    """
+    return _planes(side).copy().transpose(1, 2, 0), np.zeros((side, side), dtype=bool)
+
+
+@lru_cache(maxsize=4)
+def _planes(side: int) -> np.ndarray:
+    """Padding as (3, S, S) uint8, to be copied."""
+    return np.stack([np.full((side, side), value, dtype=np.uint8) for value in FILL])
 
 
 @dataclass
 class SampleReader:
-    """Reads pictures, masks and tokens of one data set at one canvas size. Cheap to pickle into workers."""
+    """Reads pictures, masks and tokens of one data set at one canvas size. Cheap to pickle into workers.
+
+    With a cache, what was read once is not read again: pictures at the size of the canvas or of a mosaic's cell, masks
+    as bits, tokens. Samples are the same, and their arrays belong to the caller. A data worker has a cache of its own,
+    which starts empty and has the same limit. Pictures are taken to stay as they are on the disk.
+    """
 
     data: GRefCOCO
     tokenizer: ExpressionTokenizer
     side: int  # of the canvas, in pixels
     max_tokens: int  # longer expressions are cut
+    cache_bytes: int = 0  # to keep in memory at most; 0: no cache
+
+    def __post_init__(self):
+        self._cache = ByteCache(self.cache_bytes)
 
     def picture(self, image_id: int, side: int) -> tuple[Image.Image, Letterbox]:
         """Open a picture, and say how it is fitted into a square of that side.
@@ -140,10 +169,60 @@ class SampleReader:
         info = self.data.image(image_id)
         return open_annotated(self.data, image_id, near=side), Letterbox(info.width, info.height, side)
 
+    def fitted(self, image_id: int, side: int) -> tuple[np.ndarray, Letterbox]:
+        """Read a picture at the size at which it fits into a square of that side.
+
+        Returns:
+            Pixels (fitted height, fitted width, 3) uint8, read-only, and the letterbox.
+
+        Raises:
+            InputError: as `picture`.
+        """
+        return self._cache.get(("picture", image_id, side), lambda: self._fit(image_id, side))
+
+    def expression(self, row: int) -> Expression:
+        """One row of the table of expressions."""
+        return self._cache.get(("row", row), lambda: self.data.expression(row))
+
+    def tokens(self, text: str, max_tokens: int) -> list[int]:
+        """Tokenize an expression of the data set: ids with [CLS] and [SEP]. Raises InputError if it is empty."""
+        key = ("tokens", text, max_tokens)
+        return list(self._cache.get(key, lambda: tuple(self.tokenizer.encode(text, max_tokens, annotated=True))))
+
     def target_mask(self, ann_ids: tuple[int, ...], box: Letterbox, side: int, x: int = 0, y: int = 0) -> np.ndarray:
         """Draw the union of the targets, after the geometry so that small ones survive. -> (side, side) bool."""
         if not ann_ids:
             return np.zeros((side, side), dtype=bool)
+        if not self.cache_bytes:
+            return self._draw(ann_ids, box, side, x, y)
+        key = ("mask", ann_ids, box.width, box.height, box.side, side, x, y)
+        bits = self._cache.get(key, lambda: np.packbits(self._draw(ann_ids, box, side, x, y)))
+        return np.unpackbits(bits, count=side * side).view(bool).reshape(side, side)
+
+    def read(self, row: int) -> Sample:
+        """Read one expression as annotated."""
+        expression = self.expression(row)
+        pixels, box = self.fitted(expression.image_id, self.side)
+        image, valid = empty_canvas(self.side)
+        paste(image, valid, pixels, 0, 0)
+        return Sample(
+            image=image,
+            valid=valid,
+            mask=self.target_mask(expression.ann_ids, box, self.side),
+            tokens=self.tokens(expression.text, self.max_tokens),
+            text=expression.text,
+            target_count=expression.target_count,
+            letterbox=box,
+            row=row,
+        )
+
+    def _fit(self, image_id: int, side: int) -> tuple[np.ndarray, Letterbox]:
+        picture, box = self.picture(image_id, side)
+        planes = np.ascontiguousarray(np.asarray(_resized(picture, box)).transpose(2, 0, 1))
+        planes.flags.writeable = False
+        return planes.transpose(1, 2, 0), box
+
+    def _draw(self, ann_ids: tuple[int, ...], box: Letterbox, side: int, x: int, y: int) -> np.ndarray:
         return masks.rasterize(
             self.data.segmentations(ann_ids),
             box.height,
@@ -154,41 +233,23 @@ class SampleReader:
             out_width=side,
         )
 
-    def read(self, row: int) -> Sample:
-        """Read one expression as annotated."""
-        expression = self.data.expression(row)
-        picture, box = self.picture(expression.image_id, self.side)
-        image, valid = empty_canvas(self.side)
-        place(image, valid, picture, box, 0, 0)
-        return Sample(
-            image=image,
-            valid=valid,
-            mask=self.target_mask(expression.ann_ids, box, self.side),
-            tokens=self.tokenizer.encode(expression.text, self.max_tokens, annotated=True),
-            text=expression.text,
-            target_count=expression.target_count,
-            letterbox=box,
-            row=row,
-        )
-
 
 def collate(samples: list[Sample], pad_id: int = 0) -> Batch:
     """Stack samples; tokens are padded to the longest expression of the batch."""
-    longest = max(len(sample.tokens) for sample in samples)
-    tokens = torch.full((len(samples), longest), pad_id, dtype=torch.long)
+    lengths = np.array([len(sample.tokens) for sample in samples])
+    tokens = np.full((len(samples), lengths.max()), pad_id, dtype=np.int64)
     for line, sample in zip(tokens, samples):
-        line[: len(sample.tokens)] = torch.tensor(sample.tokens)
-    lengths = torch.tensor([len(sample.tokens) for sample in samples])
+        line[: len(sample.tokens)] = sample.tokens
     counts = torch.tensor([sample.target_count for sample in samples])
     present = counts > 0
     equal = 1 / max(int(present.sum()), 1)
     weights = [equal if sample.plurality_weight is None else sample.plurality_weight for sample in samples]
     return Batch(
-        images=torch.from_numpy(np.stack([sample.image for sample in samples])).permute(0, 3, 1, 2).contiguous(),
+        images=torch.from_numpy(np.stack([sample.image.transpose(2, 0, 1) for sample in samples])),
         valid=torch.from_numpy(np.stack([sample.valid for sample in samples])),
         masks=torch.from_numpy(np.stack([sample.mask for sample in samples])),
-        tokens=tokens,
-        token_mask=torch.arange(longest) < lengths[:, None],
+        tokens=torch.from_numpy(tokens),
+        token_mask=torch.from_numpy(np.arange(tokens.shape[1]) < lengths[:, None]),
         presence=present.long(),
         plurality=torch.where(present, (counts > 1).long(), NO_PLURALITY),
         plurality_weight=torch.tensor(weights) * present,

@@ -17,7 +17,13 @@ from grisq.training.history import read_history
 RUN = "run.json"  # the run's settings, written when it starts
 
 # Settings that change neither what is trained nor which checkpoint is chosen, so a run resumes with other ones.
-FREE_SETTINGS = ("train.workers", "train.eval_every", "train.eval_samples", "train.checkpoint_every")
+FREE_SETTINGS = (
+    "train.workers",
+    "train.cache_mb",
+    "train.eval_every",
+    "train.eval_samples",
+    "train.checkpoint_every",
+)
 _CHOOSING = ("train.eval_every", "train.eval_samples")  # of these, what `best` depends on where there is a hold-out
 # Names of files and folders whose content is in the checkpoint already: they may have moved since.
 _MOVABLE = ("model.swin.pretrained", "model.text.pretrained")

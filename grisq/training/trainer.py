@@ -6,7 +6,8 @@ checkpoint bit for bit (on a CPU).
 
 import math
 from contextlib import nullcontext
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from grisq.data.grefcoco import GRefCOCO
 from grisq.data.loader import ended_workers_explained
 from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import Evaluator
+from grisq.runtime.byte_cache import MB
 from grisq.runtime.device import peak_memory_mb
 from grisq.runtime.distributed import agree, lost_connections_explained
 from grisq.runtime.files import write_json
@@ -146,7 +148,7 @@ class Trainer:
         for part in range(self.config.accumulate):
             self._backward(is_last=part == self.config.accumulate - 1)
         if self.config.clip is not None:
-            self.gradient_norm = self.accelerator.clip_grad_norm_(self.model.parameters(), self.config.clip)
+            self.gradient_norm = nn.utils.clip_grad_norm_(self.parameters, self.config.clip)
         self.optimizer.step()
         self.step += 1
         self.bar.update()
@@ -174,19 +176,8 @@ class Trainer:
 
     def _evaluate(self) -> None:
         """Evaluate now, write a record of it, and keep the checkpoint `best` if the evaluation may choose it."""
-        evaluator = Evaluator(
-            self.accelerator.unwrap_model(self.model),
-            self.reader,
-            device=self.accelerator.device,
-            precision=self.config.precision,
-            batch=max(1, self.config.batch // self.accelerator.num_processes),
-            workers=self.config.workers,
-            rank=self.accelerator.process_index,
-            world=self.accelerator.num_processes,
-            progress=self.progress,
-        )
         with self.window.paused():
-            result = evaluator.run(self.rows.evaluation)
+            result = self._evaluator.run(self.rows.evaluation)
         self.model.train()
         giou = result.metrics["rela"]["gIoU"]
         if self.rows.chooses and giou > self.best:
@@ -195,13 +186,28 @@ class Trainer:
         if self.history:  # after `best`: an evaluation without a record is repeated when the run is resumed
             self.history.write("eval", self.step, **result.metrics["rela"], **result.accuracy)
 
+    @cached_property
+    def _evaluator(self) -> Evaluator:
+        """One for the whole training: it measures the same rows every time and keeps their annotated masks."""
+        workers = self.config.workers
+        return Evaluator(
+            self.system,
+            replace(self.reader, cache_bytes=0) if workers else self.reader,  # its workers live for one evaluation
+            device=self.accelerator.device,
+            precision=self.config.precision,
+            batch=max(1, self.config.batch // self.accelerator.num_processes),
+            workers=workers,
+            rank=self.accelerator.process_index,
+            world=self.accelerator.num_processes,
+            progress=self.progress,
+        )
+
     def _backward(self, *, is_last: bool) -> None:
         """Compute the gradients of one accumulation part; the processes average theirs at the last one."""
         batch = next(self.batches).to(self.accelerator.device)
-        system = self.accelerator.unwrap_model(self.model)  # its methods; the wrapper has forward alone
         with nullcontext() if is_last else self.accelerator.no_sync(self.model):
-            output = self.model(*system.inputs(batch))
-            losses = total_loss(output, batch, self.config, system.extra_losses(output, batch, self.config))
+            output = self.model(*self.system.inputs(batch))
+            losses = total_loss(output, batch, self.config, self.system.extra_losses(output, batch, self.config))
             self.accelerator.backward(losses.total / self.config.accumulate)
             self.window.add(losses)
 
@@ -226,9 +232,8 @@ class Trainer:
             what = "The weights or the optimizer's state are no longer finite"
             raise state.diverged(what, self.step, self.folder, self.saved_step)
         if self.accelerator.is_main_process:
-            model = self.accelerator.unwrap_model(self.model)
             about = self.about | facts | {"step": self.step}
-            checkpoint.save(self.folder / name, model, self.reader.tokenizer, about, resuming)
+            checkpoint.save(self.folder / name, self.system, self.reader.tokenizer, about, resuming)
         self.accelerator.wait_for_everyone()
 
     def _refuse_if_not_finite(self, loss: float) -> None:
@@ -245,7 +250,10 @@ class Trainer:
             model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
         model.to(accelerator.device)
         self.model, self.optimizer = accelerator.prepare(model, build_optimizer(model, self.config))
-        self.reader = SampleReader(self.data, tokenizer, config.image_size, config.text.max_tokens)
+        self.system = accelerator.unwrap_model(self.model)  # has all methods; the wrapper has forward alone
+        self.parameters = list(self.model.parameters())
+        cache = self.config.cache_mb * MB // max(1, self.config.workers)  # of each process that reads
+        self.reader = SampleReader(self.data, tokenizer, config.image_size, config.text.max_tokens, cache)
 
     def _restore(self) -> None:
         """Restore the optimizer and the counters of the checkpoint whose weights `_build` has loaded."""

@@ -1,5 +1,8 @@
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 from pycocotools import mask as coco
 
 from grisq.data import masks
@@ -79,3 +82,23 @@ def test_an_object_at_the_edge_of_its_cell_stays_inside():
     drawn = masks.rasterize([whole], 20, 30, scale=(1, 1), offset=(30, 0), out_height=40, out_width=60)
     assert drawn[:20, 30:].all()
     assert drawn.sum() == 600
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 150), st.integers(1, 150)),
+    grown=st.tuples(st.integers(0, 400), st.integers(0, 400)),
+    seed=st.integers(0, 99),
+)
+def test_an_enlarged_mask_is_the_one_that_pillow_resizes_by_area(shape, grown, seed):
+    mask = np.random.default_rng(seed).random(shape) < 0.5
+    height, width = (old + more for old, more in zip(shape, grown))
+    gray = Image.fromarray(mask.astype(np.uint8) * 255).resize((width, height), Image.Resampling.BOX)
+    drawn = masks.rasterize(
+        [masks.encode(mask)],
+        *shape,
+        scale=(width / shape[1], height / shape[0]),
+        out_height=height,
+        out_width=width,
+    )
+    assert np.array_equal(drawn, np.asarray(gray) >= 128)

@@ -60,6 +60,15 @@ def test_labels_by_kind(reader, mini):
     assert batch.masks.flatten(1).any(1).tolist() == [False, True, True]
 
 
+def test_images_are_stacked_with_the_color_first(reader):
+    samples = [reader.read(row) for row in range(3)]
+    batch = collate(samples)
+    assert batch.images.is_contiguous()
+    for i, sample in enumerate(samples):
+        for color in range(3):
+            assert np.array_equal(batch.images[i, color].numpy(), sample.image[:, :, color])
+
+
 def test_tokens_are_padded_to_the_longest_of_the_batch(reader):
     samples = [reader.read(row) for row in range(8)]
     batch = Collate(reader.tokenizer.pad_id)(samples)

@@ -3,6 +3,7 @@
 import pickle
 from dataclasses import replace
 from multiprocessing import get_all_start_methods, get_context
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 from torch import distributed, nn
 
-from grisq.data import grefcoco, grefcoco_writer, layout
+from grisq.data import grefcoco, grefcoco_writer, layout, masks
 from grisq.data.sample import SampleReader
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.evaluation.evaluator import Evaluator
@@ -181,6 +182,33 @@ def test_any_batch_size_and_order_of_rows(wide_reader):
     back = run(Stub(24, presence[::-1]), wide_reader, "rela", rows=range(7, -1, -1))
     assert back.samples == whole.samples[::-1]
     assert back.metrics["rela"]["cIoU"] == whole.metrics["rela"]["cIoU"]
+
+
+def test_the_covered_pixels_of_every_target_are_counted_by_hand(wide_reader):
+    """The mask is 180 of 480 columns; the bar's begin at 120, the second one's at 0 (see the first test)."""
+    instances = {
+        "rela": ([240 * 120, 236 * 240], [60 * 120, 180 * 240]),
+        "original": ([64 * 16, 63 * 32], [16 * 16, 48 * 32]),
+    }
+    for first, second in (("rela", "original"), ("original", "rela")):
+        found = run(Stub(24, SURE), wide_reader, first, second)
+        for each in found.samples:
+            n = each["target_count"]
+            pixels, covered = instances[first]
+            assert (each["instance_pixels"], each["instance_covered"]) == (pixels[:n], covered[:n])
+    empty = run(Stub(0, SURE), wide_reader, "rela")
+    assert [each["instance_covered"] for each in empty.samples] == [[0], [], [0, 0], []]
+
+
+def test_a_second_run_finds_the_same_without_drawing_a_target(wide_reader, monkeypatch):
+    evaluator = Evaluator(Stub(24, SURE), wide_reader, protocols=("rela", "original"), progress=False)
+    first = evaluator.run(range(4), keep_samples=True)
+    evaluator.model.turn = 0
+    with monkeypatch.context() as patch:
+        patch.setattr("grisq.evaluation.bits.masks.rasterize", undrawn := Mock(wraps=masks.rasterize))
+        assert evaluator.run(range(4), keep_samples=True) == first
+    sizes = {(call.kwargs["out_height"], call.kwargs["out_width"]) for call in undrawn.call_args_list}
+    assert sizes == {(SIDE, SIDE)}  # of reading alone: this reader has no cache
 
 
 def test_samples_are_kept_only_when_asked(wide_reader):

@@ -158,7 +158,9 @@ def test_best_is_not_overwritten_by_a_diverged_model(small, mini, tmp_path, monk
 
 
 @pytest.mark.parametrize(
-    "changes", [{"workers": 1}, {"eval_every": 2}, {"eval_samples": 3}, {"checkpoint_every": 5}], ids=str
+    "changes",
+    [{"workers": 1}, {"cache_mb": 1}, {"eval_every": 2}, {"eval_samples": 3}, {"checkpoint_every": 5}],
+    ids=str,
 )
 def test_settings_that_change_nothing_do_not_stop_a_resume(small, mini, tmp_path, changes):
     train(small, mini, tmp_path / "whole", **OPTIONS)

@@ -255,3 +255,22 @@ def test_the_speed_leaves_out_checkpoints_and_evaluations(small, mini, tmp_path,
     train(replace(small, train=config), mini, tmp_path / "run", device="cpu", progress=False)
     speeds = [record["samples_per_second"] for record in read_history(tmp_path / "run", "train")]
     assert speeds == pytest.approx([config.batch, config.batch])
+
+
+@pytest.mark.parametrize(("workers", "share"), [(0, 6 * 2**20), (1, 6 * 2**20), (3, 2 * 2**20)])
+def test_the_cache_is_shared_out_among_the_data_workers(small, mini, tmp_path, workers, share):
+    preset = replace(small, train=replace(small.train, cache_mb=6, workers=workers))
+    trainer = Trainer(preset, mini, tmp_path / "run", device="cpu", progress=False)
+    assert trainer.reader.cache_bytes == share
+    assert trainer._evaluator.reader.cache_bytes == (0 if workers else share)
+    assert trainer._evaluator is trainer._evaluator
+
+
+def test_a_cache_changes_no_loss_and_no_evaluation(small, mini, tmp_path):
+    records = []
+    for cache_mb in (0, 64):
+        preset = replace(small, train=replace(small.train, cache_mb=cache_mb))
+        train(preset, mini, tmp_path / str(cache_mb), device="cpu", progress=False)
+        lines = read_history(tmp_path / str(cache_mb))
+        records.append([{name: value for name, value in line.items() if "second" not in name} for line in lines])
+    assert records[0] == records[1]
