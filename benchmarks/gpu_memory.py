@@ -3,7 +3,7 @@
     python benchmarks/gpu_memory.py [--preset paper --batch 24 48 --precision bf16]
 
 Fake tensors have shapes, types and storages but no values. The step runs on them under the rules of CUDA's autocast,
-once with deformable attention by `grid_sample` (what GPUs run today) and once as a kernel that keeps its inputs alone.
+once with deformable attention by the Triton kernel and once by `grid_sample`, what GPUs run where triton is missing.
 "Kept" is what autograd saves between forward and backward; kernels' scratch space comes on top (2 to 4 GB at `paper`).
 "Moved" is what every launched operation reads and writes, as if nothing stayed in a cache.
 """
@@ -32,6 +32,7 @@ from grisq.models.layers import deformable_attention as deformable
 from grisq.models.registry import build_on_meta
 from grisq.training.losses import total_loss
 
+Way = Literal["triton", "numba", "grid_sample"]
 GB = 1e9
 BYTES_A_PARAMETER = 16  # float32 weight, gradient and the two moments of AdamW
 VIEWS = {  # operations that launch nothing
@@ -112,30 +113,55 @@ class KeptForBackward:
         return tensor
 
 
-class _InputsKept(torch.autograd.Function):
-    """Stands for a kernel of deformable attention: it saves its inputs and nothing else."""
+@torch.library.custom_op("grisq_benchmarks::deformable", mutates_args=())
+def _deformable(value: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
+    """Stands for the Triton kernel, so that what it reads and writes is counted; nothing is computed."""
+    raise NotImplementedError
+
+
+@_deformable.register_fake
+def _(value: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
+    return value.new_empty(*locations.shape[:2], *value.shape[2:])
+
+
+@torch.library.custom_op("grisq_benchmarks::deformable_backward", mutates_args=())
+def _deformable_backward(grad: Tensor, value: Tensor, locations: Tensor, weights: Tensor) -> list[Tensor]:
+    raise NotImplementedError
+
+
+@_deformable_backward.register_fake
+def _(grad: Tensor, value: Tensor, locations: Tensor, weights: Tensor) -> list[Tensor]:
+    return [torch.empty_like(value, dtype=torch.float32), torch.empty_like(locations), torch.empty_like(weights)]
+
+
+class _ByKernel(torch.autograd.Function):
+    """What a kernel keeps and launches: it saves its inputs, and sums the gradient of `value` in float32."""
 
     @staticmethod
     def forward(ctx, value: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
         ctx.save_for_backward(value, locations, weights)
-        return value.new_empty(*locations.shape[:2], *value.shape[2:])
+        return _deformable(value, locations, weights)
 
     @staticmethod
     def backward(ctx, grad: Tensor) -> tuple[Tensor, ...]:
-        return tuple(torch.empty_like(saved) for saved in ctx.saved_tensors)
+        value, locations, weights = ctx.saved_tensors
+        torch.zeros_like(value, dtype=torch.float32)  # what the kernel adds to
+        sums, *others = _deformable_backward(grad.contiguous(), value, locations, weights)
+        return sums.to(value.dtype), *others
 
 
 @contextmanager
-def deformable_by(way: Literal["grid_sample", "kernel"]) -> Iterator[None]:
-    """Let MSDS blocks run that form of deformable attention."""
-    forms = {
-        "grid_sample": deformable.deformable_attention_reference,
-        "kernel": lambda value, sizes, locations, weights: _InputsKept.apply(value, locations, weights),
-    }
-    with (
-        mock.patch.object(deformable, "fits_kernel", return_value=False),  # as on a GPU
-        mock.patch.object(deformable, "deformable_attention", forms[way]),
-    ):
+def deformable_by(way: Way) -> Iterator[None]:
+    """Let MSDS blocks run that form of deformable attention; numba is the one that tensors of a CPU get anyway."""
+
+    def counted(value: Tensor, sizes: deformable.Sizes, locations: Tensor, weights: Tensor) -> Tensor:
+        return _ByKernel.apply(value, locations, weights)
+
+    with ExitStack() as patches:
+        if way != "numba":  # as on a GPU
+            kernel = counted if way == "triton" else None
+            patches.enter_context(mock.patch.object(deformable, "fits_kernel", return_value=False))
+            patches.enter_context(mock.patch.object(deformable, "_cuda_kernel_for", return_value=kernel))
         yield
 
 
@@ -161,7 +187,7 @@ def count_step(
     *,
     precision: Literal["fp32", "bf16"] = "bf16",
     device: Literal["cuda", "cpu"] = "cuda",
-    way: Literal["grid_sample", "kernel"] = "grid_sample",
+    way: Way = "triton",
     tokens: int = 20,
 ) -> StepCount:
     """Run forward, loss and backward of a letterboxed batch on fake tensors and count.
@@ -232,7 +258,7 @@ def main() -> None:
     config = preset("tiny" if arguments.quick else arguments.preset).model
     lines = []
     for batch in [2] if arguments.quick else arguments.batch:
-        for way in ("grid_sample", "kernel"):
+        for way in ("triton", "grid_sample"):
             found = count_step(config, batch, precision=arguments.precision, way=way)
             sizes = (found.kept / GB / batch, found.total / GB, found.moved / GB, found.flops / 1e12)
             lines.append([batch, way, *(f"{size:.2f}" for size in sizes), found.launches])

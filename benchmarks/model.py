@@ -55,6 +55,7 @@ def sample(batch: int = 1, side: int = SIDE, words: int = TOKENS, vocabulary: in
         plurality=torch.zeros(batch, dtype=torch.long),
         plurality_weight=torch.full((batch,), 1 / batch),
         samples=[],
+        padded=False,
     )
 
 

@@ -21,10 +21,10 @@ from grisq.training.optimizer import parameter_groups
 BATCHES = (2, 12, 24, 48)
 COUNTED = (12, 24)
 SETTINGS = {  # device whose autocast rules apply, precision, form of deformable attention
-    "CPU, fp32": ("cpu", "fp32", "kernel"),
-    "CPU, bf16": ("cpu", "bf16", "kernel"),
+    "CPU, fp32": ("cpu", "fp32", "numba"),
+    "CPU, bf16": ("cpu", "bf16", "numba"),
     "GPU, bf16, deformable attention by grid_sample": ("cuda", "bf16", "grid_sample"),
-    "GPU, bf16, deformable attention by a kernel": ("cuda", "bf16", "kernel"),
+    "GPU, bf16, deformable attention in Triton": ("cuda", "bf16", "triton"),
 }
 
 

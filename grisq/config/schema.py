@@ -28,6 +28,10 @@ class SwinConfig:
     num_heads: Annotated[tuple[Count, Count, Count, Count], "attention heads of the four stages"] = (4, 8, 16, 32)
     window: Annotated[Count, "side of an attention window, positions"] = 12
     drop_path: Annotated[Share, "highest rate of stochastic depth; as ReLA and Mask2Former, the paper gives none"] = 0.3
+    fused_attention: Annotated[
+        bool,
+        "attention by scaled_dot_product_attention: less memory on GPUs, no gain on CPUs; the same but for rounding",
+    ] = False
     pretrained: Annotated[
         str | None, "ImageNet weights: a file or the name of a timm model; none: random initialization"
     ] = None

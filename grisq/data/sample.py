@@ -14,6 +14,7 @@ from grisq.data.letterbox import Letterbox
 from grisq.data.pictures import has_shape, open_picture
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.runtime.byte_cache import ByteCache
+from grisq.runtime.constants import constant
 from grisq.runtime.errors import InputError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -50,6 +51,7 @@ class Batch:
     plurality: Tensor  # (B,) long, 1 = several, NO_PLURALITY without target
     plurality_weight: Tensor  # (B,) float, 0 without target
     samples: list[Sample]  # what is no tensor: text, letterbox, row
+    padded: bool = True  # False says that all of `valid` is True; known here, nobody has to ask the device
 
     def __len__(self) -> int:
         return len(self.images)
@@ -70,17 +72,18 @@ class Batch:
 
     def inputs(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
         """A system's arguments: normalized image, valid (None if nothing is padded), tokens and token_mask."""
-        return *normalize(self.images, self.valid), self.tokens, self.token_mask
+        valid = self.valid if self.padded else None
+        return normalize(self.images, valid), valid, self.tokens, self.token_mask
 
 
-def normalize(images: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
-    """ImageNet normalization, on the device, zero in the padding. (B, 3, S, S) uint8 -> float32 and valid or None."""
-    mean = torch.tensor(IMAGENET_MEAN, device=images.device).view(3, 1, 1) * 255
-    std = torch.tensor(IMAGENET_STD, device=images.device).view(3, 1, 1) * 255
+def normalize(images: Tensor, valid: Tensor | None) -> Tensor:
+    """ImageNet normalization, on the device, zero in the padding.
+
+    Shapes: images (B, 3, S, S) uint8, valid (B, S, S) bool or None if nothing is padded -> (B, 3, S, S) float32.
+    """
+    mean, std = (255 * constant(each, device=images.device).view(3, 1, 1) for each in (IMAGENET_MEAN, IMAGENET_STD))
     scaled = (images - mean).div_(std)  # in place: a large new tensor costs more than the division
-    if bool(valid.all()):
-        return scaled, None
-    return scaled.mul_(valid[:, None]), valid
+    return scaled if valid is None else scaled.mul_(valid[:, None])
 
 
 def open_annotated(data: GRefCOCO, image_id: int, near: int | None = None) -> Image.Image:
@@ -243,10 +246,11 @@ def collate(samples: list[Sample], pad_id: int = 0) -> Batch:
     counts = torch.tensor([sample.target_count for sample in samples])
     present = counts > 0
     equal = 1 / max(int(present.sum()), 1)
+    valid = np.stack([sample.valid for sample in samples])
     weights = [equal if sample.plurality_weight is None else sample.plurality_weight for sample in samples]
     return Batch(
         images=torch.from_numpy(np.stack([sample.image.transpose(2, 0, 1) for sample in samples])),
-        valid=torch.from_numpy(np.stack([sample.valid for sample in samples])),
+        valid=torch.from_numpy(valid),
         masks=torch.from_numpy(np.stack([sample.mask for sample in samples])),
         tokens=torch.from_numpy(tokens),
         token_mask=torch.from_numpy(np.arange(tokens.shape[1]) < lengths[:, None]),
@@ -254,6 +258,7 @@ def collate(samples: list[Sample], pad_id: int = 0) -> Batch:
         plurality=torch.where(present, (counts > 1).long(), NO_PLURALITY),
         plurality_weight=torch.tensor(weights) * present,
         samples=[replace(sample, image=None, valid=None, mask=None) for sample in samples],
+        padded=not valid.all(),
     )
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -12,6 +11,7 @@ from grisq.config.answer import THRESHOLD, Answer
 from grisq.models.multimodal_encoder import FeatureMap, MultimodalEncoder
 from grisq.models.pretrained import load_bert, load_swin
 from grisq.models.text_encoder import TextEncoder
+from grisq.runtime.constants import constant
 from grisq.runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float,
         labels: (B, ...) long.
         weights: of class 0 and of class 1.
     """
-    weight = logits.new_tensor(weights, dtype=torch.float32)
+    weight = constant(tuple(weights), device=logits.device)
     return F.cross_entropy(logits.float(), labels, weight, reduction="sum") / labels.numel()
 
 

@@ -10,6 +10,7 @@ from grisq.models.layers.deformable_attention import MultiScaleDeformableAttenti
 from grisq.models.layers.padding import ValidGroupNorm, extents
 from grisq.models.layers.position_encoding import grid_centers, sine_positions
 from grisq.models.multimodal_encoder import FeatureMap
+from grisq.runtime.constants import constant
 
 FIRST_LEVEL = 2  # the decoder's sequence starts with f^{M,2}
 
@@ -134,6 +135,6 @@ def reference_points(centers: list[Tensor], levels: list[FeatureMap]) -> Tensor:
         if level.valid is None:
             shares.append(torch.ones(B, 2, device=points.device))
         else:
-            size = torch.tensor(level.size, device=points.device)
+            size = constant(level.size, torch.long, device=points.device)
             shares.append((extents(level.valid) / size).flip(-1))  # (B, 2) as x, y
     return points[:, :, None, :] * torch.stack(shares, dim=1)[:, None]

@@ -51,6 +51,7 @@ def small_batch(padded: bool) -> Batch:
         plurality=torch.tensor([0, 1, -1]),
         plurality_weight=torch.tensor([0.5, 0.5, 0.0]),
         samples=[],
+        padded=padded,
     )
 
 
@@ -78,16 +79,3 @@ def outcome(model: nn.Module, batch: Batch, device: str, *, bf16: bool = False) 
 def distance(one: Tensor, other: Tensor) -> float:
     """Norm of the difference, relative to the other's norm."""
     return ((one - other).norm() / other.norm()).item()
-
-
-def distances_by_fixes(names: list[str], device: str) -> dict[str, tuple[float, float]]:
-    """How far logits and gradients of each row move when these fixes are applied.
-
-    The fixes stay applied: use a process of its own.
-    """
-    import fixes
-
-    before = {row: outcome(small_model(row), small_batch(True), device) for row in ROWS}
-    fixes.apply(*names)
-    after = {row: outcome(small_model(row), small_batch(True), device) for row in ROWS}
-    return {row: (distance(after[row][0], before[row][0]), distance(after[row][1], before[row][1])) for row in ROWS}

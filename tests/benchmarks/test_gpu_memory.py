@@ -65,9 +65,24 @@ def test_a_step_grows_with_the_batch_and_shrinks_with_the_kernel(counter):
     assert two.kept / one.kept == pytest.approx(2, rel=0.05)
     assert two.flops == pytest.approx(2 * one.flops, rel=0.05)
     assert two.total == 16 * two.parameters + two.kept
-    kernel = counter.count_step(config, 2, precision="fp32", way="kernel")
-    assert kernel.kept < two.kept
-    assert kernel.moved < two.moved
+    without = counter.count_step(config, 2, precision="fp32", way="grid_sample")
+    assert two.kept < without.kept
+    assert two.moved < without.moved
+    assert two.launches < without.launches
+
+
+def test_the_kernel_reads_its_inputs_once_each_way_and_keeps_them(counter):
+    value = torch.empty(2, 10, 3, 4, dtype=torch.bfloat16, requires_grad=True)
+    locations, weights = (torch.empty(2, 7, 3, 1, 5, *last, requires_grad=True) for last in ((2,), ()))
+    inputs, out = 2 * 240 + 4 * (420 + 210), 2 * 168
+    with counter.FakeTensorMode(allow_non_fake_inputs=True), counter.deformable_by("triton"), counter.Traffic() as seen:
+        with counter.KeptForBackward(nn.Identity()) as kept:
+            attended = counter.deformable.deformable_attention(value, [(5, 2)], locations, weights)
+        attended.backward(torch.empty_like(attended))
+    assert attended.dtype == torch.bfloat16
+    assert kept.total == inputs
+    assert seen.moved["deformable"] == inputs + out
+    assert seen.moved["deformable_backward"] == out + inputs + 4 * (240 + 420 + 210)
 
 
 def test_the_rules_of_cuda_keep_more_than_those_of_the_cpu(counter):

@@ -83,13 +83,23 @@ def test_tokens_are_padded_to_the_longest_of_the_batch(reader):
 def test_normalization_is_imagenets_with_zero_padding():
     images = torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8)
     valid = torch.ones(2, 4, 4, dtype=torch.bool)
-    assert normalize(images, valid)[1] is None
+    assert torch.equal(normalize(images, valid), normalize(images, None))
     valid[1, 2:] = False
-    out, kept = normalize(images, valid)
+    out = normalize(images, valid)
     expected = (images[0, 1, 3, 3] / 255 - IMAGENET_MEAN[1]) / IMAGENET_STD[1]
     assert float(out[0, 1, 3, 3]) == pytest.approx(float(expected), abs=1e-5)
     assert not out[1, :, 2:].any()
-    assert kept is valid
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_a_batch_knows_whether_anything_is_padded(reader, padded):
+    samples = [reader.read(row) for row in range(3)]
+    for sample in samples:
+        sample.valid[:] = True
+    samples[1].valid[-1, -1] = not padded
+    batch = collate(samples).to("cpu")
+    assert batch.padded == padded
+    assert (batch.inputs()[1] is None) == (not padded)
 
 
 def test_a_reader_pickles_into_a_worker(reader):

@@ -8,7 +8,7 @@ import torch
 
 from grisq.runtime.paths import ROOT
 
-sys.path.append(str(ROOT / "scripts" / "gpu"))  # for `parity`, `fixes` and the kernel
+sys.path.append(str(ROOT / "scripts" / "gpu"))  # for `parity` and `workload`
 DEVICE = os.environ.get("GRISQ_TEST_DEVICE", "cuda")
 
 

@@ -76,7 +76,8 @@ def ours(model, given):
     from grisq.data.sample import normalize
 
     with torch.inference_mode():
-        return model(*normalize(given["images"], given["valid"]), given["tokens"], given["token_mask"])
+        image = normalize(given["images"], given["valid"])
+        return model(image, given["valid"], given["tokens"], given["token_mask"])
 
 
 @pytest.mark.parametrize("rows", [[0], [1, 2, 3]], ids=["one sample", "three samples"])

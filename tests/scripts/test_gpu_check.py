@@ -1,4 +1,4 @@
-"""The GPU check on a machine without GPU: its dry mode, its time limits, and its patches."""
+"""The GPU check on a machine without GPU: its dry mode and its time limits."""
 
 import json
 import os
@@ -28,23 +28,13 @@ def test_the_dry_mode_runs_every_phase(tmp_path):
     assert not [line for phase in results["phases"].values() for line in phase["lines"] if "FAILED" in line]
     assert any(line.startswith("1 passed") for line in results["phases"]["tests"]["lines"])
     step = results["phases"]["step"]
-    assert step["fixes"] == ["syncs", "spread", "qkv", "sdpa"]
-    assert step["paper 2, as it is"]["ms"] > 0
+    assert step["paper 2, grid_sample"]["ms"] > 0
+    assert step["paper 2, fused attention"]["ms"] > 0
+    assert step["paper 2"]["ms"] > 0
     ours = json.loads((tmp_path / "train.json").read_text(encoding="utf-8"))["ours"]
     assert 0 <= ours["protocols"]["rela"]["gIoU"] <= 100
     assert ours["samples"]
     assert ours["steps"] == 2
-
-
-def test_the_patches_fit_the_package_and_change_nothing_but_speed():
-    code = "import json, fixes, parity; print(json.dumps(parity.distances_by_fixes(fixes.EXACT, 'cpu')))"
-    done = run(["-c", code])
-    assert done.returncode == 0, done.stderr[-2000:]
-    distances = json.loads(done.stdout.splitlines()[-1])
-    assert len(distances) == 6
-    for logits, gradient in distances.values():
-        assert logits < 1e-5
-        assert gradient < 1e-4
 
 
 @pytest.fixture

@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Callable
+from functools import cache
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grisq.runtime.constants import constant
 from grisq.runtime.errors import InputError
 
 Sizes = list[tuple[int, int]]
+_WIDEST_HEAD = 128  # channels that a program of the Triton kernel holds in registers
 
 
 def deformable_attention_reference(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tensor) -> Tensor:
@@ -41,15 +44,19 @@ def deformable_attention_reference(value: Tensor, sizes: Sizes, locations: Tenso
 
 
 def deformable_attention(value: Tensor, sizes: Sizes, locations: Tensor, weights: Tensor) -> Tensor:
-    """The same by the fastest way there is: a numba kernel for float32 on CPUs, else the reference.
+    """The same by the fastest way there is: kernels in numba on CPUs and in Triton on CUDA, else the reference.
 
-    An exported model must run where that kernel is not, so export takes the reference too. Numba is imported with the
-    first use of the kernel: other devices do not need it.
+    An exported model must run where the kernels are not, so export takes the reference too. Numba and triton are
+    imported with the first use of their kernel: other devices do not need them.
 
-    Args and Returns: as `deformable_attention_reference`.
+    Args and Returns: as `deformable_attention_reference`, but `value` may be of a shorter type than locations and
+    weights: the kernel for CUDA reads it as it is and returns its type, the other forms widen it first.
     Raises: InputError if the sizes do not fit the value or the locations.
     """
     _check_levels(value, sizes, locations.shape[3], "locations")
+    if kernel := _cuda_kernel_for(value, locations, weights):
+        return kernel(value, sizes, locations, weights)
+    value = value.to(locations.dtype)
     if fits_kernel(value, locations, weights):
         offsets = locations * _pixels(sizes, locations)  # from the level's corner
         corner = locations.new_zeros(*locations.shape[:2], len(sizes), 2)
@@ -62,10 +69,10 @@ def attend_by_scores(value: Tensor, sizes: Sizes, reference: Tensor, offsets: Te
 
     location = reference + offset / (W_l, H_l),   weights = softmax over all levels and points of a head
 
-    Where the kernel runs it computes both itself; elsewhere this is `deformable_attention` of the two.
+    Where the numba kernel runs it computes both itself; elsewhere this is `deformable_attention` of the two.
 
     Args:
-        value: (B, S, H, D), the levels one after the other.
+        value: (B, S, H, D), the levels one after the other; may be of a shorter type than the others.
         sizes: (H_l, W_l) of each level.
         reference: (B, Q, L, 2) as (x, y), in [0, 1] on each level's canvas.
         offsets: (B, Q, H, L, P, 2), in pixels of the level.
@@ -78,8 +85,8 @@ def attend_by_scores(value: Tensor, sizes: Sizes, reference: Tensor, offsets: Te
         InputError: the sizes do not fit the value or the offsets.
     """
     _check_levels(value, sizes, offsets.shape[3], "offsets")
-    if fits_kernel(value, reference, offsets, scores):
-        return _by_kernel(value, sizes, reference, offsets, scores, softmax=True)
+    if fits_kernel(reference, offsets, scores):
+        return _by_kernel(value.float(), sizes, reference, offsets, scores, softmax=True)
     locations, weights = sampling_locations(reference, offsets, sizes), attention_weights(scores)
     return deformable_attention(value, sizes, locations, weights)
 
@@ -100,9 +107,26 @@ def fits_kernel(*tensors: Tensor) -> bool:
     return on_cpu and not torch.compiler.is_exporting()
 
 
+def _cuda_kernel_for(value: Tensor, locations: Tensor, weights: Tensor) -> Callable[..., Tensor] | None:
+    """The Triton kernel for tensors on CUDA of types and a head size that it takes, not while a model is exported."""
+    types = (torch.float32, torch.bfloat16, torch.float16)
+    fits = value.dtype in types and locations.dtype == weights.dtype == torch.float32 and value.shape[3] <= _WIDEST_HEAD
+    return _triton_kernel() if fits and value.device.type == "cuda" and not torch.compiler.is_exporting() else None
+
+
+@cache
+def _triton_kernel() -> Callable[..., Tensor] | None:
+    """The kernel, imported when it is first asked for; None where triton is not installed."""
+    try:
+        from grisq.models.layers.deformable_triton import deformable_attention_triton
+    except ImportError:
+        return None
+    return deformable_attention_triton
+
+
 def _pixels(sizes: Sizes, like: Tensor) -> Tensor:
     """(W_l, H_l) of each level, (L, 1, 2), to multiply with (..., L, P, 2)."""
-    return torch.tensor(sizes, dtype=like.dtype, device=like.device).view(-1, 2).flip(-1)[:, None, :]
+    return constant(tuple((width, height) for height, width in sizes), like.dtype, device=like.device)[:, None, :]
 
 
 def _check_levels(value: Tensor, sizes: Sizes, levels: int, of: str) -> None:
@@ -174,9 +198,9 @@ class MultiScaleDeformableAttention(nn.Module):
         value = self.value_proj(memory)  # (B, S, C)
         if valid is not None:
             value = value.masked_fill(~valid[..., None], 0.0)
-        value = value.view(B, -1, self.heads, C // self.heads).float()  # (B, S, heads, C / heads)
+        value = value.view(B, -1, self.heads, C // self.heads)  # (B, S, heads, C / heads)
         out = attend_by_scores(value, sizes, reference.float(), self._offsets(query), self._scores(query))
-        return self.output_proj(out.reshape(B, Q, C).to(query.dtype))
+        return self.output_proj(out.reshape(B, Q, C).to(value.dtype))
 
     def locations(self, query: Tensor, reference: Tensor, sizes: Sizes) -> Tensor:
         """The sampling locations of each head. -> (B, Q, heads, L, points, 2), (x, y) in [0, 1], float32.

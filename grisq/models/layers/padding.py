@@ -43,14 +43,35 @@ def extend(x: Tensor, valid: Tensor | None) -> Tensor:
     Bilinear upsampling repeats the border of a canvas; after this it finds the same values at the border of a
     picture inside a larger canvas.
     """
-    if valid is None:
-        return x
-    B, C, H, W = x.shape
-    last = extents(valid) - 1  # (B, 2)
-    rows = torch.arange(H, device=x.device).minimum(last[:, :1])  # (B, H)
-    columns = torch.arange(W, device=x.device).minimum(last[:, 1:])  # (B, W)
-    x = x.gather(2, rows[:, None, :, None].expand(B, C, H, W))
-    return x.gather(3, columns[:, None, None, :].expand(B, C, H, W))
+    return x if valid is None else _Extend.apply(x, extents(valid) - 1)
+
+
+class _Extend(torch.autograd.Function):
+    """`extend`, given the last valid row and column: x (B, C, H, W), last (B, 2).
+
+    Autograd's own backward of the two gathers scatters what lies in the padding, in no certain order. This one adds it
+    up: first into the last valid column, then into the last valid row.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, last: Tensor) -> Tensor:
+        ctx.save_for_backward(last)
+        B, C, H, W = x.shape
+        rows = torch.arange(H, device=x.device).minimum(last[:, :1])  # (B, H)
+        columns = torch.arange(W, device=x.device).minimum(last[:, 1:])  # (B, W)
+        x = x.gather(2, rows[:, None, :, None].expand(B, C, H, W))
+        return x.gather(3, columns[:, None, None, :].expand(B, C, H, W))
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
+        (last,) = ctx.saved_tensors
+        for axis, end in ((3, last[:, 1]), (2, last[:, 0])):
+            place = torch.arange(grad.shape[axis], device=grad.device)
+            place = place[:, None] if axis == 2 else place  # broadcast along its axis
+            end = end.view(-1, 1, 1, 1)
+            beyond = (grad * (place >= end)).sum(axis, keepdim=True)
+            grad = torch.where(place < end, grad, beyond * (place == end))
+        return grad, None
 
 
 def resize(x: Tensor, valid: Tensor | None, size: tuple[int, int]) -> Tensor:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from grisq.models.layers.padding import extents
+from grisq.runtime.constants import constant
 
 
 def grid_centers(size: tuple[int, int], valid: Tensor | None, like: Tensor) -> Tensor:
@@ -21,7 +22,7 @@ def grid_centers(size: tuple[int, int], valid: Tensor | None, like: Tensor) -> T
     """
     H, W = size
     if valid is None:
-        height_width = torch.tensor([[H, W]], device=like.device, dtype=torch.float32)
+        height_width = constant(((H, W),), device=like.device)
     else:
         height_width = extents(valid).to(torch.float32)  # (B, 2)
     y = (torch.arange(H, device=like.device) + 0.5) / height_width[:, :1]  # (B, H)

@@ -1,17 +1,17 @@
 """timm's Swin blocks, with letterbox padding masked in their windows.
 
-timm owns the weights and the arithmetic (attention, MLP, patch merging); this module only decides which positions may
-attend to each other. On a canvas that windows divide, without padding, the result is timm's own.
+timm owns the weights and the formula (attention, MLP, patch merging). This module decides which positions may attend to
+each other, and runs the linear layers on the map's own positions alone: where windows do not divide the map, timm runs
+them on what fills the windows up as well. On a canvas that windows divide, without padding, the result is timm's own.
 """
 
 import torch
 import torch.nn.functional as F
-from timm.models.swin_transformer import SwinTransformer, window_partition, window_reverse
+from timm.models.swin_transformer import SwinTransformer
 from torch import Tensor, nn
 
 from grisq.config import SwinConfig
-
-_MASKED = -1e4  # added to attention scores; large enough to vanish in softmax, small enough for bfloat16
+from grisq.models.layers.window_cut import WindowCut, window_cut, window_mask
 
 
 def build_swin(config: SwinConfig, image_size: int) -> SwinTransformer:
@@ -30,6 +30,9 @@ def build_swin(config: SwinConfig, image_size: int) -> SwinTransformer:
         strict_img_size=False,
     )
     swin.norm, swin.head = nn.Identity(), nn.Identity()  # every stage gets its own norm after fusion
+    for stage in swin.layers:
+        for block in stage.blocks:
+            block.attn.fused_attn = config.fused_attention  # timm's switch; its own default is an environment variable
     return swin
 
 
@@ -44,62 +47,55 @@ def run_blocks(blocks: nn.Sequential, x: Tensor, valid: Tensor | None) -> Tensor
     Returns:
         (B, H, W, C).
     """
-    masks: dict[tuple, Tensor | None] = {}
+    B, H, W, C = x.shape
+    x = x.flatten(1, 2)  # (B, M, C)
+    masks: dict[tuple, Tensor | None] = {}  # one for each shift
     for block in blocks:
-        key = (block.window_size, block.shift_size)
+        key = ((H, W), block.window_size, block.shift_size)
         if key not in masks:
-            masks[key] = window_mask(x.shape[1:3], *key, valid, x)
-        attended = _attend(block, block.norm1(x), masks[key])
-        x = x + block.drop_path1(attended)
-        x = x + block.drop_path2(block.mlp(block.norm2(x)))
-    return x
+            masks[key] = window_mask(*key, valid, dtype=_computed_in(x), device=x.device)
+        x = x + block.drop_path1(_attend(block, x, window_cut(*key, device=x.device), masks[key]))
+        x = x + block.drop_path2(_feed_forward(block, x))
+    return x.view(B, H, W, C)
 
 
-def window_mask(
-    size: tuple[int, int], window: tuple[int, int], shift: tuple[int, int], valid: Tensor | None, like: Tensor
-) -> Tensor | None:
-    """Additive attention mask of every window: 0 where two positions may attend to each other.
-
-    They may if both are valid and the cyclic shift wrapped neither or both around the canvas's edge.
-
-    Args:
-        size: (H, W) of the canvas, in positions.
-        window: height and width of a window.
-        shift: of the windows, rows and columns.
-        valid: (B, H, W) bool, False in the padding, or None.
-        like: a tensor with the dtype and device of the result.
-
-    Returns:
-        (windows, N, N) or, with `valid`, (B * windows, N, N); None if all positions may.
-    """
-    H, W = size
-    divides = H % window[0] == 0 and W % window[1] == 0
-    if valid is None and divides and not any(shift):
-        return None
-    wrapped_rows = torch.arange(H, device=like.device) < shift[0]
-    wrapped_columns = torch.arange(W, device=like.device) < shift[1]
-    region = (2 * wrapped_rows[:, None] + wrapped_columns[None, :] + 1)[None]  # (1, H, W), 1..4; 0 is padding
-    if valid is not None:
-        region = region * valid  # (B, H, W)
-    windows = _to_windows(region[..., None].to(like.dtype), window, shift)[..., 0]  # (windows, N)
-    return (windows[:, :, None] != windows[:, None, :]).to(like.dtype) * _MASKED
+def _computed_in(x: Tensor) -> torch.dtype:
+    """The type of a product with x: that of autocast where it is on."""
+    kind = x.device.type
+    on = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    return torch.get_autocast_dtype(kind) if on else x.dtype
 
 
-def _attend(block: nn.Module, x: Tensor, mask: Tensor | None) -> Tensor:
-    """Shifted-window attention of one block. (B, H, W, C) -> (B, H, W, C)."""
-    H, W = x.shape[1:3]
-    windows = block.attn(_to_windows(x, block.window_size, block.shift_size), mask=mask)  # (B * windows, N, C)
-    windows = windows.view(-1, *block.window_size, x.shape[-1])
-    padded_height, padded_width = (-(-n // w) * w for n, w in zip((H, W), block.window_size))
-    x = window_reverse(windows, block.window_size, padded_height, padded_width)[:, :H, :W]  # (B, H, W, C)
-    return x.roll(block.shift_size, (1, 2)) if any(block.shift_size) else x
+def _attend(block: nn.Module, x: Tensor, cut: WindowCut, mask: Tensor | None) -> Tensor:
+    """Attention within the windows of the map. x (B, M, C), mask (B or 1, windows, P, P) or None -> (B, M, C)."""
+    attention, x = block.attn, block.norm1(x)
+    P = attention.window_area
+    if cut.real is None:  # windows hold the map and nothing else: gather C channels instead of 3 C
+        triple = attention.qkv(cut.to_windows(x))  # (B, N, 3 C)
+        return cut.to_map(attention.proj(_mix(attention, triple.unflatten(1, (-1, P)), mask)))
+    triple = cut.to_windows(attention.qkv(x))
+    return attention.proj(cut.to_map(_mix(attention, triple.unflatten(1, (-1, P)), mask)))
 
 
-def _to_windows(x: Tensor, window: tuple[int, int], shift: tuple[int, int]) -> Tensor:
-    """Shift cyclically, pad with zeros to whole windows, cut. (B, H, W, C) -> (B * windows, N, C)."""
-    if any(shift):
-        x = x.roll((-shift[0], -shift[1]), (1, 2))
-    bottom, right = -x.shape[1] % window[0], -x.shape[2] % window[1]
-    if bottom or right:
-        x = F.pad(x, (0, 0, 0, right, 0, bottom))
-    return window_partition(x, window).flatten(1, 2)
+def _feed_forward(block: nn.Module, x: Tensor) -> Tensor:
+    """The block's MLP. (B, M, C) -> (B, M, C)."""
+    return block.mlp(block.norm2(x))
+
+
+def _mix(attention: nn.Module, triple: Tensor, mask: Tensor | None) -> Tensor:
+    """softmax(q k^T / sqrt(d) + bias + mask) v in every window. triple (B, windows, P, 3 C) -> (B, N, C)."""
+    heads = attention.num_heads
+    q, k, v = triple.unflatten(3, (3, heads, -1)).permute(3, 0, 1, 4, 2, 5).unbind(0)  # (B, windows, heads, P, d)
+    bias = attention._get_rel_pos_bias()  # (1, heads, P, P)
+    if attention.fused_attn:
+        bias = bias.to(q.dtype)
+        if mask is not None:
+            bias = (bias + mask[:, :, None]).expand(len(q), -1, -1, -1, -1).flatten(0, 1)
+        q, k, v = (each.flatten(0, 1) for each in (q, k, v))
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=bias).unflatten(0, (len(triple), -1))
+    else:
+        scores = (q * attention.scale) @ k.transpose(-2, -1) + bias
+        if mask is not None:
+            scores += mask[:, :, None]
+        out = scores.softmax(-1) @ v
+    return out.transpose(2, 3).flatten(3).flatten(1, 2)

@@ -2,21 +2,19 @@
 
 import time
 
-import fixes
 import torch
 import torch.nn.functional as F
 from plan import Findings, Plan
 from timing import measure_step
-from torch import Tensor, nn
+from torch import Tensor
 
-from grisq.models import multimodal_encoder, pixel_decoder
+from grisq.models import pixel_decoder
 from grisq.models.layers import pixel_word_attention, swin
 from phases.step import models
 
 
 def run(plan: Plan, limit: float, findings: Findings) -> None:
-    """Measure `paper` with compiled regions, over the fixes that leave the windows alone."""
-    fixes.apply("syncs", "spread", *([] if plan.dry else ["triton"]))
+    """Measure `paper` with compiled regions."""
     torch._dynamo.config.recompile_limit = 64
     options = {"dynamic": False} | ({"backend": "eager"} if plan.dry else {})
     _compile_windows(options)
@@ -30,20 +28,8 @@ def run(plan: Plan, limit: float, findings: Findings) -> None:
 
 
 def _compile_windows(options: dict) -> None:
-    attend = torch.compile(lambda block, x, mask: swin._attend(block, block.norm1(x), mask), **options)
-    feed = torch.compile(lambda block, x: block.mlp(block.norm2(x)), **options)
-
-    def run_blocks(blocks: nn.Sequential, x: Tensor, valid: Tensor | None) -> Tensor:
-        masks = {}
-        for block in blocks:
-            key = (block.window_size, block.shift_size)
-            if key not in masks:
-                masks[key] = swin.window_mask(x.shape[1:3], *key, valid, x)
-            x = x + block.drop_path1(attend(block, x, masks[key]))
-            x = x + block.drop_path2(feed(block, x))
-        return x
-
-    fixes.put(multimodal_encoder, "run_blocks", run_blocks)
+    for name in ("_attend", "_feed_forward"):
+        setattr(swin, name, torch.compile(getattr(swin, name), **options))
 
 
 def _feed_forward(block: pixel_decoder.MSDSBlock, f: Tensor) -> Tensor:
@@ -57,4 +43,4 @@ def _compile_feed_forward(options: dict) -> None:
     def forward(self, f, positions, reference, sizes, valid):
         return after(self, self.attention_norm(f + self.attention(f + positions, reference, f, sizes, valid)))
 
-    fixes.put(pixel_decoder.MSDSBlock, "forward", forward)
+    pixel_decoder.MSDSBlock.forward = forward

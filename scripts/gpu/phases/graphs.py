@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-import fixes
 import torch
 import workload
 from plan import Findings, Plan
@@ -18,7 +17,6 @@ def run(plan: Plan, limit: float, findings: Findings) -> None:
     if plan.device != "cuda":
         findings.note("graphs need a GPU")
         return
-    fixes.apply("syncs", "spread", "triton")
     graph, step = _captured(0)
     eager, replay = median_seconds(step, 15, "cuda"), median_seconds(graph.replay, 50, "cuda")
     findings.add("tiny", {"eager_ms": round(1e3 * eager, 2), "graph_ms": round(1e3 * replay, 3)})

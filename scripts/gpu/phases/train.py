@@ -8,7 +8,6 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-import fixes
 from plan import Findings, Plan, read_findings
 
 import grisq
@@ -18,7 +17,6 @@ from grisq.data.synthetic.generate import generate
 from grisq.data.synthetic.specs import SPECS, SplitSpec, SyntheticSpec
 from grisq.experiments.registry import find_experiment
 
-USEFUL = ("syncs", "spread", "triton")  # fixes that the trained runs take over from the phase `step`
 EVALUATED = 1500  # expressions of val
 START_AND_END = 75  # seconds of imports and of the last evaluation
 
@@ -62,7 +60,7 @@ def _steps(plan: Plan, limit: float) -> int:
     if plan.dry:
         return 2
     known = read_findings(plan.work / "step.json")
-    alone = (known.get("trained 48, fixed") or {"ms": 40})["ms"]
+    alone = (known.get("trained 48") or {"ms": 40})["ms"]
     busy = known.get("trained, busy", {}).get("device_ms", alone)
     each = max(1.4 * busy * len(plan.rows), 1.5 * alone, 45)  # ms between two steps of one run
     return max(300, min(8000, int((limit - START_AND_END) / each * 1e3) // 50 * 50))
@@ -84,9 +82,6 @@ def _train_side_by_side(plan: Plan, steps: int, limit: float) -> None:
 
 def train_row(plan: Plan, row: str, steps: int) -> None:
     """Train one experiment and evaluate it on val; the result is in the folder `work`."""
-    if not plan.dry:
-        measured = read_findings(plan.work / "step.json").get("fixes", [])
-        fixes.apply(*[name for name in USEFUL if name in measured])
     data, run = grefcoco.load(plan.data), plan.work / "runs" / row
     begin = time.time()
     last = grisq.train(_preset(plan, row, steps), data, run, fresh=True, device=_device(plan), progress=False)

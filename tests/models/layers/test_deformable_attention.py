@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grisq.models.layers import deformable_attention as deformable
 from grisq.models.layers.deformable_attention import (
     MultiScaleDeformableAttention,
     attend_by_scores,
@@ -391,3 +392,39 @@ def test_a_compiled_kernel_and_one_from_the_cache_give_the_same_bits(tmp_path):
     assert list(tmp_path.rglob("*.nbc"))
     assert len(hashes[0].strip()) == 64
     assert hashes[0] == hashes[1]
+
+
+def asked_on(device, dtype=torch.float32, width=16):
+    """Whether tensors of this kind would go to the kernel for CUDA. They are fake: shapes and types without a GPU."""
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        value = torch.empty(1, 12, 2, width, device=device, dtype=dtype)
+        locations = torch.empty(1, 5, 2, 1, 3, 2, device=device)
+        weights = torch.empty(1, 5, 2, 1, 3, device=device)
+        return deformable._cuda_kernel_for(value, locations, weights) is not None
+
+
+def test_the_triton_kernel_is_chosen_on_cuda_alone_and_where_its_inputs_fit(monkeypatch):
+    monkeypatch.setattr(deformable, "_triton_kernel", lambda: deformable_attention_reference)
+    assert asked_on("cuda")
+    assert asked_on("cuda", torch.bfloat16)
+    assert not asked_on("cuda", torch.float64)
+    assert not asked_on("cuda", width=256)
+    assert not asked_on("cpu")
+    monkeypatch.setattr(deformable, "_triton_kernel", lambda: None)  # triton is not installed
+    assert not asked_on("cuda")
+
+
+def test_without_triton_there_is_no_kernel_for_cuda(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "grisq.models.layers.deformable_triton", raising=False)
+    assert deformable._triton_kernel.__wrapped__() is None
+
+
+def test_a_value_of_a_shorter_type_is_widened():
+    value, locations, weights = inputs()
+    short = value.bfloat16()
+    out = deformable_attention(short, SIZES, locations, weights)
+    assert out.dtype == torch.float32
+    torch.testing.assert_close(out, deformable_attention(short.float(), SIZES, locations, weights))

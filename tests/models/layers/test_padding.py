@@ -35,6 +35,12 @@ def test_extend_repeats_the_last_valid_row_and_column():
     assert out.tolist() == [[0, 1, 2, 2], [4, 5, 6, 6], [4, 5, 6, 6], [4, 5, 6, 6]]
 
 
+def test_the_gradient_of_extend_is_that_of_its_gathers():
+    x = torch.randn(3, 2, 4, 5, dtype=torch.float64, requires_grad=True)
+    valid = torch.cat([rectangle(2, 3, (4, 5)), rectangle(4, 5, (4, 5)), rectangle(1, 1, (4, 5))])
+    assert torch.autograd.gradcheck(lambda x: extend(x, valid), x)
+
+
 def test_upsampling_an_extended_map_is_upsampling_the_picture_alone():
     x = torch.randn(1, 3, 8, 8)
     padded = F.interpolate(extend(x, rectangle(5, 6, (8, 8))), scale_factor=2, mode="bilinear", align_corners=False)

@@ -1,11 +1,10 @@
-"""Multi-scale deformable attention for CUDA in Triton: for GPUs what the numba kernel is for CPUs, nothing to build.
-
-    out[b, q, h] = sum_l sum_p weights[b, q, h, l, p] * bilinear(value of level l, head h, at locations[b, q, h, l, p])
+"""Deformable attention on CUDA in Triton: for GPUs what the numba kernel is for CPUs, nothing to build at install.
 
 One program takes BLOCK queries of one head of one sample. Sums are float32. Backward keeps nothing but the inputs; the
 gradient of `value` is added up with float32 atomics, so its last bits differ between runs, as those of grid_sample do.
-Its values and gradients are tested in Triton's interpreter (tests/scripts/test_triton_deformable.py); no GPU has timed
-it yet, which is why it is here and not in `grisq.models.layers`.
+
+Importing this needs triton, which comes with torch's CUDA builds for Linux. Values and gradients are tested in Triton's
+interpreter; no GPU has run it yet (tests/gpu is what the first one runs).
 """
 
 import torch
@@ -13,36 +12,35 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-_geometries: dict[tuple, Tensor] = {}
+from grisq.runtime.constants import constant
 
 
 def geometry(sizes: list[tuple[int, int]], device: torch.device) -> Tensor:
-    """Height, width and first position of each level: (L, 3) int32 on the device, copied there once."""
-    key = (tuple(map(tuple, sizes)), str(device))
-    if key not in _geometries:
-        rows, start = [], 0
-        for height, width in sizes:
-            rows.append([height, width, start])
-            start += height * width
-        _geometries[key] = torch.tensor(rows, dtype=torch.int32, device=device)
-    return _geometries[key]
+    """Height, width and first position of each level: (L, 3) int32 on the device."""
+    rows, start = [], 0
+    for height, width in sizes:
+        rows.append((height, width, start))
+        start += height * width
+    return constant(tuple(rows), torch.int32, device=device)
 
 
 @triton.jit
 def _sampling_point(locations, weights, at, height, width, mask):
-    """Fractions, corner and weight of one sampling point of each query, and whether it touches the level.
+    """Fractions, corner and weight of one sampling point of each query, whether it touches the level, and `nought`.
 
-    A comparison with NaN is false, so NaN and infinity lie outside.
+    `nought` is 0, or NaN where a coordinate is not finite. A comparison with NaN is false, so such a point lies
+    outside, and what it makes NaN becomes so by adding `nought`.
     """
     x = tl.load(locations + at * 2, mask=mask, other=-1e6) * width - 0.5
     y = tl.load(locations + at * 2 + 1, mask=mask, other=-1e6) * height - 0.5
     a = tl.load(weights + at, mask=mask, other=0.0)
+    nought = (x + y) * 0.0
     inside = mask & (x > -1) & (y > -1) & (x < width) & (y < height)
     x = tl.where(inside, x, 0.0)
     y = tl.where(inside, y, 0.0)
     x0 = tl.floor(x)
     y0 = tl.floor(y)
-    return x - x0, y - y0, x0.to(tl.int32), y0.to(tl.int32), a, inside
+    return x - x0, y - y0, x0.to(tl.int32), y0.to(tl.int32), a, inside, nought
 
 
 @triton.jit
@@ -91,11 +89,12 @@ def _forward(value, geo, locations, weights, out, S, Q, H: tl.constexpr, D: tl.c
         start = tl.load(geo + level * 3 + 2)
         for p in tl.static_range(P):
             at = row * (L * P) + (level * P + p)
-            fx, fy, x0, y0, a, inside = _sampling_point(locations, weights, at, height, width, keep_q)
+            fx, fy, x0, y0, a, inside, nought = _sampling_point(locations, weights, at, height, width, keep_q)
             i00, m00 = _corner(x0, y0, start, height, width, inside, 0, 0)
             i10, m10 = _corner(x0, y0, start, height, width, inside, 1, 0)
             i01, m01 = _corner(x0, y0, start, height, width, inside, 0, 1)
             i11, m11 = _corner(x0, y0, start, height, width, inside, 1, 1)
+            total += (nought + a * 0.0)[:, None]  # as in the definition: 0 * nan, nan * 0
             total += (a * (1 - fx) * (1 - fy))[:, None] * _read(base, i00, H * D, d, m00, keep_d)
             total += (a * fx * (1 - fy))[:, None] * _read(base, i10, H * D, d, m10, keep_d)
             total += (a * (1 - fx) * fy)[:, None] * _read(base, i01, H * D, d, m01, keep_d)
@@ -126,7 +125,7 @@ def _backward(value, geo, locations, weights, grad_out, grad_value, grad_locatio
         start = tl.load(geo + level * 3 + 2)
         for p in tl.static_range(P):
             at = row * (L * P) + (level * P + p)
-            fx, fy, x0, y0, a, inside = _sampling_point(locations, weights, at, height, width, keep_q)
+            fx, fy, x0, y0, a, inside, nought = _sampling_point(locations, weights, at, height, width, keep_q)
             i00, m00 = _corner(x0, y0, start, height, width, inside, 0, 0)
             i10, m10 = _corner(x0, y0, start, height, width, inside, 1, 0)
             i01, m01 = _corner(x0, y0, start, height, width, inside, 0, 1)
@@ -138,9 +137,10 @@ def _backward(value, geo, locations, weights, grad_out, grad_value, grad_locatio
             above = s00 + fx * (s10 - s00)
             below = s01 + fx * (s11 - s01)
             across = (1 - fy) * (s10 - s00) + fy * (s11 - s01)
-            tl.store(grad_weights + at, above + fy * (below - above), mask=keep_q)
-            tl.store(grad_locations + at * 2, a * width * across, mask=keep_q)
-            tl.store(grad_locations + at * 2 + 1, a * height * (below - above), mask=keep_q)
+            tl.store(grad_weights + at, above + fy * (below - above) + nought, mask=keep_q)
+            nought += a * 0.0
+            tl.store(grad_locations + at * 2, a * width * across + nought, mask=keep_q)
+            tl.store(grad_locations + at * 2 + 1, a * height * (below - above) + nought, mask=keep_q)
 # fmt: on
 
 
@@ -151,7 +151,8 @@ class _Deformable(torch.autograd.Function):
         _, Q, _, L, P, _ = locations.shape
         out = torch.empty(B, Q, H, D, dtype=value.dtype, device=value.device)
         grid, width = (triton.cdiv(Q, block), B * H), triton.next_power_of_2(D)
-        _forward[grid](value, geo, locations, weights, out, S, Q, H, D, L, P, block, width, num_warps=warps)
+        with torch.cuda.device_of(value):  # triton starts a kernel on the current GPU, not on that of its arguments
+            _forward[grid](value, geo, locations, weights, out, S, Q, H, D, L, P, block, width, num_warps=warps)
         ctx.save_for_backward(value, geo, locations, weights)
         ctx.block, ctx.warps = block, warps
         return out
@@ -164,7 +165,8 @@ class _Deformable(torch.autograd.Function):
         inputs = (value, geo, locations, weights, grad_out.contiguous())
         grads = (torch.zeros_like(value, dtype=torch.float32), torch.empty_like(locations), torch.empty_like(weights))
         grid, width = (triton.cdiv(Q, ctx.block), B * H), triton.next_power_of_2(D)
-        _backward[grid](*inputs, *grads, S, Q, H, D, L, P, ctx.block, width, num_warps=ctx.warps)
+        with torch.cuda.device_of(value):
+            _backward[grid](*inputs, *grads, S, Q, H, D, L, P, ctx.block, width, num_warps=ctx.warps)
         return grads[0].to(value.dtype), None, grads[1], grads[2], None, None
 
 
@@ -176,7 +178,7 @@ def deformable_attention_triton(
     block: int = 32,
     warps: int = 4,
 ) -> Tensor:
-    """Compute what `grisq.models.layers.deformable_attention.deformable_attention` computes, on CUDA.
+    """Compute what `deformable_attention_reference` computes, on CUDA.
 
     Args:
         value: (B, S, H, D) of any float type, the levels one after the other.
