@@ -14,10 +14,9 @@ from grisq.config.schema import (
 )
 from grisq.runtime.errors import InputError
 
-# From random weights in about five minutes on two cores. Its training is 90 times shorter than the paper's, and
-# no-target samples are what it learns last, so it makes three times as many of them. At 64 px stride 32 leaves 2x2
-# positions, from which the query learns presence far more slowly than from stride 8's 8x8 (as many as stride 32 has
-# in `small`).
+# A training of about 13 minutes on one core, from the bundled encoders. 128 px leave 4x4 positions at stride 32, from which
+# presence is read as in Eq. 4. The training sees 190 times fewer samples than the paper's and learns presence late, so
+# it makes five times as many no-target samples. docs/regime.md tells how it was chosen.
 _TINY = Preset(
     name="tiny",
     data="tiny",

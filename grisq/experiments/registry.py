@@ -10,7 +10,7 @@ from grisq.runtime.errors import InputError
 RATES = (6e-4, 1.2e-3, 2.4e-3)  # learning rates tried for every system alike
 BACKBONE_SHARE = 0.25  # of the learning rate, for encoders that start from pretrained weights
 # By preset and system: the rate that `grisq.experiments.tuning` chose.
-TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType({"tiny": {"grisq": 1.2e-3, "lavt": 1.2e-3, "rela": 1.2e-3}})
+TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType({"tiny": {"grisq": 1.2e-3, "lavt": 6e-4, "rela": 1.2e-3}})
 
 
 def rates(lr: float | None) -> dict[str, object]:
@@ -68,13 +68,14 @@ _RUNS = (
     Experiment("lavt", "LAVT", _LAVT | _PLAIN, ("Table 1",)),
     Experiment("rela", "ReLA", _RELA | _PLAIN, ("Table 1", "Figures 4, 5a, 6")),
     Experiment("rela-augmented", "ReLA + augmentation", _RELA, ("Figure 4",)),
-    Experiment("baseline-augmented", "baseline + augmentation", _NO_QUERY, ("2x2",)),
-    Experiment("query-augmented", "target query + augmentation", _QUERY, ("2x2",)),
+    Experiment("baseline-augmented", "baseline + augmentation", _NO_QUERY, ("2x2",), seeds=3),
+    Experiment("query-augmented", "target query + augmentation", _QUERY, ("2x2",), seeds=3),
     Experiment(
         "baseline-wide",
         "pooled head as large as the query",
         _WIDE | _PLAIN,
         question="Is it the query, or its 75,000 parameters?",
+        seeds=3,
     ),
     Experiment(
         "ours-level3",
