@@ -14,9 +14,9 @@ from grisq.config.schema import (
 )
 from grisq.runtime.errors import InputError
 
-# A training of about 13 minutes on one core, from the bundled encoders. 128 px leave 4x4 positions at stride 32, from which
-# presence is read as in Eq. 4. The training sees 190 times fewer samples than the paper's and learns presence late, so
-# it makes five times as many no-target samples. docs/regime.md tells how it was chosen.
+# A training of about 13 minutes on one core, from the bundled encoders. 128 px leave 4x4 positions at stride 32, from
+# which presence is read as in Eq. 4. The training sees 190 times fewer samples than the paper's and learns presence
+# late, so it makes five times as many no-target samples. docs/regime.md tells how it was chosen.
 _TINY = Preset(
     name="tiny",
     data="tiny",
