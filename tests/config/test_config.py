@@ -180,8 +180,8 @@ def test_a_removed_setting_with_another_value_is_refused(name, value):
 
 
 def test_every_stored_result_and_the_bundled_model_load():
-    stored = sorted(paths.RESULTS.rglob("*-seed*.json"))
-    assert stored
+    stored = [path for path in sorted(paths.RESULTS.rglob("*-seed*.json")) if not path.name.startswith("blind-")]
+    assert stored  # a reference row has no settings
     for path in stored:
         settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
         assert from_dict(Preset, settings).name == path.parent.name

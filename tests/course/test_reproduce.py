@@ -85,10 +85,9 @@ def test_a_notebook_says_what_a_reproduction_does_more(tmp_path):
     assert read(tmp_path, "01_looks").cells[-1].outputs[0].text == "6\n"
 
 
-def test_the_notebooks_of_the_tables_train_in_a_reproduction():
+def test_one_notebook_trains_in_a_reproduction():
     more = {path.stem: reproduce.full_parameters(path) for path in reproduce.paths.NOTEBOOKS.glob("*.ipynb")}
-    training = {"09_table1", "10_table2_ablation", "11_figures_4_5_6"}
-    assert {name: found for name, found in more.items() if found} == {name: {"train": True} for name in training}
+    assert {name: found for name, found in more.items() if found} == {"08_training": {"train": True}}
 
 
 def test_numbers_choose_notebooks(folder):

@@ -91,7 +91,8 @@ def test_losses_weights_and_evaluations_are_those_of_one_process(one, two):
         assert mine == pytest.approx(other, rel=1e-4, abs=1e-6)
     evaluated = records(two, "eval")
     assert [line["n_no_target"] + line["n_single"] + line["n_multi"] for line in evaluated] == [15, 15]
-    assert evaluated == [pytest.approx(line, nan_ok=True) for line in records(one, "eval")]
+    # Others in a batch change the last digits, and so may turn a pixel.
+    assert evaluated == [pytest.approx(line, rel=0.01, nan_ok=True) for line in records(one, "eval")]
     for name, value in weights(one).items():
         if re.search(r"\.fusions\.\d\.(query|key|value|out)\.bias", name):
             continue  # PWAM takes it away again: its gradient is rounding, and AdamW makes steps of that
