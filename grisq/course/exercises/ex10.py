@@ -1,12 +1,15 @@
-"""Exercise 10: the sign test."""
+"""Exercise 10: the interval of a mean over a few trainings."""
 
-import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.stats import t
 
 from grisq.course.exercises.registry import exercise
 
 
-@exercise("10", inputs=lambda: [(6, 1), (1, 6), (50, 50), (9, 0), (61, 39)])
-def sign_p(wins: int, losses: int) -> float:
-    n = wins + losses
-    tail = sum(math.comb(n, k) for k in range(max(wins, losses), n + 1)) / 2**n
-    return min(1.0, 2 * tail)
+@exercise("10", inputs=lambda: [([40.0, 42.0, 44.0],), ([51.2, 50.1, 53.9, 52.2, 50.8],), ([39.9, 40.3],)])
+def t_interval(values: Sequence[float]) -> tuple[float, float]:
+    mean, n = np.mean(values), len(values)
+    half = t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+    return float(mean - half), float(mean + half)
