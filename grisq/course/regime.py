@@ -1,4 +1,4 @@
-"""What was tried for the regime of the tables, as a table to read."""
+"""What was tried for the regime of the tables, as tables to read."""
 
 from collections.abc import Sequence
 
@@ -21,9 +21,22 @@ def trials_table(trials: Sequence[RegimeTrial]) -> pd.DataFrame:
             "τ_no": f"{each.tau_no:g}",
             "λ of presence": f"{each.lambda_presence:g}",
             "Swin": each.encoder,
+            "BERT": each.bert,
             "data": each.data,
             "s": number(each.seconds, 0),
             **{metric: number(each.metrics[metric], 1) for metric in METRICS},
         }
         for place, each in enumerate(trials, start=1)
+    )
+
+
+def encoder_table(trials: Sequence[RegimeTrial]) -> pd.DataFrame:
+    """Format a line for each pair of encoders: how they were pretrained, and metrics in percent."""
+    return pd.DataFrame(
+        {
+            "Swin": each.encoder,
+            "BERT": each.bert,
+            **{metric: number(each.metrics[metric], 1) for metric in METRICS},
+        }
+        for each in trials
     )

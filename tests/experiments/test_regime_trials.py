@@ -6,7 +6,7 @@ import re
 import pytest
 
 from grisq import config
-from grisq.course.regime import trials_table
+from grisq.course.regime import encoder_table, trials_table
 from grisq.data.synthetic.specs import SHARES, SPECS
 from grisq.evaluation.checkpoints import markdown
 from grisq.experiments.regime_trials import TRIALS, TRUE_PRESENCE, read_trials
@@ -21,7 +21,7 @@ def test_stored_metrics_fit_together():
     """Under the true presence every no-target expression has IoU 1; a denied target can only cost."""
     val = SHARES["val"]
     single = 1 - val.no_target - val.multi
-    for trial in read_trials():
+    for trial in (*read_trials(), *read_trials("encoders")):
         found = trial.metrics
         masks = single * found["IoU single"] + val.multi * found["IoU multi"]
         assert found[TRUE_PRESENCE] == pytest.approx(100 * val.no_target + masks, abs=0.02)
@@ -33,20 +33,20 @@ def test_stored_metrics_fit_together():
 def test_what_is_broken_is_named(tmp_path):
     stored = read_json(TRIALS)
     path = tmp_path / "trials.json"
-    path.write_text(json.dumps({"trials": [stored["trials"][0], stored["trials"][1] | {"steps": "many"}]}), "utf-8")
+    path.write_text(json.dumps({"regime": [stored["regime"][0], stored["regime"][1] | {"steps": "many"}]}), "utf-8")
     with pytest.raises(InputError, match=r"trial 2 cannot be read.*steps"):
-        read_trials(path)
-    path.write_text(json.dumps({"trials": [stored["trials"][0] | {"row": "oars"}]}), "utf-8")
+        read_trials(path=path)
+    path.write_text(json.dumps({"regime": [stored["regime"][0] | {"row": "oars"}]}), "utf-8")
     with pytest.raises(InputError, match="no experiment 'oars'"):
-        read_trials(path)
-    path.write_text("[]", "utf-8")
-    with pytest.raises(InputError, match='no list "trials"'):
-        read_trials(path)
+        read_trials(path=path)
+    with pytest.raises(InputError, match='no list "encoders"'):
+        read_trials("encoders", path)
 
 
 def test_the_page_quotes_the_trials_and_the_preset():
     text = PAGE.read_text(encoding="utf-8")
     assert markdown(trials_table(read_trials())) in text
+    assert markdown(encoder_table(read_trials("encoders"))) in text
     tiny, paper = config.preset("tiny"), config.preset("paper")
     measured, train = read_json(ENCODERS / "measured.json"), SPECS["tiny"].splits[0]
     facts = {
@@ -70,3 +70,16 @@ def test_the_page_quotes_the_trials_and_the_preset():
     for schedule in measured["schedules"].values():
         assert f"{schedule['steps']:,} steps" in text
     assert f"{measured['accuracy']['classes']:.1%}" in text
+
+
+def test_trials_of_encoders_differ_in_encoders_alone():
+    settings = {
+        (each.row, each.steps, each.batch, each.lr, each.lr_backbone, each.tau_no, each.data, each.seed)
+        for each in read_trials("encoders")
+    }
+    tiny = config.preset("tiny").train
+    assert settings == {
+        ("baseline", tiny.steps * 2 // 3, tiny.batch, tiny.lr, tiny.lr_backbone, 0.0, "tiny, format 3", 0)
+    }
+    pairs = [(each.encoder, each.bert) for each in read_trials("encoders")]
+    assert len(set(pairs)) == len(pairs)
