@@ -12,8 +12,8 @@ export JUPYTER_PLATFORM_DIRS := 1
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
 
-MODEL_NOTE := The trained model that the notebooks look at: the preset tiny, trained six times as long as the runs of \
-the tables and on four times as many synthetic pictures, drawn from another seed than those it is measured on. It is \
+MODEL_NOTE := The trained model that the notebooks look at: the preset tiny, trained four times as long as the runs of \
+the tables and on twice as many synthetic pictures, drawn from another seed than those it is measured on. It is \
 here to be looked into, not to be used. Sprites in its training pictures: Twemoji, copyright Twitter, Inc. and other \
 contributors, CC BY 4.0. Made again by: make model
 
@@ -30,10 +30,10 @@ $(SETUP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[notebooks,dev,export]'
 	touch $@
 
-reproduce: $(SETUP)  ## run the notebooks in order on the synthetic data: data, training (one seed), tables, figures
+reproduce: $(SETUP)  ## run the notebooks in order on the synthetic data: data, one whole training, tables, figures
 	$(BIN)/grisq reproduce --preset tiny
 
-results: $(SETUP)  ## train everything behind the tables anew into runs/experiments (hours; the same command resumes)
+results: $(SETUP)  ## train everything behind the tables anew into runs/experiments (a night; the same command resumes)
 	$(BIN)/grisq experiments run --all --preset tiny
 	$(BIN)/grisq experiments references --preset tiny
 
@@ -79,8 +79,8 @@ notebook-outputs: $(SETUP)  ## run the notebooks with their defaults and store t
 	$(BIN)/jupyter nbconvert --to notebook --execute --inplace --ExecutePreprocessor.record_timing=False \
 		--ExecutePreprocessor.store_widget_state=False $(NOTEBOOKS)
 
-# Longer than the tables' runs, on four times as many pictures, so that there is something to look at.
-model: $(SETUP)  ## train the model in data/models/tiny again (35 to 50 minutes on two cores)
+# Longer than the tables' runs, on twice as many pictures, so that there is something to look at.
+model: $(SETUP)  ## train the model in data/models/tiny again (50 minutes on one core; resumes)
 	$(BIN)/grisq data synthetic tiny
 	$(BIN)/grisq train --preset tiny --set data=tiny-long --set train.steps=9600 --set train.eval_every=960 \
 		--set train.eval_samples=1500 --set train.checkpoint_every=480 --run runs/tiny-long --keep-memory
