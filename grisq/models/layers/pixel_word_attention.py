@@ -19,9 +19,9 @@ class PixelWordAttention(nn.Module):
     V = GELU(W_v x),   q = IN(W_q x),   k, v = W_k L, W_l L   (padded words have no weight)
     g = IN(W_o softmax(q k^T / sqrt(C)) v),   F = GELU(W_f (V * g))
 
-    IN over positions removes any part of g that is the same everywhere, so a constant message to the whole picture, like
-    "this expression matches nothing here", cannot pass by itself. What differs between positions does pass, and presence
-    can be read from that: notebook 06 measures how well.
+    IN over positions removes any part of g that is the same everywhere, so a constant message to the whole picture,
+    like "this expression matches nothing here", cannot pass by itself. What differs between positions does pass, and
+    presence can be read from that: notebook 06 measures how well.
 
     Shapes: x (B, N, C), words (B, T, D), word_mask (B, T) bool, valid (B, N) bool or None -> F (B, N, C).
     """
