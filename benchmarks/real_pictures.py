@@ -1,4 +1,4 @@
-"""A few real photographs: train from random weights, with a pretrained text encoder, or from the bundled model?
+"""A few real photographs, trained from the drawings' encoders, with words of the world, or from the bundled model.
 
     python benchmarks/real_pictures.py --instances instances.json --images FOLDER [--seeds 3 --steps 300]
 
@@ -23,9 +23,9 @@ from grisq.training.trainer import train
 
 METRICS = ("gIoU", "cIoU", "N-acc", "T-acc", "IoU single", "IoU multi")
 STARTS = {  # preset, checkpoint to start from
-    "tiny, random weights": ("tiny", None),
+    "tiny: the two bundled encoders": ("tiny", None),
     "pretrained-tiny: MiniLM reads the words": ("pretrained-tiny", None),
-    "tiny, from the bundled model": ("tiny", paths.BUNDLED_MODEL),
+    "tiny: the whole bundled model": ("tiny", paths.BUNDLED_MODEL),
 }
 
 

@@ -12,6 +12,7 @@ from grisq.data.grefcoco import GRefCOCO
 from grisq.experiments import results
 from grisq.experiments.queue import run_experiments
 from grisq.experiments.results import Result
+from grisq.runtime.distributed import available_cores
 from grisq.runtime.errors import InputError
 from grisq.runtime.paths import EXPERIMENTS
 
@@ -50,6 +51,7 @@ def train_fresh_run(
     *,
     experiment: str = "ours",
     seed: int = 0,
+    threads: int | None = None,
     runs: Path = EXPERIMENTS,
     progress: bool = True,
 ) -> Result:
@@ -60,6 +62,7 @@ def train_fresh_run(
         data: the data set.
         experiment: a name of the registry.
         seed: of the training.
+        threads: of the run on a CPU; by default one for each core. The stored runs had one.
         runs: folder of the training runs; results go to its folder `results`.
         progress: whether to draw a bar over the steps.
 
@@ -67,7 +70,8 @@ def train_fresh_run(
         InputError: as `run_experiments`.
     """
     out = Path(runs) / "results"
-    (path,) = run_experiments([experiment], preset, data, seeds=[seed], runs=runs, out=out, progress=progress)
+    chosen = {"seeds": [seed], "threads": threads or available_cores(), "runs": runs, "out": out}
+    (path,) = run_experiments([experiment], preset, data, progress=progress, **chosen)
     return results.load(path)
 
 
@@ -88,8 +92,8 @@ def prediction_interval(values: Sequence[float], level: float = 0.95) -> tuple[f
 def place_among_seeds(fresh: Result, stored: Sequence[Result]) -> list[Place]:
     """Say for each of METRICS on val where a fresh run lies among the stored seeds of the same experiment.
 
-    The stored run of the same seed is shown and not counted among the others: on the same type of processor it is the
-    fresh run itself, bit for bit, and would vouch for itself.
+    The stored run of the same seed is shown and not counted among the others: on the same type of processor and with as
+    many threads it is the fresh run itself, bit for bit, and would vouch for itself.
 
     Raises:
         InputError: if there is no other seed, or if a stored run is of another experiment, preset, data or step.

@@ -1,7 +1,8 @@
 """Many experiments with many seeds, several at once: finished ones are found, stopped ones are resumed.
 
-Every run is a process of its own. On a CPU it gets one thread: these models are many small operations, so two runs of
-one thread finish sooner than one run of two, and a run's numbers do not depend on how many cores the machine has.
+Every run is a process of its own. On a CPU it gets one thread unless told otherwise: these models are many small
+operations, so two runs of one thread finish sooner than one run of two, and a run's numbers do not depend on how many
+cores the machine has.
 """
 
 import json
@@ -29,7 +30,7 @@ from grisq.runtime.files import write_text
 from grisq.runtime.paths import EXPERIMENTS, OWN_RESULTS
 from grisq.training.trainer import train
 
-_ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 _POLL_SECONDS = 0.5
 
 
@@ -104,6 +105,7 @@ def run_experiments(
     *,
     seeds: Sequence[int] | None = (0,),
     jobs: int | None = None,
+    threads: int = 1,
     fresh: bool = False,
     runs: Path = EXPERIMENTS,
     out: Path = OWN_RESULTS,
@@ -120,6 +122,7 @@ def run_experiments(
         data: the data set.
         seeds: of the trainings; None: those that the tables rest on, the first of every experiment before the second.
         jobs: runs at once; by default one for each CPU core, or one where there is a GPU.
+        threads: of a run, unless it is alone on a GPU. With more than one, sums are rounded in another order.
         fresh: train finished ones again.
         runs: folder of the training runs.
         out: folder of the results.
@@ -141,7 +144,7 @@ def run_experiments(
         _run_together(chosen, preset, data, device, progress)
     elif todo := _unfinished(chosen, data):
         _make_counterfactual_pairs(preset, data, progress)
-        _run_in_processes(todo, jobs or _default_jobs(device), progress)
+        _run_in_processes(todo, jobs or _default_jobs(device), threads, progress)
     return [job.result for job in chosen]
 
 
@@ -202,7 +205,7 @@ def _default_jobs(device: str) -> int:
     return 1 if _uses_gpu(device) else available_cores()
 
 
-def _run_in_processes(jobs: list[Job], at_once: int, progress: bool) -> None:
+def _run_in_processes(jobs: list[Job], at_once: int, threads: int, progress: bool) -> None:
     """Run a process for every job, `at_once` together, with one bar over all of their steps."""
     waiting, running, failed = list(jobs), {}, []
     steps = {job: job.configured.train.steps for job in jobs}
@@ -211,7 +214,7 @@ def _run_in_processes(jobs: list[Job], at_once: int, progress: bool) -> None:
         while waiting or running:
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
-                running[job] = _start(job, one_thread=at_once > 1 or not _uses_gpu(job.device))
+                running[job] = _start(job, None if at_once == 1 and _uses_gpu(job.device) else threads)
             time.sleep(_POLL_SECONDS)
             for job in [each for each, process in running.items() if process.poll() is not None]:
                 if running.pop(job).returncode:
@@ -229,11 +232,11 @@ def _run_in_processes(jobs: list[Job], at_once: int, progress: bool) -> None:
         raise InputError(f"{failed[0].name} failed: {_last_line(failed[0])} (see {failed[0].log})")
 
 
-def _start(job: Job, *, one_thread: bool) -> subprocess.Popen:
+def _start(job: Job, threads: int | None) -> subprocess.Popen:
     described = job.write(job.description)
     with job.log.open("w", encoding="utf-8") as log:
         command = [sys.executable, "-m", "grisq", "experiments", "job", str(described)]
-        environment = os.environ | (_ONE_THREAD if one_thread else {})
+        environment = os.environ | (dict.fromkeys(_THREADS, str(threads)) if threads else {})
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from grisq.experiments import fresh_run
 from grisq.experiments.fresh_run import METRICS, place_among_seeds, prediction_interval, train_fresh_run
+from grisq.runtime.distributed import available_cores
 from grisq.runtime.errors import InputError
 
 
@@ -71,3 +72,6 @@ def test_the_queue_gets_one_run_and_its_result_is_read(make_run, tmp_path, monke
     assert (found.experiment, found.seed) == ("ours", 3)
     assert (asked["names"], asked["seeds"], asked["runs"]) == (["ours"], [3], tmp_path)
     assert asked["out"] == tmp_path / "results"
+    assert asked["threads"] == available_cores()  # it has the machine to itself
+    train_fresh_run(SimpleNamespace(), SimpleNamespace(), seed=3, threads=1, runs=tmp_path, progress=False)
+    assert asked["threads"] == 1

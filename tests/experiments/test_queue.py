@@ -149,10 +149,13 @@ def test_a_job_reads_back_the_same_and_a_broken_one_is_named(small, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("gpu", "jobs", "threads"), [(False, 1, "1"), (False, 2, "1"), (True, 2, "1"), (True, 1, None)]
+    ("gpu", "jobs", "asked", "threads"),
+    [(False, 1, {}, "1"), (False, 2, {}, "1"), (False, 1, {"threads": 3}, "3"), (True, 2, {}, "1"), (True, 1, {}, None)],
 )
-def test_every_run_has_one_thread_unless_it_is_alone_on_a_gpu(small, mini, tmp_path, monkeypatch, gpu, jobs, threads):
-    """A GPU does not give several processes more CPU cores."""
+def test_every_run_has_its_threads_unless_it_is_alone_on_a_gpu(
+    small, mini, tmp_path, monkeypatch, gpu, jobs, asked, threads
+):
+    """One by default. A GPU does not give several processes more CPU cores."""
     seen = []
 
     class Process:
@@ -169,7 +172,7 @@ def test_every_run_has_one_thread_unless_it_is_alone_on_a_gpu(small, mini, tmp_p
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(subprocess, "Popen", Process)
     where = {"runs": tmp_path / "runs", "out": tmp_path / "results"}
-    run_experiments(["query", "ours"], small, mini, jobs=jobs, progress=False, **where)
+    run_experiments(["query", "ours"], small, mini, jobs=jobs, progress=False, **asked, **where)
     assert seen == [threads, threads]
 
 
