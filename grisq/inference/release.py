@@ -12,14 +12,15 @@ from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.tokenizer import TOKENIZER_FILE
 from grisq.evaluation.calibration import Calibration, calibration, calibration_table
+from grisq.evaluation.calibration_figure import calibration_figure
 from grisq.evaluation.checkpoints import evaluate_checkpoint, markdown, table
 from grisq.evaluation.protocols import protocol
 from grisq.models.base import count_parameters
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder, refuse_if_taken, write_json
 
-CARD, MEASURED = "README.md", "measured.json"
-_FILES = {CARD, MEASURED, checkpoint.WEIGHTS, checkpoint.CONFIG, TOKENIZER_FILE}
+CARD, MEASURED, CURVE = "README.md", "measured.json", "calibration.png"
+_FILES = {CARD, MEASURED, checkpoint.WEIGHTS, checkpoint.CONFIG, TOKENIZER_FILE}  # of every packed model
 PROTOCOL = "rela"
 CALIBRATED_ON = "val"  # the split that the presence probability is compared with the truth on
 
@@ -55,6 +56,8 @@ same, and those mean little. Do not use it to make decisions about people.
 _PRESENCE = """On the {n:,} expressions of {split} the mean predicted probability of a target is {predicted:.1%}, and
 {observed:.1%} of them have one. Expected calibration error over {bins} bins of equal width: {error:.1%}. Other
 pictures, and other shares of no-target expressions, give other numbers.
+
+![Share of expressions that have a target over the predicted probability, with the diagonal]({curve})
 
 {table}"""
 _NO_SPLIT = "Not compared with the truth: the data set has no expression in {split}."
@@ -108,6 +111,8 @@ def pack(
         samples = report.pop("samples", {}).get(CALIBRATED_ON, [])
         found = presence_calibration(samples)
         report["calibration"] = {} if found is None else {CALIBRATED_ON: msgspec.to_builtins(found)}
+        if found is not None:
+            calibration_figure({CALIBRATED_ON: found}).savefig(partial / CURVE, metadata={"Software": None})
         write_json(partial / MEASURED, report)
         presence = presence_text(found, has_head=loaded.model.presence_head is not None)
         card = _card(out.name, _name_of(run), note, loaded, preset, training_data, report, presence)
@@ -136,6 +141,7 @@ def presence_text(found: Calibration | None, *, has_head: bool) -> str:
         observed=found.observed,
         error=found.error,
         bins=len(found.bins),
+        curve=CURVE,
         table=markdown(calibration_table(found)),
     )
 
@@ -150,7 +156,7 @@ def _refuse_to_replace(out: Path, run: Path) -> None:
 
 def _is_packed(folder: Path) -> bool:
     """Whether a folder holds a model packed by grisq and nothing else; others have a README.md and weights too."""
-    if not folder.is_dir() or {path.name for path in folder.iterdir()} != _FILES:
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {CURVE} != _FILES:
         return False
     try:
         return bool(checkpoint.read_about(folder))

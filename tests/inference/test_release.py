@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 
 from grisq import checkpoint
 from grisq.config import Preset, TrainConfig
-from grisq.inference.release import CARD, MEASURED, pack, presence_calibration, presence_text
+from grisq.inference.release import CARD, CURVE, MEASURED, pack, presence_calibration, presence_text
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_json
 from grisq.training.trainer import train
@@ -111,7 +111,8 @@ def test_the_card_and_the_report_say_how_far_presence_can_be_trusted(run, mini, 
     assert found["observed"] == pytest.approx((mini.target_counts[rows] > 0).mean())
     card = (out / CARD).read_text(encoding="utf-8")
     assert f"Expected calibration error over 10 bins of equal width: {found['error']:.1%}" in card
-    assert "not calibrated" not in card
+    assert f"]({CURVE})" in card
+    assert (out / CURVE).read_bytes().startswith(b"\x89PNG")
 
 
 def test_presence_is_counted_by_hand_and_what_is_missing_is_said():

@@ -1,0 +1,35 @@
+"""The calibration curve as a picture."""
+
+from collections.abc import Mapping
+
+from matplotlib.figure import Figure
+
+from grisq.evaluation.calibration import Calibration
+
+_LOOKS = (("#D55E00", "o", "-"), ("#0072B2", "s", "--"))  # color, marker, line of the first curve and the second
+
+
+def calibration_figure(curves: Mapping[str, Calibration]) -> Figure:
+    """Draw what was really present over what was predicted, a point for each bin that is not empty.
+
+    The larger the point, the more expressions are in its bin. On the gray diagonal a probability is a frequency.
+
+    Args:
+        curves: one or two, by the name that the legend gives them.
+    """
+    figure = Figure(figsize=(4, 3.6), layout="constrained")
+    axis = figure.subplots()
+    axis.plot([0, 100], [0, 100], color="gray", linewidth=0.8)
+    for (name, found), (color, marker, line) in zip(curves.items(), _LOOKS, strict=False):
+        filled = [each for each in found.bins if each.n]
+        predicted, observed = [100 * each.predicted for each in filled], [100 * each.observed for each in filled]
+        axis.plot(predicted, observed, line, color=color, linewidth=1)
+        areas = [10 + 300 * each.n / found.n for each in filled]  # square points
+        label = f"{name}: {100 * found.error:.1f} % off"
+        axis.scatter(predicted, observed, areas, color=color, marker=marker, alpha=0.8, label=label)
+    axis.set(xlabel="predicted probability of a target, %", ylabel="really present, %")
+    axis.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
+    for handle in axis.legend(frameon=False, loc="upper left").legend_handles:
+        handle.set_sizes([40])
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure
