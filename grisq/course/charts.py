@@ -77,7 +77,7 @@ def difference_points(axis: Axes, differences: Mapping[str, Difference], reporte
     for place, each in zip(places, differences.values()):
         axis.errorbar(each.value, place, xerr=_reach(each), capsize=3, **(sure if each.excludes_zero else unsure))
     labels = {"here, interval without zero": sure, "here, interval contains zero": unsure}
-    if len(reported):
+    if np.isfinite(reported).any():
         axis.plot(reported, places, **PAPER_STYLE)
         labels["paper"] = PAPER_STYLE
     axis.axvline(0, color="black", linewidth=0.8, linestyle=":")
@@ -104,7 +104,7 @@ def level_points(
             axis.plot(seeds, [place - 0.2] * len(seeds), **_SEED_STYLE)
             axis.errorbar(mean.value, place, xerr=_reach(mean), capsize=3, **OWN_STYLE)
     labels = {"here, each seed": _SEED_STYLE, "here, mean with 95 % interval": OWN_STYLE}
-    if len(reported):
+    if np.isfinite(reported).any():
         axis.plot(reported, np.array(places) + 0.2, **PAPER_STYLE)
         labels["paper"] = PAPER_STYLE
     axis.set_yticks(places, levels)

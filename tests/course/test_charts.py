@@ -86,3 +86,10 @@ def test_levels_show_every_seed_and_leave_a_run_that_is_missing_empty(axis):
     assert len(axis.containers) == 1
     assert [label.get_text() for label in axis.get_yticklabels()] == ["made", "missing"]
     assert axis.yaxis_inverted()
+
+
+@pytest.mark.parametrize("reported", [(), (np.nan, np.nan)])
+def test_no_diamond_stands_in_the_legend_where_the_paper_gives_no_number(axis, reported):
+    level_points(axis, {"one": ((1.0,), Difference(1, 1, 1)), "two": ((), None)}, reported)
+    (legend,) = axis.figure.legends
+    assert "paper" not in [text.get_text() for text in legend.get_texts()]
