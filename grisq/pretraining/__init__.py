@@ -1,1 +1,4 @@
-"""Small encoders that have seen drawings before they see an expression, as ImageNet and BERT are to the paper."""
+"""Pretrains two small encoders on synthetic drawings.
+
+They play the part of the paper's Swin, pretrained on ImageNet-22k, and of its BERT (Sec. 4.2).
+"""

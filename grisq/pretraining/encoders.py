@@ -25,16 +25,17 @@ TEXT_SCHEDULE = PretrainConfig(steps=4_000, batch=128, lr=1e-3, weight_decay=0.0
 _CARD = """# Encoders that have seen drawings
 
 What ImageNet-22k is to the paper's Swin and its corpus to BERT (Sec. 4.2), the synthetic set `{set}` is to these two:
-{pictures:,} pictures and {expressions:,} expressions of another seed than every set that a table is measured on.
+{pictures:,} pictures and {expressions:,} expressions, drawn from a seed that no measured set uses.
 
-| file | what it learned | steps | right on the set's val split |
+| file | what it learned | steps | accuracy |
 |---|---|---|---|
-| `{swin}` | {vision_task} | {vision_steps:,} | categories {classes:.1%}, colors {colors:.1%} |
-| `{bert}/` | masked words of expressions, without any picture | {text_steps:,} | masked pieces {words:.1%} |
+| `{swin}` | {vision_task} | {vision_steps:,} | {of_vision}: categories {classes:.1%}, colors {colors:.1%} |
+| `{bert}/` | masked words of expressions, without any picture | {text_steps:,} | masked pieces of 1,000 held-out train expressions: {words:.1%} |
 
 Like the paper: both encoders start from another task than the one measured, and are trained on at a lower rate. Unlike
 the paper: their pictures come from the same generator as those of the tables, so what they know fits the tables'
-pictures far better than ImageNet fits COCO; and BERT has read no English but the grammar's.
+pictures far better than ImageNet fits COCO; and BERT has read no English but the grammar's. The grammar repeats itself: some
+held-out expressions are also among those trained on, about another picture.
 
 Weights are stored in half precision. Annotations SHA-256 `{data}`; commit `{commit}`, torch {torch}, {device}.
 Made again by `make encoders`. Sprites in the training pictures: Twemoji, copyright Twitter, Inc. and other
@@ -45,6 +46,7 @@ _VISION_TASK = {
     "dense": "category and color of every position on an object, without any expression",
     "image": "which categories and colors a picture holds, without any expression",
 }
+_OF_VISION = {"dense": "positions on objects of val", "image": "names, present or absent, for pictures of val"}
 
 
 def make_encoders(
@@ -109,6 +111,7 @@ def _card(data: GRefCOCO, about: dict, pictures: int, expressions: int) -> str:
     return _CARD.format(
         set=SET,
         vision_task=_VISION_TASK[about["pretext"]],
+        of_vision=_OF_VISION[about["pretext"]],
         pictures=pictures,
         expressions=expressions,
         swin=SWIN,

@@ -1,5 +1,6 @@
 """The optimizer, the schedule and the resumable state that both pretrainings share."""
 
+import hashlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,25 +26,30 @@ class PretrainConfig:
     workers: int = 0
     seed: int = 0
 
-    def resume(self, state: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-        """Load a state of the same configuration, if there is one; return the number of finished steps."""
+    def resume(self, state: Path, key: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+        """Load a state that was saved under the same key, if there is one; return the number of finished steps."""
         if not state.is_file():
             return 0
         stored = torch.load(state, weights_only=True)
-        if stored["config"] != str(self):
+        if stored.get("key") != key:
             return 0
         model.load_state_dict(stored["model"])
         optimizer.load_state_dict(stored["optimizer"])
         return stored["step"]
 
-    def save_if_due(self, state: Path, step: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    def save_if_due(self, state: Path, key: str, step: int, model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         """Write the state every `save_every` steps and at the end. Raises InputError if the disk is full."""
         if step % self.save_every and step != self.steps:
             return
-        stored = {"config": str(self), "step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
+        stored = {"key": key, "step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
         state.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(state) as path:
             torch.save(stored, path)
+
+
+def key_of(*parts: object) -> str:
+    """Hash what a state rests on besides the code: schedule, sizes, data. Their text forms must tell them apart."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def new_optimizer(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
@@ -59,7 +65,7 @@ def new_optimizer(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW
 
 
 def cosine_rates(optimizer: torch.optim.Optimizer, step: int, config: PretrainConfig) -> None:
-    """Linear warm-up, then half a cosine down to zero."""
+    """Cosine decay over all steps, multiplied by a linear warm-up; zero would be reached after the last step."""
     factor = min(1.0, (step + 1) / config.warmup) * 0.5 * (1 + math.cos(math.pi * step / config.steps))
     for group in optimizer.param_groups:
         group["lr"] = config.lr * factor

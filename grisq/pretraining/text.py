@@ -10,10 +10,10 @@ from tqdm import tqdm
 from grisq.config import TextConfig
 from grisq.data.tokenizer import SPECIAL, ExpressionTokenizer
 from grisq.models.text_encoder import TextEncoder
-from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, new_optimizer
+from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
 from grisq.runtime.seed import generator, seed_everything
 
-_MASKED = 0.2  # share of the pieces that are asked for; BERT's 0.15 leaves one in seven of these short expressions
+_MASKED = 0.2  # share of the pieces to predict; more than BERT's 0.15, since these expressions are short
 _MASK, _FIRST_WORD = SPECIAL.index("[MASK]"), len(SPECIAL)
 _HELD_OUT = 1000  # expressions
 
@@ -47,16 +47,19 @@ def pretrain_bert(
     *,
     progress: bool = True,
 ) -> tuple[TextEncoder, float]:
-    """Train a text encoder; a stopped training resumes from the file `state`.
+    """Train a text encoder; a stopped training of the same schedule, sizes and texts resumes from the file `state`.
+
+    The last 1,000 texts are held out.
 
     Returns:
-        The encoder, and the share of masked pieces of held-out expressions that it fills in rightly.
+        The encoder, and the share of masked pieces of the held-out texts that it fills in correctly.
     """
     seed_everything(schedule.seed)
     tokens = padded([tokenizer.encode(text, config.max_tokens) for text in texts], tokenizer.pad_id)
     model = MaskedWords(config)
     optimizer = new_optimizer(model, schedule)
-    done = schedule.resume(state, model, optimizer)
+    key = key_of(schedule, config, texts)
+    done = schedule.resume(state, key, model, optimizer)
     bar = tqdm(total=schedule.steps, initial=done, unit="step", desc="BERT, masked words", disable=not progress)
     with bar:
         for step in range(done, schedule.steps):
@@ -65,7 +68,7 @@ def pretrain_bert(
             cosine_rates(optimizer, step, schedule)
             gradient_step(model, optimizer, _ask(model, tokens[chosen], tokenizer.pad_id, draw)[0])
             bar.update()
-            schedule.save_if_due(state, step + 1, model, optimizer)
+            schedule.save_if_due(state, key, step + 1, model, optimizer)
     model.eval()
     with torch.no_grad():
         _, right = _ask(model, tokens[-_HELD_OUT:], tokenizer.pad_id, torch.Generator().manual_seed(schedule.seed))
@@ -97,9 +100,11 @@ def mask_words(tokens: Tensor, vocabulary: int, draw: torch.Generator) -> tuple[
 
 
 def _ask(model: MaskedWords, tokens: Tensor, pad_id: int, draw: torch.Generator) -> tuple[Tensor, float]:
-    """Loss and share of right answers over the pieces that are asked for."""
+    """Loss and accuracy over the pieces that are asked for; drawn again until there is one."""
     tokens = tokens[:, : int((tokens != pad_id).sum(1).max())]
     hidden, asked = mask_words(tokens, model.head[-1].out_features, draw)
+    while not asked.any():  # a loss over nothing would be nan
+        hidden, asked = mask_words(tokens, model.head[-1].out_features, draw)
     logits = model(hidden, tokens != pad_id)[asked]
     right = (logits.argmax(-1) == tokens[asked]).float().mean().item()
     return F.cross_entropy(logits, tokens[asked]), right

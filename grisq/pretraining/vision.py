@@ -20,7 +20,7 @@ from grisq.data.sample import normalize
 from grisq.models.layers.padding import mean_over, pool
 from grisq.models.layers.swin import build_swin, run_stage
 from grisq.pretraining.labels import BACKGROUND, IGNORED, Labeled, LabeledPictures, Names
-from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, new_optimizer
+from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
 from grisq.runtime.seed import generator, seed_everything
 
 Pretext = Literal["dense", "image"]
@@ -30,7 +30,7 @@ _COLOR_WEIGHT = 0.7
 
 
 class VisionAccuracy(NamedTuple):
-    """Shares of held-out positions on objects that are named rightly; of held-out names for `pretext="image"`."""
+    """Shares that are right: of held-out positions on objects; for `pretext="image"` of all names, absent ones too."""
 
     classes: float
     colors: float
@@ -113,7 +113,7 @@ def pretrain_swin(
     pretext: Pretext = "dense",
     progress: bool = True,
 ) -> tuple[dict[str, Tensor], VisionAccuracy]:
-    """Train a trunk; a stopped training resumes from the file `state`.
+    """Train a trunk; a stopped training of the same schedule, sizes and data resumes from the file `state`.
 
     Returns:
         The trunk's weights under timm's names, and its accuracy on the held-out pictures.
@@ -121,7 +121,8 @@ def pretrain_swin(
     seed_everything(config.seed)
     model = PretextModel(swin, pictures.side, names, pretext)
     optimizer = new_optimizer(model, config)
-    done = config.resume(state, model, optimizer)
+    key = key_of(config, pretext, swin, names, pictures.side, pictures.data.content_hash)
+    done = config.resume(state, key, model, optimizer)
     bar = tqdm(total=config.steps, initial=done, unit="step", desc=f"Swin, {pretext}", disable=not progress)
     with bar:
         for step, batch in enumerate(_batches(pictures, config, done), done):
@@ -131,7 +132,7 @@ def pretrain_swin(
             bar.update()
             if step % 50 == 0:
                 bar.set_postfix_str(f"loss {loss.item():.3f}")
-            config.save_if_due(state, step + 1, model, optimizer)
+            config.save_if_due(state, key, step + 1, model, optimizer)
     return model.trunk(), measure(model, held_out, config.batch)
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from grisq.data.tokenizer import SPECIAL, ExpressionTokenizer
 from grisq.pretraining.schedule import PretrainConfig
-from grisq.pretraining.text import mask_words, pretrain_bert
+from grisq.pretraining.text import MaskedWords, _ask, mask_words, pretrain_bert
 
 MASK = SPECIAL.index("[MASK]")
 
@@ -43,3 +43,10 @@ def test_filling_in_is_learned(model_config, tmp_path, monkeypatch):
     untrained, trained = shares
     assert untrained < 0.3  # "the" alone is a fifth of the words
     assert trained > 0.7
+
+
+def test_a_batch_of_which_nothing_is_asked_is_drawn_again(model_config):
+    """One word in a batch: most draws ask for nothing, and a loss over nothing is nan."""
+    model, tokens = MaskedWords(model_config.text), torch.tensor([[len(SPECIAL)]])
+    losses = [_ask(model, tokens, 0, torch.Generator().manual_seed(seed))[0] for seed in range(20)]
+    assert all(loss.isfinite() for loss in losses)

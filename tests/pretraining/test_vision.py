@@ -10,7 +10,7 @@ from torch.utils.data import default_collate
 
 from grisq.data.sample import normalize
 from grisq.pretraining.labels import BACKGROUND, IGNORED, Labeled, LabeledPictures, Names
-from grisq.pretraining.schedule import PretrainConfig
+from grisq.pretraining.schedule import PretrainConfig, key_of
 from grisq.pretraining.vision import PretextModel, loss_of, present, pretrain_swin
 
 SHORT = PretrainConfig(steps=6, batch=4, lr=2e-3, weight_decay=0.05, warmup=2, save_every=3)
@@ -75,8 +75,8 @@ def test_a_stopped_pretraining_resumes_bit_for_bit(model_config, pictures, names
     )
     saved = PretrainConfig.save_if_due
 
-    def stop_after_saving(self, state, step, model, optimizer):
-        saved(self, state, step, model, optimizer)
+    def stop_after_saving(self, state, key, step, model, optimizer):
+        saved(self, state, key, step, model, optimizer)
         if step == 4:
             raise KeyboardInterrupt
 
@@ -91,9 +91,28 @@ def test_a_stopped_pretraining_resumes_bit_for_bit(model_config, pictures, names
     assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
-def test_a_state_of_another_schedule_is_not_resumed(model_config, names, tmp_path):
+def test_a_state_of_another_key_is_not_resumed(model_config, names, tmp_path):
     model = PretextModel(model_config.swin, 64, names, "dense")
     optimizer = torch.optim.AdamW(model.parameters())
-    SHORT.save_if_due(tmp_path / "state.pt", 3, model, optimizer)
-    assert SHORT.resume(tmp_path / "state.pt", model, optimizer) == 3
-    assert dataclasses.replace(SHORT, lr=1e-4).resume(tmp_path / "state.pt", model, optimizer) == 0
+    SHORT.save_if_due(tmp_path / "state.pt", key_of(SHORT, "dense"), 3, model, optimizer)
+    assert SHORT.resume(tmp_path / "state.pt", key_of(SHORT, "dense"), model, optimizer) == 3
+    other = key_of(dataclasses.replace(SHORT, lr=1e-4), "dense")
+    assert SHORT.resume(tmp_path / "state.pt", other, model, optimizer) == 0
+
+
+def test_another_pretext_and_other_data_begin_anew(model_config, pictures, names, tmp_path, monkeypatch):
+    """Both would fit the schedule of the finished state."""
+    done = []
+    resume = PretrainConfig.resume
+    monkeypatch.setattr(PretrainConfig, "resume", lambda *given: done.append(resume(*given)) or done[-1])
+
+    def train(pretext):
+        pretrain_swin(
+            model_config.swin, pictures, pictures, names, SHORT, tmp_path / "s.pt", pretext=pretext, progress=False
+        )
+
+    for pretext in ("dense", "dense", "image"):
+        train(pretext)
+    monkeypatch.setattr(pictures.data, "content_hash", "of other data")
+    train("image")
+    assert done == [0, SHORT.steps, 0, 0]
