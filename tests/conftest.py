@@ -10,6 +10,9 @@ import pytest
 import torch
 
 from grisq.config import ModelConfig, SwinConfig, TextConfig
+from grisq.experiments.registry import EXPERIMENTS
+from grisq.experiments.selection import collect
+from grisq.runtime.paths import RESULTS
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +68,10 @@ def model(model_config):
     from grisq.models.grisq import GRISQ
 
     return GRISQ(model_config).eval()
+
+
+@pytest.fixture(scope="session")
+def stored():
+    """The committed trainings behind the tables, by experiment and seed, without those that chose a learning rate."""
+    found = collect(RESULTS, "tiny").items()
+    return {key: each for key, each in found if key[0] in EXPERIMENTS and not EXPERIMENTS[key[0]].tunes}

@@ -36,9 +36,9 @@ def counterfactual(
 ) -> None:
     """Make pairs of pictures: an expression's own, and the same after one change that leaves it without a target."""
     from grisq.data.catalog import synthetic_set
-    from grisq.data.synthetic.counterfactual import SUFFIX
+    from grisq.data.layout import COUNTERFACTUAL
 
-    print(f"The set is in {synthetic_set(name + SUFFIX, out, workers=workers)}")
+    print(f"The set is in {synthetic_set(name + COUNTERFACTUAL, out, workers=workers)}")
 
 
 @app.command()

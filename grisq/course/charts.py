@@ -75,7 +75,7 @@ def difference_points(axis: Axes, differences: Mapping[str, Difference], reporte
     sure, unsure = OWN_STYLE, OWN_STYLE | {"color": OKABE_ITO["sky blue"], "markerfacecolor": "white"}
     places = range(len(differences))
     for place, each in zip(places, differences.values()):
-        axis.errorbar(each.value, place, xerr=_reach(each), capsize=3, **(sure if each.excludes_zero else unsure))
+        axis.errorbar(each.value, place, xerr=reach(each), capsize=3, **(sure if each.excludes_zero else unsure))
     labels = {"here, interval without zero": sure, "here, interval contains zero": unsure}
     if np.isfinite(reported).any():
         axis.plot(reported, places, **PAPER_STYLE)
@@ -102,7 +102,7 @@ def level_points(
     for place, (seeds, mean) in zip(places, levels.values()):
         if mean is not None:
             axis.plot(seeds, [place - 0.2] * len(seeds), **_SEED_STYLE)
-            axis.errorbar(mean.value, place, xerr=_reach(mean), capsize=3, **OWN_STYLE)
+            axis.errorbar(mean.value, place, xerr=reach(mean), capsize=3, **OWN_STYLE)
     labels = {"here, each seed": _SEED_STYLE, "here, mean with 95 % interval": OWN_STYLE}
     if np.isfinite(reported).any():
         axis.plot(reported, np.array(places) + 0.2, **PAPER_STYLE)
@@ -114,7 +114,7 @@ def level_points(
     legend_below(axis.figure, [Line2D([], [], label=label, **style) for label, style in labels.items()])
 
 
-def _reach(found: Difference) -> np.ndarray:
+def reach(found: Difference) -> np.ndarray:
     """How far the interval reaches to either side, as `errorbar` takes it; nothing where there is none."""
     return np.nan_to_num([[found.value - found.low], [found.high - found.value]]).clip(min=0)
 

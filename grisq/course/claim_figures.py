@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import matplotlib.pyplot as plt
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from grisq.course.charts import PAPER_STYLE, legend_below
+from grisq.course.charts import PAPER_STYLE, legend_below, reach
 from grisq.course.style import OKABE_ITO
 from grisq.experiments.claims import CONTRADICTED, HOLDS, NOT_RUN, UNDECIDED, Finding, Verdict
 
@@ -79,23 +78,23 @@ def _rows(verdicts: Sequence[Verdict]) -> Iterator[_Row]:
 
 def _label(finding: Finding) -> str:
     """What was compared; where nothing else is said, on val."""
-    what = finding.what.removesuffix(", val").replace(", val, ", ", ")
-    return f"{what}, {finding.metric.removeprefix('plurality ')}" if finding.bound else what
+    split = "" if finding.split == "val" else finding.split
+    metric = "" if finding.bound is None else finding.metric.removeprefix("plurality ")
+    return ", ".join(word for word in (finding.what, split, finding.part, metric) if word)
 
 
 def _panel(finding: Finding) -> str:
-    return _REACHED if finding.bound else finding.metric
+    return finding.metric if finding.bound is None else _REACHED
 
 
 def _draw(axis: Axes, place: int, finding: Finding) -> None:
-    if finding.paper is not None and not finding.bound:
+    if finding.paper is not None and finding.bound is None:
         axis.plot(finding.paper, place, zorder=3, **PAPER_STYLE)
     if finding.found is None:
         return
-    value, low, high = (end - finding.bound for end in (finding.found.value, finding.found.low, finding.found.high))
-    reach = np.nan_to_num([[value - low], [high - value]]).clip(min=0)
+    value = finding.found.value - (finding.bound or 0)
     style = {"markersize": 5, "elinewidth": 1.4, "capsize": 2} | VERDICT_STYLES[finding.verdict]
-    axis.errorbar(value, place, xerr=reach, linestyle="none", **style)
+    axis.errorbar(value, place, xerr=reach(finding.found), linestyle="none", **style)
 
 
 def _write(names: Axes, words: Axes, rows: Sequence[_Row]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from grisq.course.paper_tables import INTERVALS
-from grisq.experiments.claims import NOT_RUN, RULE_VERSION, VERDICTS, Verdict, count_decided, count_intervals
+from grisq.experiments.claims import BY_WEIGHT, NOT_RUN, RULE_VERSION, VERDICTS, Verdict, count_decided, count_intervals
 
 MANY = 3  # more findings than this are counted instead of written out
 
@@ -46,11 +46,13 @@ def verdict_counts(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def _evidence(verdict: Verdict) -> str:
-    """Describe the findings; of many, count the verdicts and describe the lowest."""
-    run = [finding for finding in verdict.findings if finding.verdict != NOT_RUN]
-    if len(verdict.findings) <= MANY or not run:
-        return "; ".join(finding.describe() for finding in verdict.findings[:MANY])
+    """Describe the findings; of many, count the verdicts and describe one that decides."""
+    if len(verdict.findings) <= MANY:
+        return "; ".join(finding.describe() for finding in verdict.findings)
     counts = pd.Series([finding.verdict for finding in verdict.findings]).value_counts()
     counted = ", ".join(f"{count} {found}" for found, count in counts.items())
-    lowest = min(run, key=lambda finding: finding.found.value)
-    return f"{len(verdict.findings)} comparisons: {counted}; the lowest: {lowest.describe()}"
+    text = f"{len(verdict.findings)} comparisons: {counted}"
+    if verdict.overall == NOT_RUN:
+        return text
+    decides = min(verdict.findings, key=lambda finding: (BY_WEIGHT.index(finding.verdict), finding.found.value))
+    return f"{text}; e.g. {decides.describe()}"

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from grisq.course.charts import legend_below
 from grisq.course.style import OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS
-from grisq.experiments.registry import EXPERIMENTS
+from grisq.experiments.registry import EXPERIMENTS, for_tuning
 from grisq.experiments.selection import Results, runs_of
 from grisq.runtime.errors import InputError
 
@@ -70,12 +70,13 @@ def presence_curves(results: Results, names: Sequence[str] | None = None, *, col
 
     Args:
         results: by experiment and seed.
-        names: of the runs, in this order; those that were not made are left out. All by default, as registered.
+        names: of the runs, in this order; those that were not made are left out. By default every training that did
+            not choose a learning rate, as registered.
         columns: panels in a line.
     Raises:
         InputError: none of them was run.
     """
-    made = {name for name, _ in results}
+    made = {name for (name, _), result in results.items() if result.history["eval"] and name not in for_tuning()}
     names = [name for name in names or dict.fromkeys((*EXPERIMENTS, *sorted(made))) if name in made]
     if not names:
         raise InputError("There is no run to draw: run grisq experiments run first.")

@@ -92,9 +92,9 @@ def table_2(stored: Results, rows: Sequence[str]) -> pd.DataFrame:
 
 def about(stored: Results) -> str:
     """Describe what every number rests on: rules, data, and how many expressions of each scenario a split has."""
-    if not stored:
+    result = next((each for each in stored.values() if each.results), None)  # a run that chose a rate measured no split
+    if result is None:
         return "Nothing was run yet."
-    result = next(iter(stored.values()))
     names = ("n_no_target", "n_single", "n_multi")
     counts = {split: [result.metrics(split)[name] for name in names] for split in result.results}
     sizes = ", ".join(f"{split} {'/'.join(map(str, numbers))}" for split, numbers in counts.items())
@@ -112,7 +112,7 @@ def without_one_half(stored: Results, names: Sequence[str]) -> pd.DataFrame:
         (name, measure): spread(line["mean"], line["std"], digits.get(measure, 1))
         for (name, measure), line in numbers.iterrows()
     }
-    return _wide(texts, names).rename_axis("row").reset_index().rename_axis(columns=None)
+    return _wide(texts, names)
 
 
 def thresholds(stored: Results, names: Sequence[str]) -> pd.DataFrame:
@@ -182,7 +182,11 @@ def gap_by_part(stored: Results, pairs: Sequence[tuple[str, str]]) -> pd.DataFra
         for part, found in decompose_gap(stored, system, reference).items()
         if part != PRESENCE
     }
-    return _wide(texts, [f"{system} over {reference}" for system, reference in made])
+    return _wide(texts, {f"{system} over {reference}": _over(system, reference) for system, reference in made})
+
+
+def _over(system: str, reference: str) -> str:
+    return f"{title_of(system)} over {title_of(reference)}"
 
 
 def summary(stored: Results, names: Sequence[str]) -> pd.DataFrame:
@@ -204,11 +208,15 @@ def _difference(line: pd.Series, name: str) -> str:
     return Difference(line[name], line["low"], line["high"]).describe()
 
 
-def _wide(texts: Mapping[tuple[str, str], object], names: Sequence[str]) -> pd.DataFrame:
-    """One line for each run that has texts, in the order of `names`; a column for each second part of the keys."""
+def _wide(texts: Mapping[tuple[str, str], object], names: Sequence[str] | Mapping[str, str]) -> pd.DataFrame:
+    """One line for each run that has texts, in the order of `names`; a column for each second part of the keys.
+
+    The first column, "row", holds titles: those of a mapping, or else the runs' own.
+    """
+    titles = names if isinstance(names, Mapping) else {name: title_of(name) for name, _ in texts}
     columns, made = list(dict.fromkeys(column for _, column in texts)), {name for name, _ in texts}
-    lines = {name: [texts[name, column] for column in columns] for name in names if name in made}
-    return pd.DataFrame.from_dict(lines, orient="index", columns=columns)
+    lines = [[titles[name], *(texts[name, column] for column in columns)] for name in names if name in made]
+    return pd.DataFrame(lines, columns=["row", *columns])
 
 
 def _two_levels(table: pd.DataFrame) -> pd.DataFrame:

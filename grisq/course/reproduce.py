@@ -206,10 +206,9 @@ def _run(path: Path, parameters: dict, target: Path, fresh: bool) -> Outcome:
         except Exception as failure:  # a dead kernel, a time limit: report it and stop in order
             error = f"{type(failure).__name__}: {failure}"
     seconds = time.perf_counter() - began
-    if error:
-        return Outcome(path.stem, "failed", seconds, peak.megabytes, error)
-    _finish(partial, target, key, parameters)
-    return Outcome(path.stem, "done", seconds, peak.megabytes)
+    if not error:
+        error = _finish(partial, target, key, parameters)
+    return Outcome(path.stem, "failed" if error else "done", seconds, peak.megabytes, error)
 
 
 @contextmanager
@@ -224,8 +223,8 @@ def _watched() -> Iterator[_Peak]:
         thread.join()
 
 
-def _finish(partial: Path, target: Path, key: str, parameters: dict) -> None:
-    """Check that every code cell ran, add provenance, and put the executed copy in its place."""
+def _finish(partial: Path, target: Path, key: str, parameters: dict) -> str:
+    """Check that every code cell ran, add provenance, and put the executed copy in its place. -> the error, if any"""
     notebook = nbformat.read(partial, as_version=4)
     skipped = [
         number
@@ -233,11 +232,12 @@ def _finish(partial: Path, target: Path, key: str, parameters: dict) -> None:
         if cell.cell_type == "code" and cell.source.strip() and cell.execution_count is None
     ]
     if skipped:
-        raise InputError(f"{partial} has a code cell that did not run (number {skipped[0]}): run it again.")
+        return f"{partial} has a code cell that did not run (number {skipped[0]}): run it again."
     about = provenance() | {"data": _data_hash(parameters)}
     notebook.metadata["grisq"] = {"key": key, "parameters": parameters, "provenance": about}
     nbformat.write(notebook, partial)
     os.replace(partial, target)
+    return ""
 
 
 def _data_hash(parameters: dict) -> str | None:
@@ -253,13 +253,17 @@ def _data_hash(parameters: dict) -> str | None:
 
 def _key(path: Path, parameters: dict) -> str:
     """Hash everything that a notebook depends on: its cells and parameters, the package's source, the given data, the
-    model, the stored results of its preset, the regime's trials, the costs and the paper's numbers."""
+    model, the encoders, the results of its preset (those made on this machine where none are committed), the regime's
+    trials, the costs and the paper's numbers."""
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
     for cell in nbformat.read(path, as_version=4).cells:
         digest.update(cell.source.encode())
     files = sorted(Path(__file__).parents[1].rglob("*.py"))
     for folder in (paths.RESULTS, paths.RESULTS / parameters["preset"], PAPER):
         files += sorted(folder.glob("*.json"))
+    if parameters.get("data_root") or not list((paths.RESULTS / parameters["preset"]).glob("*.json")):
+        files += sorted(paths.EXPERIMENTS.glob(f"**/results/{parameters['preset']}/*.json"))
+    files += sorted(file for file in paths.ENCODERS.rglob("*") if file.is_file())
     files.append(paths.COST)
     if "model" in parameters:
         files += sorted(

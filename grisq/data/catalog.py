@@ -6,7 +6,8 @@ from grisq.config import Preset
 from grisq.config import preset as find_preset
 from grisq.data import grefcoco
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.synthetic.counterfactual import SUFFIX, generate_counterfactual
+from grisq.data.layout import COUNTERFACTUAL
+from grisq.data.synthetic.counterfactual import generate_counterfactual
 from grisq.data.synthetic.generate import generate
 from grisq.data.synthetic.specs import find_spec
 from grisq.runtime.errors import InputError
@@ -52,8 +53,8 @@ def synthetic_set(
     Raises:
         InputError: there is no such set, or the folder holds something else.
     """
-    spec = find_spec(name.removesuffix(SUFFIX))
-    make = generate_counterfactual if name.endswith(SUFFIX) else generate
+    spec = find_spec(name.removesuffix(COUNTERFACTUAL))
+    make = generate_counterfactual if name.endswith(COUNTERFACTUAL) else generate
     return make(spec, synthetic_folder(name) if root is None else root, workers=workers, progress=progress)
 
 

@@ -12,7 +12,6 @@ ignores it gives both expressions the same answer.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -21,12 +20,10 @@ import pandas as pd
 
 from grisq.data import grefcoco
 from grisq.data.grefcoco import GRefCOCO
-from grisq.evaluation.outcomes import Samples
+from grisq.data.layout import COUNTERFACTUAL, PAIRS
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_json
 
-PAIRS = Path("pairs.json")
-SUFFIX = "-counterfactual"  # of a set of pairs, after the name of the set that it belongs to
 ALL = "all"  # the line of `cells` about every edit
 
 
@@ -84,7 +81,7 @@ def has_pairs(data: GRefCOCO) -> bool:
 
 def paired_set(data: GRefCOCO) -> GRefCOCO | None:
     """Open the set of pairs that lies beside a data set: of `tiny` that in `tiny-counterfactual`. None without one."""
-    beside = data.root.with_name(data.root.name + SUFFIX)
+    beside = data.root.with_name(data.root.name + COUNTERFACTUAL)
     return grefcoco.load(beside) if (beside / PAIRS).is_file() else None
 
 
@@ -122,7 +119,7 @@ def pair_outcomes(answers: Mapping[int, Answer], pairs: Sequence[Pair], data: st
     """Look up the answers to pairs.
 
     Args:
-        answers: to expressions, by row; `answers_in` and `answers_kept` collect them.
+        answers: to expressions, by row; `answers_kept` collects them.
         pairs: those without answers are left out, such as those of a split that was not evaluated.
         data: SHA-256 of the annotations.
     """
@@ -138,12 +135,6 @@ def pair_outcomes(answers: Mapping[int, Answer], pairs: Sequence[Pair], data: st
         [answer.present for answer in original],
         [answer.present for answer in edited],
     )
-
-
-def answers_in(samples: Samples) -> dict[int, Answer]:
-    """Collect the answers of stored predictions, decided by the head, or by the 50-pixel rule without one."""
-    scores, present = samples.presence or samples.predicted, samples.scores().predicted_present.tolist()
-    return dict(zip(samples.row, map(Answer, scores, present)))
 
 
 def answers_kept(records: Sequence[Mapping], protocol: str) -> dict[int, Answer]:

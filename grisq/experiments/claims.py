@@ -1,4 +1,4 @@
-"""Verdicts on the paper's claims by our runs: the rule of `data/paper/verdict_rule.md`, version 2, applied.
+"""Verdicts on the paper's claims by our runs: the rule of `data/paper/verdict_rule.md`, version 3, applied.
 
 Evidence takes four forms; all numbers are means over seeds with 95 % intervals (`grisq.analysis.significance`):
 
@@ -17,40 +17,45 @@ not run        a run is missing                                                 
 Nothing is corrected for the number of intervals: it is counted (`count_intervals`) and stated with the verdicts.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from grisq.analysis.significance import Difference, interval_of_shares
 from grisq.data.scenarios import SCENARIOS
 from grisq.experiments.comparison import GAP, MARGIN, PRESENCE, compare, contrast_of, decompose_gap, experiment_of
 from grisq.experiments.paper import Claim, Evidence
+from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of
 
-RULE_VERSION = "2"  # of the rule in data/paper/verdict_rule.md
+RULE_VERSION = "3"  # of the rule in data/paper/verdict_rule.md
 HOLDS, CONTRADICTED, UNDECIDED, NOT_RUN = "holds", "contradicted", "undecided", "not run"
 VERDICTS = (HOLDS, UNDECIDED, CONTRADICTED, NOT_RUN)
 # How many samples a periodic evaluation had: its columns by scenario.
 _SAMPLES = dict(zip(SCENARIOS, ("n_no_target", "n_single", "n_multi")))
-_FIRST_THAT_OCCURS = (NOT_RUN, CONTRADICTED, UNDECIDED, HOLDS)
+BY_WEIGHT = (NOT_RUN, CONTRADICTED, UNDECIDED, HOLDS)  # the first of these among the findings is that on the claim
 
 
 @dataclass(frozen=True)
 class Finding:
     """One number for a claim."""
 
-    what: str  # what was compared, and on which split
+    what: str  # what was compared
+    split: str
     metric: str
     paper: float | None  # the paper's points, or the percentage to be reached; None where it gives no number
     found: Difference | None  # in points, or the reached percentage; None if not run
-    bound: float = 0.0  # the value of which the interval should lie above, or below where the paper reports a drop
-    seeds: tuple[int, ...] = ()  # number of trainings of each experiment compared
+    part: str = ""  # of a gap
+    bound: float | None = None  # a percentage to be reached; None for a difference, whose sign is judged
+    seeds: Mapping[str, int] = field(default_factory=dict)  # number of trainings of each experiment compared
 
     @property
     def verdict(self) -> str:
         """Its verdict by the rule."""
         if self.found is None:
             return NOT_RUN
-        return verdict_on(self.found, drop=not self.bound and (self.paper or 0) < 0, bound=self.bound)
+        if self.bound is not None:
+            return verdict_on(self.found, bound=self.bound)
+        return verdict_on(self.found, drop=(self.paper or 0) < 0)
 
     @property
     def has_interval(self) -> bool:
@@ -59,13 +64,19 @@ class Finding:
 
     def describe(self) -> str:
         """Return `query over baseline, val, gIoU +4.7 (+2.7 to +6.8; 3 seeds)`."""
-        name = f"{self.what}, {self.metric}"
+        name = ", ".join(word for word in (self.what, self.split, self.part, self.metric) if word)
         if self.found is None:
             return f"{name}: {NOT_RUN}"
-        seeds = " and ".join(map(str, dict.fromkeys(self.seeds))) + (" seed" if set(self.seeds) == {1} else " seeds")
-        sign = "" if self.bound else "+"
+        sign = "+" if self.bound is None else ""
         reach = f"{self.found.low:{sign}.1f} to {self.found.high:{sign}.1f}; " if self.has_interval else ""
-        return f"{name} {self.found.value:{sign}.1f} ({reach}{seeds})"
+        return f"{name} {self.found.value:{sign}.1f} ({reach}{self._describe_seeds()})"
+
+    def _describe_seeds(self) -> str:
+        numbers = set(self.seeds.values())
+        if len(numbers) > 1:
+            return ", ".join(f"{name} {number}" for name, number in self.seeds.items()) + " seeds"
+        (number,) = numbers
+        return f"{number} seed" + ("s" if number != 1 else "")
 
 
 @dataclass(frozen=True)
@@ -79,7 +90,7 @@ class Verdict:
     def overall(self) -> str:
         """The verdict on the claim by the rule; "not run" if there is no finding."""
         found = {finding.verdict for finding in self.findings} or {NOT_RUN}
-        return next(verdict for verdict in _FIRST_THAT_OCCURS if verdict in found)
+        return next(verdict for verdict in BY_WEIGHT if verdict in found)
 
 
 def judge(claims: Sequence[Claim], results: Results) -> list[Verdict]:
@@ -111,14 +122,14 @@ def verdict_on(found: Difference, *, drop: bool = False, bound: float = 0.0) -> 
 def _findings(evidence: Evidence, results: Results) -> list[Finding]:
     if evidence.test == "at least":
         return _reached(evidence, results)
-    what = f"{evidence.what or f'{evidence.system} over {evidence.reference}'}, {evidence.split}"
+    what = evidence.what or f"{evidence.system} over {evidence.reference}"
     names = dict.fromkeys(experiment_of(run) for run in evidence.runs)
-    seeds = tuple(sum(evidence.split in result.samples for result in runs_of(results, name)) for name in names)
+    seeds = {name: sum(evidence.split in result.samples for result in runs_of(results, name)) for name in names}
     findings = []
     for metric, paper in evidence.metrics.items():
-        for part, found in _differences(evidence, metric, results if all(seeds) else None):
+        for part, found in _differences(evidence, metric, results if all(seeds.values()) else None):
             reported = paper if part in ("", GAP) else None
-            findings.append(Finding(what + (part and f", {part}"), metric, reported, found, seeds=seeds))
+            findings.append(Finding(what, evidence.split, metric, reported, found, part, seeds=seeds))
     return findings
 
 
@@ -137,14 +148,23 @@ def _differences(evidence: Evidence, metric: str, results: Results | None) -> li
 
 
 def _reached(evidence: Evidence, results: Results) -> list[Finding]:
-    """Accuracies of a head in the periodic evaluation, at its first or its last record."""
-    place, when = (0, "first evaluation") if evidence.when == "first" else (-1, "end")
+    """Accuracies of a head: of the last checkpoint on the split, or in the first periodic evaluation."""
+    what = f"{evidence.system}, {'first evaluation' if evidence.when == 'first' else 'end'}"
     findings = []
     for metric, least in evidence.metrics.items():
-        made = [result for result in runs_of(results, evidence.system) if metric in result.history["eval"]]
-        values = [result.history["eval"][metric][place] for result in made]
         samples = next(column for scenario, column in _SAMPLES.items() if metric.endswith(scenario))
-        found = interval_of_shares(values, made[0].history["eval"][samples][place]) if made else None
-        what = f"{evidence.system}, {when}"
-        findings.append(Finding(what, metric, least, found, bound=least, seeds=(len(values),) if made else ()))
+        measured = [_measured(result, evidence, metric, samples) for result in runs_of(results, evidence.system)]
+        made = [each for each in measured if each is not None]
+        found = interval_of_shares([share for share, _ in made], made[0][1]) if made else None
+        seeds = {evidence.system: len(made)}
+        findings.append(Finding(what, evidence.split, metric, least, found, bound=least, seeds=seeds))
     return findings
+
+
+def _measured(result: Result, evidence: Evidence, metric: str, samples: str) -> tuple[float, int] | None:
+    """The accuracy in percent and the number of samples behind it; None for a run without that head or split."""
+    if evidence.when == "first":
+        history = result.history["eval"]
+        return (history[metric][0], history[samples][0]) if metric in history else None
+    accuracy = result.results.get(evidence.split, {}).get("accuracy", {})
+    return (accuracy[metric], result.metrics(evidence.split)[samples]) if metric in accuracy else None

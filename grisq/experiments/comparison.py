@@ -90,8 +90,19 @@ def compare(results: Results, system: str, reference: str, metric: str, split: s
 
 
 def contrast_of(results: Results, weights: Mapping[str, float], metric: str, split: str = "val") -> Difference:
-    """Compute a weighted sum of different experiments' means over seeds, with its interval. Raises: as `compare`."""
-    return contrast([tallies(results, run, split) for run in weights], [*weights.values()], metric)
+    """Compute a weighted sum of runs' means over seeds, with its interval.
+
+    The runs are of different experiments, or one experiment under several rules about presence, whose trainings are
+    then summed one by one.
+
+    Raises:
+        InputError: as `compare`, and for a mixture of both.
+    """
+    names = {experiment_of(run) for run in weights}
+    if 1 < len(names) < len(weights):
+        raise InputError("A contrast needs different experiments, or one experiment under several rules.")
+    sums = [tallies(results, run, split) for run in weights]
+    return contrast(sums, [*weights.values()], metric, same_trainings=len(names) == 1)
 
 
 def level_of(results: Results, run: str, metric: str, split: str = "val") -> Difference:
@@ -116,7 +127,10 @@ def decompose_gap(results: Results, system: str, reference: str, split: str = "v
 
 
 def _parts_of_giou(results: Results, name: str, split: str) -> dict[str, np.ndarray]:
-    """Tallies of which only the gIoU is meant: by part of the gap, the terms of a system, but for a constant."""
+    """By part of the gap, tallies whose `iou` holds a system's share of it, up to a constant that is equal for all.
+
+    Their other columns mean nothing. Each (S, P, 3, C).
+    """
     own, truth = tallies(results, name, split), tallies(results, f"{name}@truth", split)
     iou, lost = list(COLUMNS).index("iou"), own - truth  # lost: what its presence decisions cost the system
     absent = np.arange(len(SCENARIOS)) == NO_TARGET  # under the truth these score 1 for every system

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
-from grisq.config import Preset
+from grisq.config import Preset, from_dict
 from grisq.data.grefcoco import GRefCOCO
 from grisq.experiments import results
 from grisq.experiments.queue import run_experiments
 from grisq.experiments.results import Result
+from grisq.experiments.selection import different_settings
 from grisq.runtime.distributed import available_cores
 from grisq.runtime.errors import InputError
 from grisq.runtime.paths import EXPERIMENTS
@@ -93,10 +94,10 @@ def place_among_seeds(fresh: Result, stored: Sequence[Result]) -> list[Place]:
     """Say for each of METRICS on val where a fresh run lies among the stored seeds of the same experiment.
 
     The stored run of the same seed is shown and not counted among the others: on the same type of processor and with as
-    many threads it is the fresh run itself, bit for bit, and would vouch for itself.
+    many threads it is the fresh run itself, bit for bit, and would be compared with itself.
 
     Raises:
-        InputError: if there is no other seed, or if a stored run is of another experiment, preset, data or step.
+        InputError: if there is no other seed, or if a stored run differs in experiment, data, step or a setting.
     """
     for each in stored:
         _refuse_another_run(fresh, each)
@@ -119,3 +120,6 @@ def _refuse_another_run(fresh: Result, stored: Result) -> None:
         made, wanted = getattr(stored, name), getattr(fresh, name)
         if made != wanted:
             raise InputError(f"A stored run has the {name} {made!r} and the fresh one {wanted!r}: compare equal runs.")
+    settings = (from_dict(Preset, each.settings, f"{each.experiment}: settings") for each in (stored, fresh))
+    if different := different_settings(*settings):
+        raise InputError(f"A stored run has another {different[0]} than the fresh one: compare equal runs.")

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from grisq.config import Preset
 from grisq.data.catalog import load_dataset, synthetic_folder, synthetic_set
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.synthetic.counterfactual import SUFFIX
+from grisq.data.layout import COUNTERFACTUAL
 from grisq.experiments import results, selection
 from grisq.experiments.measure import measure
 from grisq.experiments.registry import find_experiment
@@ -173,7 +173,7 @@ def run_described_job(path: Path) -> None:
 def _make_counterfactual_pairs(preset: Preset, data: GRefCOCO, progress: bool) -> None:
     """Make the pairs that belong to a preset's own synthetic set, before several processes look for them."""
     if preset.data is not None and data.root == synthetic_folder(preset.data):
-        synthetic_set(preset.data + SUFFIX, progress=progress)
+        synthetic_set(preset.data + COUNTERFACTUAL, progress=progress)
 
 
 def _run_together(jobs: list[Job], preset: Preset, data: GRefCOCO, device: str, progress: bool) -> None:

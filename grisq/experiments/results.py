@@ -14,7 +14,6 @@ from grisq.runtime.errors import InputError
 from grisq.runtime.files import write_text
 
 SCHEMA = 2
-_READABLE = (1, SCHEMA)  # schema 1 has neither instances nor counterfactual pairs
 
 
 class Cost(msgspec.Struct, forbid_unknown_fields=True):
@@ -92,6 +91,6 @@ def load(path: Path) -> Result:
         raise InputError(f"{path} is missing: make it with grisq experiments run.") from None
     except msgspec.MsgspecError as error:
         raise InputError(f"{path} is not a result of this version ({error}): make it again with --fresh.") from None
-    if result.schema not in _READABLE:
+    if result.schema != SCHEMA:
         raise InputError(f"{path} has schema {result.schema}, not {SCHEMA}: make it again with --fresh.")
     return result

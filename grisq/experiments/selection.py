@@ -48,16 +48,18 @@ def find_finished(path: Path, wanted: Preset, data: str) -> Result | None:
     if not path.is_file():
         return None
     result = load(path)
-    made = to_dict(from_dict(Preset, result.settings, f"{path}: settings"))
-    before = flat(made)
-    different = [
-        name for name, value in flat(to_dict(wanted)).items() if before.get(name) != value and name not in FREE_SETTINGS
-    ]
+    different = different_settings(from_dict(Preset, result.settings, f"{path}: settings"), wanted)
     if result.data != data:
         different.insert(0, "data")
     if different:
         raise InputError(f"{path} was made with another {different[0]}: run with --fresh, or choose another --out.")
     return result
+
+
+def different_settings(made: Preset, wanted: Preset) -> list[str]:
+    """Name the settings in which two runs differ, without those that change no number."""
+    before, after = flat(to_dict(made)), flat(to_dict(wanted))
+    return [name for name in after if before.get(name) != after[name] and name not in FREE_SETTINGS]
 
 
 def seeds_of(results: Results, experiment: str) -> list[int]:

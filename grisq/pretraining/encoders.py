@@ -30,12 +30,12 @@ What ImageNet-22k is to the paper's Swin and its corpus to BERT (Sec. 4.2), the 
 | file | what it learned | steps | accuracy |
 |---|---|---|---|
 | `{swin}` | {vision_task} | {vision_steps:,} | {of_vision}: categories {classes:.1%}, colors {colors:.1%} |
-| `{bert}/` | masked words of expressions, without any picture | {text_steps:,} | masked pieces of 1,000 held-out train expressions: {words:.1%} |
+| `{bert}/` | masked words of expressions, without any picture | {text_steps:,} | {of_words}: {words:.1%} |
 
 Like the paper: both encoders start from another task than the one measured, and are trained on at a lower rate. Unlike
 the paper: their pictures come from the same generator as those of the tables, so what they know fits the tables'
-pictures far better than ImageNet fits COCO; and BERT has read no English but the grammar's. The grammar repeats itself: some
-held-out expressions are also among those trained on, about another picture.
+pictures far better than ImageNet fits COCO; and BERT has read no English but the grammar's. The grammar repeats
+itself: some held-out expressions are also among those trained on, about another picture.
 
 Weights are stored in half precision. Annotations SHA-256 `{data}`; commit `{commit}`, torch {torch}, {device}.
 Made again by `make encoders`. Sprites in the training pictures: Twemoji, copyright Twitter, Inc. and other
@@ -112,6 +112,7 @@ def _card(data: GRefCOCO, about: dict, pictures: int, expressions: int) -> str:
         set=SET,
         vision_task=_VISION_TASK[about["pretext"]],
         of_vision=_OF_VISION[about["pretext"]],
+        of_words="masked pieces of 1,000 held-out train expressions",
         pictures=pictures,
         expressions=expressions,
         swin=SWIN,

@@ -26,15 +26,18 @@ def verdict(name, *findings, own=False):
 VERDICTS = [
     verdict(
         "first",
-        Finding("a over b, val", "gIoU", 2.0, Difference(3, 1, 5), seeds=(3, 3)),
-        Finding("a over b, val", "N-acc", 4.0, Difference(-3, -5, -1), seeds=(3, 3)),
-        Finding("a over b, testA", "gIoU", None, Difference(1, -1, 3), seeds=(3, 3)),
+        Finding("a over b", "val", "gIoU", 2.0, Difference(3, 1, 5), seeds={"a": 3, "b": 3}),
+        Finding("a over b", "val", "N-acc", 4.0, Difference(-3, -5, -1), seeds={"a": 3, "b": 3}),
+        Finding("a over b", "testA", "gIoU", None, Difference(1, -1, 3), seeds={"a": 3, "b": 3}),
     ),
-    verdict("second", Finding("c over d, val", "gIoU", 7.0, None), own=True),
+    verdict("second", Finding("c over d", "val", "gIoU", 7.0, None), own=True),
     verdict(
-        "third", Finding("a, end", "plurality single-target", 90.0, Difference(97, 95, 99), bound=90.0, seeds=(3,))
+        "third",
+        Finding("a, end", "val", "plurality single-target", 90.0, Difference(97, 95, 99), bound=90.0, seeds={"a": 3}),
     ),
-    verdict("fourth", Finding("e over f, val", "gIoU", None, Difference(2, math.nan, math.nan), seeds=(1, 3))),
+    verdict(
+        "fourth", Finding("e over f", "val", "gIoU", None, Difference(2, math.nan, math.nan), seeds={"e": 1, "f": 3})
+    ),
     verdict("without evidence"),
 ]
 

@@ -1,13 +1,13 @@
 import pytest
 
+from grisq.analysis.significance import Difference
 from grisq.course import claim_tables
-from grisq.experiments import claims, paper, selection
-from grisq.runtime.paths import RESULTS
+from grisq.experiments import claims, paper
 
 
 @pytest.fixture(scope="module")
-def verdicts():
-    return claims.judge(paper.claims(), selection.collect(RESULTS, "tiny"))
+def verdicts(stored):
+    return claims.judge(paper.claims(), stored)
 
 
 def test_every_claim_has_its_verdict_and_its_evidence(verdicts):
@@ -23,17 +23,29 @@ def test_every_claim_has_its_verdict_and_its_evidence(verdicts):
     assert table["place"].str.endswith("(our question)").sum() == sum(claim.own for claim in paper.claims())
 
 
-def test_many_missing_runs_are_not_described_as_the_lowest():
+def test_many_missing_runs_are_counted_and_none_is_described():
     table = claim_tables.claims_table(claims.judge(paper.claims(), {}))
     assert (table["verdict"] == claims.NOT_RUN).all()
-    assert not table["here"].str.contains("lowest|nan").any()
-    assert table["here"][0].count("not run") == claim_tables.MANY
+    assert table["here"][0] == "9 comparisons: 9 not run"
+
+
+def test_of_many_findings_one_that_decides_is_described(verdicts):
+    """The lowest number may be undecided where another one contradicts the claim."""
+    numbers = [Difference(1, -2, 4), Difference(2, 1, 3), Difference(-1, -2, -0.5), Difference(-3, -7, 1)]
+    findings = tuple(
+        claims.Finding("a over b", "val", f"m{i}", 1.0, each, seeds={"a": 3}) for i, each in enumerate(numbers)
+    )
+    table = claim_tables.claims_table([claims.Verdict(paper.claims()[0], findings)])
+    assert (
+        table["here"][0]
+        == "4 comparisons: 2 undecided, 1 holds, 1 contradicted; e.g. a over b, val, m2 -1.0 (-2.0 to -0.5; 3 seeds)"
+    )
 
 
 def test_the_note_counts_intervals_and_those_that_decide(verdicts):
     n = sum(finding.has_interval for each in verdicts for finding in each.findings)
     decided = sum(
-        finding.found.low > finding.bound or finding.found.high < finding.bound
+        finding.found.low > (finding.bound or 0) or finding.found.high < (finding.bound or 0)
         for each in verdicts
         for finding in each.findings
         if finding.has_interval

@@ -39,7 +39,10 @@ def test_presence_over_steps_has_a_panel_a_run_a_line_a_seed_and_their_mean():
         ("query", 1): Stored([10, 20, 30], [4.0, 30.0, 50.0]),
         ("baseline", 0): Stored([10, 20], [1.0, 2.0]),
         ("unregistered", 0): Stored([10], [3.0]),
+        ("rela-lr0.0012", 0): Stored([10], [40.0]),  # on held-out train pictures, not on val
+        ("blind-all", 0): Stored([], []),
     }
+    results["blind-all", 0].history = {"train": {}, "eval": {}}  # a reference row is not trained
     figure = curves.presence_curves(results, columns=2)
     panels = [axis for axis in figure.axes if axis.axison]
     assert [axis.get_title() for axis in panels] == ["baseline, 1 seed", "query, 2 seeds", "unregistered, 1 seed"]

@@ -2,20 +2,16 @@
 
 import re
 
+import msgspec
 import pandas as pd
 import pytest
 
 from grisq.course import paper_tables
 from grisq.course import tables as course_tables
 from grisq.experiments import comparison, diagnostic_tables, selection, tables
-from grisq.runtime.paths import RESULTS
+from grisq.experiments.registry import title_of
 
 ROWS = ["baseline", "query", "plurality"]
-
-
-@pytest.fixture(scope="module")
-def stored():
-    return selection.collect(RESULTS, "tiny")
 
 
 def test_table_1_has_a_line_of_the_paper_and_one_of_ours(stored):
@@ -45,6 +41,8 @@ def test_numbers_come_with_rules_data_and_counts(stored):
     assert f"data {stored['ours', 0].data[:12]} with" in text
     assert "val 615/435/450" in text
     assert paper_tables.about({}) == "Nothing was run yet."
+    chose_a_rate = msgspec.structs.replace(stored["ours", 0], results={})  # on held-out pictures of train
+    assert paper_tables.about({("a", 0): chose_a_rate, ("ours", 0): stored["ours", 0]}) == text
 
 
 def test_table_2_has_means_and_steps_with_intervals_and_no_p(stored):
@@ -75,16 +73,18 @@ def test_a_step_between_single_seeds_has_no_interval(stored):
 
 def test_a_gap_by_its_parts(stored):
     table = paper_tables.gap_by_part(stored, [("ours", "rela"), ("ours", "missing"), ("lavt", "ours")])
-    assert list(table.index) == ["ours over rela", "lavt over ours"]
+    ours, lavt, rela = (title_of(name) for name in ("ours", "lavt", "rela"))
+    assert table["row"].tolist() == [f"{ours} over {rela}", f"{lavt} over {ours}"]
     found = comparison.decompose_gap(stored, "ours", "rela")
-    assert list(table.columns) == [part for part in found if part != comparison.PRESENCE]
-    assert table.loc["ours over rela"].tolist() == [found[part].describe() for part in table.columns]
+    parts = [part for part in found if part != comparison.PRESENCE]
+    assert list(table.columns) == ["row", *parts]
+    assert table.loc[0, parts].tolist() == [found[part].describe() for part in parts]
     assert paper_tables.gap_by_part({}, [("ours", "rela")]).empty
 
 
 def test_presence_without_the_threshold(stored):
     table = paper_tables.without_one_half(stored, ["rela", "baseline"])
-    assert table["row"].tolist() == ["rela", "baseline"]
+    assert table["row"].tolist() == [title_of("rela"), title_of("baseline")]
     numbers = diagnostic_tables.without_one_half(stored, ["rela"]).loc["rela"]
     assert table.loc[0, "gIoU at 0.5"] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["gIoU at 0.5"])
     assert table.loc[0, "own threshold"] == "{mean:.2f} ± {std:.2f}".format(**numbers.loc["own threshold"])
@@ -95,17 +95,18 @@ def test_the_worth_of_presence_has_intervals(stored):
     table = paper_tables.worth_of_presence(stored, ["rela"])
     numbers = diagnostic_tables.worth_of_presence(stored, ["rela"]).loc["rela"]
     for step in ("truth over head", "perfect masks over own"):
-        assert table.loc["rela", step] == "{value:+.1f} ({low:+.1f} to {high:+.1f})".format(**numbers.loc[step])
-    assert table.loc["rela", "gIoU under the truth"] == "{value:.1f}".format(**numbers.loc["gIoU under the truth"])
+        assert table.loc[0, step] == "{value:+.1f} ({low:+.1f} to {high:+.1f})".format(**numbers.loc[step])
+    assert table.loc[0, "gIoU under the truth"] == "{value:.1f}".format(**numbers.loc["gIoU under the truth"])
 
 
 def test_a_summary_leaves_out_what_was_not_run(stored):
     one = {key: result for key, result in stored.items() if key[0] != "ours" or key[1] == 0}
     table = paper_tables.summary(one, ["ours", "query", "no such run"])
-    assert table["seeds"].to_dict() == {"ours": 1, "query": len(selection.seeds_of(stored, "query"))}
+    assert table["row"].tolist() == [title_of("ours"), title_of("query")]
+    assert table["seeds"].tolist() == [1, len(selection.seeds_of(stored, "query"))]
     numbers = tables.summary(one, ["query", "ours"])["mean"]
-    assert table.loc["query", "IoU multi"].startswith(f"{numbers['query', 'IoU multi']:.1f} ± ")
-    assert table.loc["ours", "N-acc"] == f"{numbers['ours', 'N-acc']:.1f}"
+    assert table.loc[1, "IoU multi"].startswith(f"{numbers['query', 'IoU multi']:.1f} ± ")
+    assert table.loc[0, "N-acc"] == f"{numbers['ours', 'N-acc']:.1f}"
 
 
 def test_nothing_was_run():
@@ -113,3 +114,18 @@ def test_nothing_was_run():
     assert paper_tables.summary({}, ["ours"]).empty
     assert paper_tables.worth_of_presence({}, []).empty
     assert paper_tables.without_one_half({}, []).empty
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        paper_tables.summary,
+        paper_tables.without_one_half,
+        paper_tables.worth_of_presence,
+        paper_tables.recall_of_objects,
+    ],
+)
+def test_every_line_of_a_saved_table_names_its_run(stored, tmp_path, table):
+    names = ["ours", "rela"]
+    csv = course_tables.save(table(stored, names), "table", "A caption.", tmp_path)[-1]
+    assert pd.read_csv(csv)["row"].tolist() == [title_of(name) for name in names]

@@ -136,6 +136,31 @@ def test_new_results_are_looked_at_again(folder, tmp_path, monkeypatch, capsys):
         assert "unchanged" not in capsys.readouterr().out
 
 
+def test_a_cell_that_did_not_run_is_a_failure(folder, monkeypatch, capsys):
+    """As the others it stands in the table and in the log."""
+
+    def execute(book, target, **_):
+        nbformat.write(book, target)  # as it was: no cell has a number
+
+    monkeypatch.setattr(reproduce.papermill, "execute_notebook", execute)
+    assert not reproduce.reproduce("tiny", folder=folder)
+    assert "has a code cell that did not run (number 0)" in capsys.readouterr().out
+    assert "failed" in (folder / "executed" / "tiny" / reproduce.LOG).read_text(encoding="utf-8")
+
+
+def test_results_made_on_this_machine_count_where_none_are_committed(folder, tmp_path, monkeypatch, capsys):
+    made = tmp_path / "experiments" / "results" / "small"
+    made.mkdir(parents=True)
+    monkeypatch.setattr(reproduce.paths, "EXPERIMENTS", tmp_path / "experiments")
+    (made / "ours-seed0.json").write_text("{}", encoding="utf-8")
+    for expected in (False, True):
+        assert reproduce.reproduce("small", folder=folder, only=["01"])
+        assert ("unchanged" in capsys.readouterr().out) == expected
+    (made / "ours-seed1.json").write_text("{}", encoding="utf-8")
+    assert reproduce.reproduce("small", folder=folder, only=["01"])
+    assert "unchanged" not in capsys.readouterr().out
+
+
 def test_a_default_that_is_no_literal_is_named(tmp_path):
     notebook(tmp_path, "01_computes")
     book = nbformat.read(tmp_path / "01_computes.ipynb", as_version=4)

@@ -5,6 +5,7 @@ import pytest
 
 from grisq.evaluation.calibration import calibration
 from grisq.evaluation.calibration_figure import calibration_figure
+from grisq.runtime.errors import InputError
 
 
 def test_a_point_stands_where_its_bin_was_counted_and_is_as_large_as_its_share():
@@ -13,7 +14,7 @@ def test_a_point_stands_where_its_bin_was_counted_and_is_as_large_as_its_share()
     (points,) = axis.collections
     np.testing.assert_allclose(points.get_offsets(), [[20, 50], [80, 200 / 3]])
     assert np.diff(points.get_sizes()) == pytest.approx(300 * (3 - 2) / 5)
-    assert axis.get_legend().get_texts()[0].get_text() == f"head: {100 * found.error:.1f} % off"
+    assert axis.get_legend().get_texts()[0].get_text() == f"head: ECE {100 * found.error:.1f} %"
 
 
 def test_two_curves_differ_in_more_than_color_and_empty_bins_have_no_point():
@@ -21,3 +22,5 @@ def test_two_curves_differ_in_more_than_color_and_empty_bins_have_no_point():
     (axis,) = calibration_figure(curves).axes
     assert [len(points.get_offsets()) for points in axis.collections] == [2, 1]
     assert len({line.get_linestyle() for line in axis.lines[1:]}) == 2
+    with pytest.raises(InputError, match="room for 2"):
+        calibration_figure(curves | {"third": curves["raw"]})

@@ -11,7 +11,6 @@ from grisq.data import grefcoco
 from grisq.evaluation import counterfactual
 from grisq.evaluation.checkpoints import evaluate_loaded, table_of_pairs
 from grisq.evaluation.counterfactual import ALL, Answer, Pair, PairOutcomes, cells, pair_outcomes, read_pairs
-from grisq.evaluation.outcomes import Samples
 from grisq.runtime.errors import InputError
 
 PAIRS = [
@@ -72,11 +71,10 @@ def test_a_table_is_in_percent():
     assert (table[cell_columns].sum(axis=1) == 100).all()
 
 
-def test_answers_of_stored_predictions_with_and_without_a_head():
-    samples = Samples([7, 9], [1, 1], [1, 0], [40, 60], [50, 0], [30, 0], [0.6, 0.4], None)
-    assert counterfactual.answers_in(samples) == {7: (0.6, True), 9: (0.4, False)}
-    samples.presence = None
-    assert counterfactual.answers_in(samples) == {7: (40, False), 9: (60, True)}  # the 50-pixel rule
+def test_answers_that_an_evaluator_kept_with_and_without_a_head():
+    kept = {"scores": {"rela": {"predicted_present": True}}, "predicted": 60}
+    records = [{"row": 7, "presence": 0.6, **kept}, {"row": 9, "presence": None, **kept}]
+    assert counterfactual.answers_kept(records, "rela") == {7: (0.6, True), 9: (60, True)}
 
 
 @pytest.fixture

@@ -1,8 +1,11 @@
 """Results that are made up so that one system is better than another by a known amount."""
 
+import zlib
+
 import numpy as np
 import pytest
 
+from grisq.config import preset, to_dict
 from grisq.evaluation.outcomes import Samples
 from grisq.experiments.results import SCHEMA, Cost, Result
 
@@ -13,7 +16,7 @@ def make_result():
 
     def make(name, seed, *, iou, denied=0.0, noticed=0.5, has_head=True, accuracy=95.0):
         """Each target has the IoU `iou` (0 or 1 with that probability), is denied or noticed with these shares."""
-        rng = np.random.default_rng([seed, len(name), int(100 * iou)])
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         count = np.tile([0, 1], 200)
         inside = np.where((rng.random(400) < iou) & (count == 1), 1000, 0)
         absent = rng.random(400) < np.where(count == 1, denied, noticed)
@@ -33,11 +36,13 @@ def make_result():
             preset="test",
             seed=seed,
             step=1,
-            settings={},
+            settings=to_dict(preset("tiny")),
             data="",
             counts={},
             parameters={},
-            results={},
+            results={
+                "val": {"protocols": {"rela": {"n_single": 200}}, "accuracy": {"plurality single-target": accuracy}}
+            },
             history={"train": {}, "eval": {"plurality single-target": [50.0, accuracy], "n_single": [200, 200]}},
             samples={"val": samples},
             examples=[],

@@ -7,9 +7,7 @@ import pytest
 from grisq.analysis.significance import Difference
 from grisq.experiments import claims, paper
 from grisq.experiments.paper import Claim, Evidence
-from grisq.experiments.selection import collect
 from grisq.runtime.files import read_json
-from grisq.runtime.paths import RESULTS
 
 ABOVE, BELOW, ACROSS = Difference(2, 1, 3), Difference(-2, -3, -1), Difference(2, -1, 5)
 NO_INTERVAL = Difference(2, math.nan, math.nan)
@@ -17,7 +15,7 @@ NO_INTERVAL = Difference(2, math.nan, math.nan)
 
 @pytest.fixture(scope="module")
 def results(make_result):
-    """`good` has better masks than `equal` and `poor`; `aware` has the masks of `poor` and notices absence."""
+    """`good` has better masks than `equal` and `poor`; `aware` has masks as good as `poor` and notices absence."""
     systems = {
         "good": {"iou": 0.8},
         "equal": {"iou": 0.5},
@@ -86,7 +84,7 @@ def test_the_whole_interval_decides(found, drop, bound, verdict):
     ],
 )
 def test_a_claim_needs_all_of_its_findings(found, overall):
-    findings = tuple(claims.Finding("", "gIoU", None, each) for each in found)
+    findings = tuple(claims.Finding("", "val", "gIoU", None, each) for each in found)
     assert claims.Verdict(Claim("test", "", "", "", ()), findings).overall == overall
 
 
@@ -130,6 +128,15 @@ def test_a_gap_in_presence_is_explained_by_presence_and_a_gap_in_masks_is_not(re
     assert judged(results, explained("poor", "aware")).overall == claims.CONTRADICTED  # no gap to explain
 
 
+@pytest.mark.parametrize(("name", "verdict"), [("deaf", claims.HOLDS), ("keen", claims.CONTRADICTED)])
+def test_a_head_that_brings_much_does_not_bring_little(results, make_result, name, verdict):
+    """`deaf` notices one in ten absent targets, `keen` nine in ten; masks never are small, so the rule notices none."""
+    noticed = {"deaf": 0.1, "keen": 0.9}[name]
+    made = {("rela", seed): make_result("rela", seed, iou=0.5, noticed=noticed) for seed in range(3)}
+    (claim,) = [claim for claim in paper.claims() if claim.id == "relas-head"]
+    assert judged(made, *claim.evidence).overall == verdict
+
+
 def test_effects_of_a_two_by_two(results):
     """`good` and `aware` play the two parts of which each moves something else, so nothing overlaps."""
     main = Evidence(
@@ -149,7 +156,7 @@ def test_effects_of_a_two_by_two(results):
 def test_findings_name_their_seeds(results):
     texts = {
         "; 3 seeds)": difference("good", "poor", gIoU=None),
-        "(1 and 3 seeds)": difference("one", "poor", gIoU=None),
+        "(one 1, poor 3 seeds)": difference("one", "poor", gIoU=None),
         "(1 seed)": difference("one@truth", "one", gIoU=None),
     }
     for text, evidence in texts.items():
@@ -172,22 +179,15 @@ def test_a_value_is_reached_with_its_whole_interval(results, when, least, verdic
     assert finding.verdict == verdict
     assert finding.bound == least
     assert finding.found.low < finding.found.value < finding.found.high
-    assert finding.describe().startswith(f"good, {'first evaluation' if when == 'first' else 'end'}, plurality")
-
-
-def test_every_claim_of_the_paper_can_fail():
-    """On the committed results each kind of evidence holds for one pair of runs and not for another."""
-    stored = collect(RESULTS, "tiny")
-    assert judged(stored, difference("rela@truth", "rela@masks", gIoU=None)).overall != claims.CONTRADICTED
-    assert judged(stored, difference("ours@truth", "ours@masks", gIoU=None)).overall == claims.CONTRADICTED
-    assert judged(stored, explained("ours", "rela")).overall == claims.HOLDS
-    assert judged(stored, explained("lavt", "ours")).overall != claims.HOLDS
+    assert finding.describe().startswith(f"good, {'first evaluation' if when == 'first' else 'end'}, val, plurality")
 
 
 def test_no_claim_compares_an_experiment_with_its_own_oracle():
     """The true presence, or perfect masks, cannot lose to the same model's own: such a claim would hold always."""
     for claim in paper.claims():
         for evidence in claim.evidence:
+            if evidence.test == "contrast":
+                continue  # weighted, so that it can go either way
             same = evidence.reference and evidence.system.partition("@")[0] == evidence.reference.partition("@")[0]
             rules = {run.partition("@")[2] or "head" for run in evidence.runs}
             assert not (same and rules & {"truth", "masks"} and rules & {"head", "pixels"}), claim.id

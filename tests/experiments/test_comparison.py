@@ -5,9 +5,7 @@ import pytest
 
 from grisq.evaluation.outcomes import Samples
 from grisq.experiments import comparison
-from grisq.experiments.selection import collect
 from grisq.runtime.errors import InputError
-from grisq.runtime.paths import RESULTS
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +75,14 @@ def test_a_level_is_the_mean_and_a_contrast_the_weighted_sum(results):
     assert pair == comparison.compare(results, "higher", "lower", "cIoU")
 
 
+def test_one_training_under_two_rules_is_one_training(results):
+    """As if they were independent, the spread of their seeds would be counted twice."""
+    found = comparison.contrast_of(results, {"higher@truth": 1, "higher": -1}, "gIoU")
+    assert found == comparison.compare(results, "higher@truth", "higher", "gIoU")
+    with pytest.raises(InputError, match="different experiments, or one experiment under several rules"):
+        comparison.contrast_of(results, {"higher@truth": 1, "higher": -1, "lower": 1}, "gIoU")
+
+
 def naive_parts(samples: Samples) -> dict[str, float]:
     """What an expression adds to gIoU by its masks, and what the presence decision takes away again."""
     parts = {"no-target": 0.0, "targets": 0.0, "masks": 0.0}
@@ -113,9 +119,8 @@ def test_the_parts_of_a_gap_are_those_of_a_loop_and_add_up(results):
     assert gap[comparison.GAP] == comparison.compare(results, "higher", "lower", "gIoU")
 
 
-def test_the_margin_of_a_gap_has_the_interval_of_its_own_seeds():
+def test_the_margin_of_a_gap_has_the_interval_of_its_own_seeds(stored):
     """Per seed: a - 2 a*; the spread of these numbers, not of a and a* apart, makes the interval."""
-    stored = collect(RESULTS, "tiny")
     margins = {}
     for name in ("ours", "rela"):
         own, truth = (
@@ -124,7 +129,7 @@ def test_the_margin_of_a_gap_has_the_interval_of_its_own_seeds():
         margins[name] = own - 2 * truth
     found = comparison.decompose_gap(stored, "ours", "rela")[comparison.MARGIN]
     assert found.value == pytest.approx(margins["ours"].mean() - margins["rela"].mean())
-    from_seeds = np.sqrt(sum(each.var(ddof=1) / 3 for each in margins.values()))
+    from_seeds = np.sqrt(sum(each.var(ddof=1) / len(each) for each in margins.values()))
     assert (found.high - found.low) / 2 > 1.96 * from_seeds
 
 

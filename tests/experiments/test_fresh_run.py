@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from grisq.config import override, preset, to_dict
 from grisq.experiments import fresh_run
 from grisq.experiments.fresh_run import METRICS, place_among_seeds, prediction_interval, train_fresh_run
 from grisq.runtime.distributed import available_cores
@@ -57,6 +58,10 @@ def test_one_seed_has_no_interval_and_other_runs_are_refused(make_run):
     other.data = "other"
     with pytest.raises(InputError, match="has the data 'other'"):
         place_among_seeds(make_run(0), [other])
+    faster = make_run(1)
+    faster.settings = to_dict(override(preset("tiny"), {"train.lr": 0.1}))
+    with pytest.raises(InputError, match=r"another train\.lr than the fresh one"):
+        place_among_seeds(make_run(0), [faster])
 
 
 def test_the_queue_gets_one_run_and_its_result_is_read(make_run, tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ import pytest
 from grisq.config import Preset, TrainConfig
 from grisq.data import grefcoco
 from grisq.evaluation import counterfactual
-from grisq.evaluation.evaluator import Evaluator
 from grisq.experiments.measure import measure
 from grisq.experiments.registry import find_experiment
 from grisq.training.trainer import train
@@ -36,26 +35,19 @@ def folders(mini_root, mini, tmp_path_factory):
     return data, pairs
 
 
-def test_a_result_holds_objects_and_pairs(folders, model_config, tmp_path, monkeypatch):
+def test_a_result_holds_objects_and_pairs(folders, model_config, tmp_path):
     data, pairs = folders
     train_config = TrainConfig(batch=4, steps=2, lr=1e-3, lr_backbone=1e-3, eval_every=2, eval_samples=4, workers=0)
     preset = Preset(name="test", data=None, model=model_config, train=replace(train_config, checkpoint_every=2))
     train(preset, data, tmp_path / "run", seed=0, device="cpu", progress=False)
-    run = Evaluator.run
-
-    def with_objects(self, rows, **options):
-        """As an evaluator does that looks at objects: each is covered by half."""
-        found = run(self, rows, **options)
-        for sample in found.samples:
-            sample["instance_pixels"], sample["instance_covered"] = ([n] * sample["target_count"] for n in (8, 4))
-        return found
-
-    monkeypatch.setattr(Evaluator, "run", with_objects)
     result = measure(find_experiment("ours"), tmp_path / "run", data, device="cpu", progress=False)
     for split in ("val", "testA"):
         samples = result.samples[split]
-        assert samples.instance_pixels == [[8] * count for count in samples.target_count]
-        assert samples.instance_covered == [[4] * count for count in samples.target_count]
+        objects = zip(samples.target_count, samples.instance_pixels, samples.instance_covered, strict=True)
+        for (count, pixels, covered), annotated, both in zip(objects, samples.annotated, samples.intersection):
+            assert len(pixels) == len(covered) == count
+            assert max(pixels, default=0) <= annotated <= sum(pixels)  # their union
+            assert max(covered, default=0) <= both <= sum(covered)
     presence = {row: value for each in result.samples.values() for row, value in zip(each.row, each.presence)}
     found = result.counterfactual
     assert found.edit == [edit for *_, edit in pairs]

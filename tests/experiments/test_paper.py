@@ -107,7 +107,7 @@ def test_effects_of_the_two_by_two_are_contrasts():
         [evidence.weights[run] for run in runs]
         for claim in paper.claims()
         for evidence in claim.evidence
-        if evidence.test == "contrast"
+        if set(evidence.weights or ()) & set(runs)
     ]
     products = np.array(found) @ np.array(found).T
     assert len(found) == 3

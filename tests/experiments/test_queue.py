@@ -128,13 +128,14 @@ def test_a_killed_run_resumes_where_it_was(small, mini, tmp_path):
 
 
 def test_a_failed_run_is_told_by_its_last_words_and_the_others_finish(small, mini, tmp_path):
-    """An infinite learning rate for one: the loss stops being finite."""
-    broken = replace(small, augment=replace(small.augment, tau_no=0.0), train=replace(small.train, lr=1e30))
+    """A file stands where the folder of one run belongs."""
     where = {"runs": tmp_path / "runs", "out": tmp_path / "results"}
-    broken = replace(broken, train=replace(broken.train, steps=20))
-    with pytest.raises(InputError, match=r"query-seed0 failed: The loss is .*query-seed0\.log"):
-        run_experiments(["query"], broken, mini, device="cpu", progress=False, **where)
+    (where["runs"] / "test").mkdir(parents=True)
+    (where["runs"] / "test" / "query-seed0").touch()
+    with pytest.raises(InputError, match=r"query-seed0 failed: .*query-seed0.*query-seed0\.log"):
+        run_experiments(["query", "ours"], small, mini, jobs=1, device="cpu", progress=False, **where)
     assert not path_of(where["out"], "test", "query", 0).exists()
+    assert path_of(where["out"], "test", "ours", 0).exists()
 
 
 def test_a_job_reads_back_the_same_and_a_broken_one_is_named(small, tmp_path):
@@ -150,7 +151,13 @@ def test_a_job_reads_back_the_same_and_a_broken_one_is_named(small, tmp_path):
 
 @pytest.mark.parametrize(
     ("gpu", "jobs", "asked", "threads"),
-    [(False, 1, {}, "1"), (False, 2, {}, "1"), (False, 1, {"threads": 3}, "3"), (True, 2, {}, "1"), (True, 1, {}, None)],
+    [
+        (False, 1, {}, "1"),
+        (False, 2, {}, "1"),
+        (False, 1, {"threads": 3}, "3"),
+        (True, 2, {}, "1"),
+        (True, 1, {}, None),
+    ],
 )
 def test_every_run_has_its_threads_unless_it_is_alone_on_a_gpu(
     small, mini, tmp_path, monkeypatch, gpu, jobs, asked, threads

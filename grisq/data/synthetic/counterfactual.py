@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from grisq.data import grefcoco_writer
-from grisq.data.layout import IMAGES
+from grisq.data.layout import COUNTERFACTUAL, IMAGES, PAIRS
 from grisq.data.synthetic import dataset_card
 from grisq.data.synthetic.drawing import Drawing, Task, draw, image_record, save
 from grisq.data.synthetic.edits import Edited, edit_against
@@ -26,14 +26,12 @@ from grisq.data.synthetic.specs import SyntheticSpec
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder
 
-PAIRS = "pairs.json"
-SUFFIX = "-counterfactual"  # of the names of such sets, after the name of the set that they are made from
 SPLIT = "val"
 VERSION = 1  # increased whenever the same pictures would give other edits
 EDITS_PER_IMAGE = 100  # ids of edited pictures are id of the picture * 100 + number of the edit, from 1
 
 
-class Pair(NamedTuple):
+class RefPair(NamedTuple):
     """Two refs with the same sentences, and what was done to the picture between them."""
 
     original: dict[str, Any]
@@ -47,7 +45,7 @@ class PicturePairs(NamedTuple):
     """All that comes of one picture: its own records first, then those of its edited versions."""
 
     made: list[Made]
-    pairs: list[Pair]
+    pairs: list[RefPair]
     left_out: Counter[str]  # expressions without a valid edit, by form
 
 
@@ -70,7 +68,7 @@ def generate_counterfactual(
     """
     root = Path(root)
     stamp = stamp_of(spec, counterfactual=VERSION)
-    stamp["name"] = spec.name + SUFFIX
+    stamp["name"] = spec.name + COUNTERFACTUAL
     if holds(root, stamp):
         return root
     tasks = [task for task in plan(spec) if task.split.name == SPLIT]
@@ -112,7 +110,7 @@ def make_pairs(task: Task, spec: SyntheticSpec, folder: Path) -> PicturePairs:
         originals.append(ref)
         edited_pictures.append(other)
         changed = [drawing.annotations[place]["id"] for place in edited.changed]
-        pairs.append(Pair(ref, other.refs[0], edited.kind, edited.clause, changed))
+        pairs.append(RefPair(ref, other.refs[0], edited.kind, edited.clause, changed))
     if not pairs:
         return PicturePairs([], [], left_out)
     save(drawing.picture, folder / drawing.image["file_name"])
@@ -132,7 +130,7 @@ def _made(edited: Edited, image_id: int, description: Description, ref: dict[str
     return Made(image, edited.annotations, [ref_record(image, SPLIT, nothing, sentences, {})])
 
 
-def _entries(pairs: list[Pair], refs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _entries(pairs: list[RefPair], refs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Write one entry for each sentence of each pair, with the running numbers of both halves."""
     numbered = {(ref["image_id"], json.dumps(ref["tree"])): ref for ref in refs}
     entries = []
