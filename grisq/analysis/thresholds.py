@@ -76,7 +76,7 @@ def at_own_threshold(samples: Samples, by: Score = "presence", *, least_t_acc: f
     )
 
 
-def presence_area(samples: Samples, *, by_mask: bool = False) -> float:
+def presence_auroc(samples: Samples, *, by_mask: bool = False) -> float:
     """Compute the area under the ROC curve: how often a target gets a higher presence than no target does.
 
     A coin has 0.5. With `by_mask` the size of the mask replaces the probability, as it does for a model without

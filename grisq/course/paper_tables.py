@@ -104,10 +104,10 @@ def about(stored: Results) -> str:
     )
 
 
-def without_one_half(stored: Results, names: Sequence[str]) -> pd.DataFrame:
-    """Format `grisq.experiments.diagnostic_tables.without_one_half`: mean ± std over seeds, a line for each run."""
-    numbers = diagnostic_tables.without_one_half(stored, names)
-    digits = {"own threshold": 2, "area, presence": 3, "area, mask size": 3}
+def threshold_free_presence(stored: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Format `grisq.experiments.diagnostic_tables.threshold_free_presence`: mean ± std over seeds, a line for each run."""
+    numbers = diagnostic_tables.threshold_free_presence(stored, names)
+    digits = {"own threshold": 2, "AUROC, presence": 3, "AUROC, mask size": 3}
     texts = {
         (name, measure): spread(line["mean"], line["std"], digits.get(measure, 1))
         for (name, measure), line in numbers.iterrows()
@@ -126,13 +126,13 @@ def thresholds(stored: Results, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines).fillna("")
 
 
-def with_one_part_perfect(stored: Results, names: Sequence[str]) -> pd.DataFrame:
-    """Format `grisq.experiments.diagnostic_tables.with_one_part_perfect`, a line for each run.
+def oracle_presence_and_masks(stored: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Format `grisq.experiments.diagnostic_tables.oracle_presence_and_masks`, a line for each run.
 
     Metrics are mean ± std over seeds; gains are those of the mean gIoU. Under perfect presence N-acc and T-acc are 100,
     under perfect masks those of the run as it is.
     """
-    numbers, lines = diagnostic_tables.with_one_part_perfect(stored, names), []
+    numbers, lines = diagnostic_tables.oracle_presence_and_masks(stored, names), []
     for name in numbers.index.unique("run"):
         found = numbers.loc[name]
         line = {("", "row"): title_of(name)}
@@ -162,10 +162,10 @@ def counterfactual(stored: Results, names: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
-def worth_of_presence(stored: Results, names: Sequence[str]) -> pd.DataFrame:
-    """Format `grisq.experiments.diagnostic_tables.worth_of_presence`: differences, a line for each run."""
+def oracle_gains(stored: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Format `grisq.experiments.diagnostic_tables.oracle_gains`: differences, a line for each run."""
     texts = {}
-    for place, line in diagnostic_tables.worth_of_presence(stored, names).iterrows():
+    for place, line in diagnostic_tables.oracle_gains(stored, names).iterrows():
         texts[place] = number(line["value"], 1) if np.isnan(line["low"]) else _difference(line, "value")
     return _wide(texts, names)
 

@@ -29,7 +29,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     predicted: float  # mean predicted probability of all
     observed: float  # share of all that is really present
     # Expected calibration error (Naeini et al. 2015): the mean over expressions of |predicted - observed| of their bin.
-    error: float
+    ece: float
     bins: tuple[CalibrationBin, ...]
 
 

@@ -32,7 +32,7 @@ def calibration_figure(curves: Mapping[str, Calibration]) -> Figure:
         predicted, observed = [100 * each.predicted for each in filled], [100 * each.observed for each in filled]
         axis.plot(predicted, observed, line, color=color, linewidth=1)
         areas = [10 + 300 * each.n / found.n for each in filled]  # square points
-        label = f"{name}: ECE {100 * found.error:.1f} %"
+        label = f"{name}: ECE {100 * found.ece:.1f} %"
         axis.scatter(predicted, observed, areas, color=color, marker=marker, alpha=0.8, label=label)
     axis.set(xlabel="predicted probability of a target, %", ylabel="really present, %")
     axis.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")

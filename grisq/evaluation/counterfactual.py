@@ -66,7 +66,7 @@ class Cells:
     only_original: int  # both present: the edit went unnoticed
     only_edited: int  # both absent
     none_right: int  # absent and present
-    higher: float  # share of pairs whose original has the higher presence, ties counting half
+    ranking_accuracy: float  # percent of pairs whose original has the higher presence, ties counting half
 
     @property
     def accuracy(self) -> float:
@@ -162,8 +162,8 @@ def _count(outcomes: PairOutcomes, chosen: np.ndarray) -> Cells:
     )
     gain = np.array(outcomes.original)[chosen] - np.array(outcomes.edited)[chosen]
     answers = (present & denied, present & ~denied, ~present & denied, ~present & ~denied)
-    higher = float(np.mean((gain > 0) + 0.5 * (gain == 0))) if len(gain) else float("nan")
-    return Cells(len(gain), *(int(each.sum()) for each in answers), higher)
+    ranking = 100 * float(np.mean((gain > 0) + 0.5 * (gain == 0))) if len(gain) else float("nan")
+    return Cells(len(gain), *(int(each.sum()) for each in answers), ranking)
 
 
 def table(outcomes: PairOutcomes) -> pd.DataFrame:
@@ -177,6 +177,6 @@ def table(outcomes: PairOutcomes) -> pd.DataFrame:
             "only the original": 100 * found.only_original / total,
             "only the edited": 100 * found.only_edited / total,
             "none": 100 * found.none_right / total,
-            "higher on the original": 100 * found.higher,
+            "ranking accuracy": found.ranking_accuracy,
         }
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("edit")

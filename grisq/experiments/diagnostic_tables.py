@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from grisq.analysis.thresholds import at_own_threshold, giou_at, presence_area
+from grisq.analysis.thresholds import at_own_threshold, giou_at, presence_auroc
 from grisq.evaluation import counterfactual as pairs
 from grisq.evaluation.recall import GROUPS, recall
 from grisq.experiments.comparison import compare, means
@@ -19,7 +19,7 @@ from grisq.experiments.tables import indexed, measured, samples_of, spread_of
 LEAST_T_ACC = 95.0  # percent; the second way to choose a threshold: the highest N-acc that keeps this T-acc
 
 
-def worth_of_presence(results: Results, names: Sequence[str]) -> pd.DataFrame:
+def oracle_gains(results: Results, names: Sequence[str]) -> pd.DataFrame:
     """What presence is worth in gIoU on val, compared with what masks are worth.
 
     Lines (run, step), columns value, low, high: the model's own presence over the 50-pixel rule, the true presence over
@@ -39,7 +39,7 @@ def worth_of_presence(results: Results, names: Sequence[str]) -> pd.DataFrame:
     return indexed(lines, ["run", "step"])
 
 
-def with_one_part_perfect(results: Results, names: Sequence[str]) -> pd.DataFrame:
+def oracle_presence_and_masks(results: Results, names: Sequence[str]) -> pd.DataFrame:
     """Every run on val as it is, with perfect presence and its own masks, and with perfect masks and its own presence.
 
     Lines (run, variant, metric) with the variants "as it is", "perfect presence" and "perfect masks"; columns seeds,
@@ -54,7 +54,7 @@ def with_one_part_perfect(results: Results, names: Sequence[str]) -> pd.DataFram
     return indexed(lines, ["run", "variant", "metric"])
 
 
-def without_one_half(results: Results, names: Sequence[str]) -> pd.DataFrame:
+def threshold_free_presence(results: Results, names: Sequence[str]) -> pd.DataFrame:
     """Presence on val without the threshold of 0.5 (see `grisq.analysis.thresholds`).
 
     Lines (run, measure): gIoU at 0.5 and at each run's own threshold, N-acc and T-acc there, that threshold, and areas
@@ -71,8 +71,8 @@ def without_one_half(results: Results, names: Sequence[str]) -> pd.DataFrame:
             "N-acc, own threshold": [each.n_acc for each in own],
             "T-acc, own threshold": [each.t_acc for each in own],
             "own threshold": [np.mean(each.chosen) for each in own],
-            "area, presence": [presence_area(each) for each in headed],
-            "area, mask size": [presence_area(each, by_mask=True) for each in samples],
+            "AUROC, presence": [presence_auroc(each) for each in headed],
+            "AUROC, mask size": [presence_auroc(each, by_mask=True) for each in samples],
         }
         lines |= {(name, measure): spread_of(values) for measure, values in measures.items()}
     return indexed(lines, ["run", "measure"])

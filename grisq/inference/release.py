@@ -139,7 +139,7 @@ def presence_text(found: Calibration | None, *, has_head: bool) -> str:
         n=found.n,
         predicted=found.predicted,
         observed=found.observed,
-        error=found.error,
+        error=found.ece,
         bins=len(found.bins),
         curve=CURVE,
         table=markdown(calibration_table(found)),

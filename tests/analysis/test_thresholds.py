@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from grisq.analysis.thresholds import at_own_threshold, giou_at, giou_at_own_threshold, presence_area
+from grisq.analysis.thresholds import at_own_threshold, giou_at, giou_at_own_threshold, presence_auroc
 from grisq.evaluation.metrics import GRISMetrics
 from grisq.evaluation.outcomes import Samples
 from grisq.evaluation.protocols import PROTOCOLS
@@ -132,10 +132,10 @@ def test_the_highest_n_acc_that_keeps_t_acc():
 
 
 def test_the_area_counts_pairs_in_order(late):
-    assert presence_area(late) == 1.0
-    assert presence_area(late, by_mask=True) == 0.5  # all masks have the same size
+    assert presence_auroc(late) == 1.0
+    assert presence_auroc(late, by_mask=True) == 0.5  # all masks have the same size
     few = made_up([0.9, 0.2, 0.5, 0.5], [1, 1, 0, 0])
-    assert presence_area(few) == 0.5  # of four pairs two are in order
+    assert presence_auroc(few) == 0.5  # of four pairs two are in order
 
 
 def test_without_a_head_there_is_no_threshold():
@@ -144,9 +144,9 @@ def test_without_a_head_there_is_no_threshold():
         giou_at(silent, 0.5)
     with pytest.raises(InputError, match="no presence head"):
         at_own_threshold(silent)
-    assert presence_area(silent) == 0.5
+    assert presence_auroc(silent) == 0.5
 
 
 def test_an_area_needs_both():
     with pytest.raises(InputError, match="is empty"):
-        presence_area(made_up([0.2, 0.9], [1, 2]))
+        presence_auroc(made_up([0.2, 0.9], [1, 2]))

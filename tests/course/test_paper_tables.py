@@ -83,17 +83,17 @@ def test_a_gap_by_its_parts(stored):
 
 
 def test_presence_without_the_threshold(stored):
-    table = paper_tables.without_one_half(stored, ["rela", "baseline"])
+    table = paper_tables.threshold_free_presence(stored, ["rela", "baseline"])
     assert table["row"].tolist() == [title_of("rela"), title_of("baseline")]
-    numbers = diagnostic_tables.without_one_half(stored, ["rela"]).loc["rela"]
+    numbers = diagnostic_tables.threshold_free_presence(stored, ["rela"]).loc["rela"]
     assert table.loc[0, "gIoU at 0.5"] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["gIoU at 0.5"])
     assert table.loc[0, "own threshold"] == "{mean:.2f} ± {std:.2f}".format(**numbers.loc["own threshold"])
-    assert table.loc[0, "area, presence"] == "{mean:.3f} ± {std:.3f}".format(**numbers.loc["area, presence"])
+    assert table.loc[0, "AUROC, presence"] == "{mean:.3f} ± {std:.3f}".format(**numbers.loc["AUROC, presence"])
 
 
-def test_the_worth_of_presence_has_intervals(stored):
-    table = paper_tables.worth_of_presence(stored, ["rela"])
-    numbers = diagnostic_tables.worth_of_presence(stored, ["rela"]).loc["rela"]
+def test_the_oracle_gains_has_intervals(stored):
+    table = paper_tables.oracle_gains(stored, ["rela"])
+    numbers = diagnostic_tables.oracle_gains(stored, ["rela"]).loc["rela"]
     for step in ("truth over head", "perfect masks over own"):
         assert table.loc[0, step] == "{value:+.1f} ({low:+.1f} to {high:+.1f})".format(**numbers.loc[step])
     assert table.loc[0, "gIoU under the truth"] == "{value:.1f}".format(**numbers.loc["gIoU under the truth"])
@@ -112,16 +112,16 @@ def test_a_summary_leaves_out_what_was_not_run(stored):
 def test_nothing_was_run():
     assert paper_tables.table_2({}, []).empty
     assert paper_tables.summary({}, ["ours"]).empty
-    assert paper_tables.worth_of_presence({}, []).empty
-    assert paper_tables.without_one_half({}, []).empty
+    assert paper_tables.oracle_gains({}, []).empty
+    assert paper_tables.threshold_free_presence({}, []).empty
 
 
 @pytest.mark.parametrize(
     "table",
     [
         paper_tables.summary,
-        paper_tables.without_one_half,
-        paper_tables.worth_of_presence,
+        paper_tables.threshold_free_presence,
+        paper_tables.oracle_gains,
         paper_tables.recall_of_objects,
     ],
 )

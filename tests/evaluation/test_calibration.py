@@ -14,7 +14,7 @@ def test_bins_and_error_counted_by_hand():
     low, high = found.bins
     assert (low.low, low.high, low.n, low.predicted, low.observed) == (0, 0.5, 2, pytest.approx(0.2), 0.5)
     assert (high.n, high.predicted, high.observed) == (3, pytest.approx(0.8), pytest.approx(2 / 3))
-    assert found.error == pytest.approx((2 * 0.3 + 3 * (0.8 - 2 / 3)) / 5)
+    assert found.ece == pytest.approx((2 * 0.3 + 3 * (0.8 - 2 / 3)) / 5)
     assert (found.n, found.predicted, found.observed) == (5, pytest.approx(0.56), 0.6)
     table = calibration_table(found)
     assert table.iloc[1].tolist() == ["50% to 100%", 3, "80.0%", "66.7%"]

@@ -14,7 +14,7 @@ def test_a_point_stands_where_its_bin_was_counted_and_is_as_large_as_its_share()
     (points,) = axis.collections
     np.testing.assert_allclose(points.get_offsets(), [[20, 50], [80, 200 / 3]])
     assert np.diff(points.get_sizes()) == pytest.approx(300 * (3 - 2) / 5)
-    assert axis.get_legend().get_texts()[0].get_text() == f"head: ECE {100 * found.error:.1f} %"
+    assert axis.get_legend().get_texts()[0].get_text() == f"head: ECE {100 * found.ece:.1f} %"
 
 
 def test_two_curves_differ_in_more_than_color_and_empty_bins_have_no_point():

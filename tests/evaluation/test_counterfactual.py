@@ -36,20 +36,20 @@ def test_cells_by_hand():
     assert list(found) == [ALL, "color", "removed"]
     every = found[ALL]
     assert (every.both_right, every.only_original, every.only_edited, every.none_right) == (1, 1, 1, 1)
-    assert (every.pairs, every.accuracy, every.higher) == (4, 25, (1 + 0.5 + 1) / 4)
-    assert (found["color"].accuracy, found["color"].higher) == (50, 0.75)
-    assert (found["removed"].accuracy, found["removed"].higher) == (0, 0.5)
+    assert (every.pairs, every.accuracy, every.ranking_accuracy) == (4, 25, 100 * (1 + 0.5 + 1) / 4)
+    assert (found["color"].accuracy, found["color"].ranking_accuracy) == (50, 75)
+    assert (found["removed"].accuracy, found["removed"].ranking_accuracy) == (0, 50)
 
 
 def test_one_answer_for_everything_has_no_pair_and_a_coin_a_quarter():
     rng = np.random.default_rng(0)
     pairs = [Pair(2 * i, 2 * i + 1, i, "color", "") for i in range(4000)]
     constant = cells(pair_outcomes({row: Answer(0.7, True) for row in range(8000)}, pairs, ""))[ALL]
-    assert (constant.accuracy, constant.higher) == (0, 0.5)
+    assert (constant.accuracy, constant.ranking_accuracy) == (0, 50)
     coin = {row: Answer(value, bool(value > 0.5)) for row, value in enumerate(rng.random(8000))}
     tossed = cells(pair_outcomes(coin, pairs, ""))[ALL]
     assert tossed.accuracy == pytest.approx(25, abs=2.5)
-    assert tossed.higher == pytest.approx(0.5, abs=0.03)
+    assert tossed.ranking_accuracy == pytest.approx(50, abs=3)
 
 
 def test_pairs_without_answers_are_left_out():
@@ -59,7 +59,7 @@ def test_pairs_without_answers_are_left_out():
     nothing = cells(pair_outcomes({}, PAIRS, ""))
     assert list(nothing) == [ALL]
     assert nothing[ALL].pairs == 0
-    assert np.isnan([nothing[ALL].accuracy, nothing[ALL].higher]).all()
+    assert np.isnan([nothing[ALL].accuracy, nothing[ALL].ranking_accuracy]).all()
     assert counterfactual.table(pair_outcomes({}, PAIRS, "")).loc[ALL, "pairs"] == 0
 
 
@@ -67,7 +67,7 @@ def test_a_table_is_in_percent():
     table = counterfactual.table(pair_outcomes(ANSWERS, PAIRS, ""))
     cell_columns = ["pair accuracy", "only the original", "only the edited", "none"]
     assert table.loc[ALL, cell_columns].tolist() == [25, 25, 25, 25]
-    assert table.loc["color", "higher on the original"] == 75
+    assert table.loc["color", "ranking accuracy"] == 75
     assert (table[cell_columns].sum(axis=1) == 100).all()
 
 

@@ -80,15 +80,15 @@ def test_the_summary_has_every_seed_and_leaves_out_what_was_not_run(stored):
 
 
 def test_presence_without_the_threshold(stored):
-    table = diagnostic_tables.without_one_half(stored, ["baseline", "rela"])
+    table = diagnostic_tables.threshold_free_presence(stored, ["baseline", "rela"])
     assert table.loc[("rela", "gIoU at 0.5"), "mean"] == pytest.approx(np.mean(values(stored, "rela", "gIoU")))
     own = [at_own_threshold(result.samples["val"]).giou for result in runs_of(stored, "rela")]
     assert table.loc[("rela", "gIoU, own threshold"), "mean"] == pytest.approx(np.mean(own))
-    assert table["mean"].xs("area, presence", level=1).between(0.5, 1).all()
+    assert table["mean"].xs("AUROC, presence", level=1).between(0.5, 1).all()
 
 
-def test_the_worth_of_presence_and_of_masks(stored):
-    table = diagnostic_tables.worth_of_presence(stored, ["rela", "ours"])
+def test_the_oracle_gains_and_of_masks(stored):
+    table = diagnostic_tables.oracle_gains(stored, ["rela", "ours"])
     own, truth = (np.mean(values(stored, "rela", "gIoU", protocol=name)) for name in ("rela", "rela-truth"))
     assert table.loc[("rela", "truth over head"), "value"] == pytest.approx(truth - own)
     assert table.loc[("rela", "gIoU under the truth"), "value"] == pytest.approx(truth)
@@ -122,5 +122,9 @@ def test_mean_and_spread_of_few_seeds():
 def test_nothing_was_run(stored):
     assert len(tables.table_1({})) == 9 * (3 * 5 + 2)
     assert tables.table_1({})["mean"].isna().all()
-    for empty in (tables.table_2({}, []), tables.summary({}, ["ours"]), diagnostic_tables.without_one_half({}, [])):
+    for empty in (
+        tables.table_2({}, []),
+        tables.summary({}, ["ours"]),
+        diagnostic_tables.threshold_free_presence({}, []),
+    ):
         assert empty.empty

@@ -110,7 +110,7 @@ def test_the_card_and_the_report_say_how_far_presence_can_be_trusted(run, mini, 
     assert found["n"] == len(rows) == sum(each["n"] for each in found["bins"])
     assert found["observed"] == pytest.approx((mini.target_counts[rows] > 0).mean())
     card = (out / CARD).read_text(encoding="utf-8")
-    assert f"Expected calibration error over 10 bins of equal width: {found['error']:.1%}" in card
+    assert f"Expected calibration error over 10 bins of equal width: {found['ece']:.1%}" in card
     assert f"]({CURVE})" in card
     assert (out / CURVE).read_bytes().startswith(b"\x89PNG")
 
