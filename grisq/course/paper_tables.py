@@ -105,7 +105,7 @@ def about(stored: Results) -> str:
 
 
 def threshold_free_presence(stored: Results, names: Sequence[str]) -> pd.DataFrame:
-    """Format `grisq.experiments.diagnostic_tables.threshold_free_presence`: mean ± std over seeds, a line for each run."""
+    """Format `grisq.experiments.diagnostic_tables.threshold_free_presence`: mean ± std over seeds, a line a run."""
     numbers = diagnostic_tables.threshold_free_presence(stored, names)
     digits = {"own threshold": 2, "AUROC, presence": 3, "AUROC, mask size": 3}
     texts = {
