@@ -116,8 +116,9 @@ def test_the_interval_covers_the_truth_with_three_seeds(spread, pictures):
     assert 0.93 <= coverage(400, 3, spread, pictures) <= 0.985
 
 
-# Standard deviations in points: between seeds, and of a difference from pictures, as found in stored runs.
-SPREADS = {"gIoU": (1.5, 0.8), "cIoU": (0.85, 0.6), "N-acc": (2.8, 1.7)}
+# Standard deviations between the seeds of two systems, in points: alike, and as unlike as stored runs are.
+SPREADS = {"alike": (3, 3), "the first spreads": (6, 0.5), "the second spreads": (0.5, 6)}
+FROM_PICTURES = 0.8  # standard deviation of a difference
 
 
 def made_up(rng, seeds, between_seeds, of_picture):
@@ -131,21 +132,21 @@ def made_up(rng, seeds, between_seeds, of_picture):
 
 @pytest.mark.parametrize("seeds", [(3, 3), (5, 5), (5, 3)])
 @pytest.mark.parametrize("spread", SPREADS)
-def test_the_interval_covers_the_truth_with_the_spreads_of_stored_runs(spread, seeds):
-    """Both systems are equal; a bootstrap over seeds and pictures covers 88 to 91 % here with three seeds."""
-    between_seeds, from_pictures = SPREADS[spread]
+def test_the_interval_covers_the_truth_whichever_system_spreads(spread, seeds):
+    """Both systems are equally good. The standard error of 400 rounds is 1.1 %."""
+    first, second = SPREADS[spread]
     rng, rounds, pictures, hits = np.random.default_rng(1), 400, 50, 0
     for _ in range(rounds):
         shared = rng.normal(0, 20, pictures)  # cancels: the pictures are the same for both
-        own = rng.normal(0, from_pictures * np.sqrt(pictures), pictures)
+        own = rng.normal(0, FROM_PICTURES * np.sqrt(pictures), pictures)
         found = difference(
-            made_up(rng, seeds[0], between_seeds, shared + own),
-            made_up(rng, seeds[1], between_seeds, shared),
+            made_up(rng, seeds[0], first, shared + own),
+            made_up(rng, seeds[1], second, shared),
             "gIoU",
             draws=150,
         )
         hits += not found.excludes_zero
-    assert 0.925 <= hits / rounds <= 0.975
+    assert (0.925 if spread == "alike" else 0.89) <= hits / rounds <= 0.975
 
 
 def test_the_interval_of_a_level_covers_it():
