@@ -25,7 +25,7 @@ def shapes(name: str, batch: int) -> tuple:
     return batch, [(side, side) for side in sides], model.heads, model.channels // model.heads, model.points
 
 
-SHAPES = {"paper, batch 1": shapes("paper", 1), "tiny, batch 32": shapes("tiny", 32)}
+SHAPES = {"paper, batch 1": shapes("paper", 1), "tiny, batch 16": shapes("tiny", 16)}
 
 
 def theirs(value, sizes, locations, weights):
@@ -76,7 +76,7 @@ def both(form: str, name: str) -> Callable[[], None]:
 
 def report_peak(form: str, name: str) -> None:
     """Print by how many megabytes resident memory rises during one forward and backward, after a small warm-up."""
-    both(form, "tiny, batch 32")()  # compiles and loads what is needed
+    both(form, "tiny, batch 16")()  # compiles and loads what is needed
     run = both(form, name)
     CLEAR.write_text("5", encoding="utf-8")  # the peak counts from here
     before = resident("VmHWM")

@@ -2,7 +2,7 @@
 
     python benchmarks/systems.py [--rounds 3] [--out benchmarks/systems.json]
 
-`tiny`: 64 px, batch 32. `paper`: 480 px, batch 1, random weights. Memory is the highest of a process that does one
+`tiny`: 128 px, batch 16. `paper`: 480 px, batch 1, random weights. Memory is the highest of a process that does one
 training step; the systems take turns, so their ratios hold on a noisy machine. Notebook 09 shows the file.
 """
 
@@ -23,7 +23,7 @@ from grisq.runtime.files import write_json
 from grisq.runtime.provenance import provenance
 
 OURS = "grisq"
-SIZES = {"tiny": {"batch": 32, "words": 10, "vocabulary": 500}, "paper": {"batch": 1}}
+SIZES = {"tiny": {"batch": 16, "words": 10, "vocabulary": 264}, "paper": {"batch": 1}}
 
 
 def contestant(size: str, system: str) -> tuple[System, Batch]:
