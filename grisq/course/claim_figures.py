@@ -43,7 +43,7 @@ def forest(verdicts: Sequence[Verdict], *, width: float = 12.0) -> Figure:
     """
     rows = list(_rows(verdicts))
     panels = [panel for panel in (*_PANELS, _REACHED) if any(panel == _panel(f) for row in rows for f in row.findings)]
-    ratios = [3.9, *[1.5] * len(panels), 1.3]
+    ratios = [4.6, *[1.5] * len(panels), 1.3]
     figure, axes = plt.subplots(
         1, len(ratios), figsize=(width, 1.2 + 0.23 * len(rows)), sharey=True, width_ratios=ratios, squeeze=False
     )

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from grisq.course.charts import legend_below
 from grisq.course.style import OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS
-from grisq.experiments.registry import EXPERIMENTS, for_tuning
+from grisq.experiments.registry import EXPERIMENTS, for_tuning, label_of
 from grisq.experiments.selection import Results, runs_of
 from grisq.runtime.errors import InputError
 
@@ -55,11 +55,15 @@ def plurality_curves(axis: Axes, evaluations: Mapping[str, Sequence[float]], *, 
         evaluations: columns of the periodic evaluation, as `Result.history["eval"]`.
         labeled: whether the lines get an entry in the legend.
     """
-    for scenario in ("single-target", "multi-target"):
-        style = {"color": SCENARIO_COLORS[scenario], "marker": SCENARIO_MARKERS[scenario]}
+    # Both are near 100 %, so the first has to show around the second.
+    looks = {
+        "single-target": {"markersize": 8, "fillstyle": "none"},
+        "multi-target": {"markersize": 4, "linestyle": "--"},
+    }
+    for scenario, look in looks.items():
+        style = {"color": SCENARIO_COLORS[scenario], "marker": SCENARIO_MARKERS[scenario], "linewidth": 1} | look
         label = scenario if labeled else None
-        values = evaluations[f"plurality {scenario}"]
-        axis.plot(evaluations["step"], values, label=label, markersize=4, linewidth=1, **style)
+        axis.plot(evaluations["step"], evaluations[f"plurality {scenario}"], label=label, **style)
 
 
 def presence_curves(results: Results, names: Sequence[str] | None = None, *, columns: int = 5) -> Figure:
@@ -87,7 +91,7 @@ def presence_curves(results: Results, names: Sequence[str] | None = None, *, col
     for axis, name in zip(axes.flat, names):
         _presence_of_seeds(axis, [result.history["eval"] for result in runs_of(results, name)])
         seeds = len(runs_of(results, name))
-        axis.set_title(f"{name}, {seeds} seed{'s' * (seeds > 1)}", fontsize=9)
+        axis.set_title(f"{label_of(name)}, {seeds} seed{'s' * (seeds > 1)}", fontsize=9)
     for axis in axes.flat[len(names) :]:
         axis.axis("off")
     for axis in axes.flat[max(0, len(names) - columns) : len(names)]:  # the lowest of each column

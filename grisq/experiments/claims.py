@@ -24,6 +24,7 @@ from grisq.analysis.significance import Difference, interval_of_shares
 from grisq.data.scenarios import SCENARIOS
 from grisq.experiments.comparison import GAP, MARGIN, PRESENCE, compare, contrast_of, decompose_gap, experiment_of
 from grisq.experiments.paper import Claim, Evidence
+from grisq.experiments.registry import label_of
 from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of
 
@@ -74,7 +75,7 @@ class Finding:
     def _describe_seeds(self) -> str:
         numbers = set(self.seeds.values())
         if len(numbers) > 1:
-            return ", ".join(f"{name} {number}" for name, number in self.seeds.items()) + " seeds"
+            return ", ".join(f"{label_of(name)} {number}" for name, number in self.seeds.items()) + " seeds"
         (number,) = numbers
         return f"{number} seed" + ("s" if number != 1 else "")
 
@@ -122,7 +123,7 @@ def verdict_on(found: Difference, *, drop: bool = False, bound: float = 0.0) -> 
 def _findings(evidence: Evidence, results: Results) -> list[Finding]:
     if evidence.test == "at least":
         return _reached(evidence, results)
-    what = evidence.what or f"{evidence.system} over {evidence.reference}"
+    what = evidence.what or f"{label_of(evidence.system)} over {label_of(evidence.reference)}"
     names = dict.fromkeys(experiment_of(run) for run in evidence.runs)
     seeds = {name: sum(evidence.split in result.samples for result in runs_of(results, name)) for name in names}
     findings = []
@@ -149,7 +150,7 @@ def _differences(evidence: Evidence, metric: str, results: Results | None) -> li
 
 def _reached(evidence: Evidence, results: Results) -> list[Finding]:
     """Accuracies of a head: of the last checkpoint on the split, or in the first periodic evaluation."""
-    what = f"{evidence.system}, {'first evaluation' if evidence.when == 'first' else 'end'}"
+    what = f"{label_of(evidence.system)}, {'first evaluation' if evidence.when == 'first' else 'end'}"
     findings = []
     for metric, least in evidence.metrics.items():
         samples = next(column for scenario, column in _SAMPLES.items() if metric.endswith(scenario))

@@ -23,9 +23,10 @@ class Experiment:
     """A training run: the preset with some settings changed."""
 
     name: str  # in commands and file names
-    title: str  # in tables and figures
+    title: str  # in tables, where it may say what a row adds to the one above
     changes: Mapping[str, object] = field(default_factory=dict, hash=False)  # setting -> value, as `--set` takes them
     shown_in: tuple[str, ...] = ()  # the tables and figures that need it
+    label: str = ""  # in figures, where it stands alone; the title by default
     question: str = ""  # for a run that no table or figure needs: what a notebook asks of it
     seeds: int = 5  # trainings that the tables rest on
     tunes: bool = False  # whether it chooses a learning rate: measured on held-out train pictures alone
@@ -61,26 +62,32 @@ _WIDE = _NO_QUERY | {"model.pooled_hidden": 246}
 
 _RUNS = (
     Experiment("baseline", "baseline", _NO_QUERY | _PLAIN, ("Table 2",)),
-    Experiment("query", "+ target query", _QUERY | _PLAIN, ("Table 2",)),
-    Experiment("plurality", "+ plurality", _PLAIN, ("Table 2", "Figure 4")),
-    Experiment("no-target", "+ no-target augmentation", {"augment.tau_multi": 0.0}, ("Table 2",)),
-    Experiment("ours", "+ multi-target augmentation (ours)", {}, ("Table 1", "Table 2", "Figures 4, 5, 6")),
+    Experiment("query", "+ target query", _QUERY | _PLAIN, ("Table 2",), label="query"),
+    Experiment("plurality", "+ plurality", _PLAIN, ("Table 2", "Figure 4"), label="plurality"),
+    Experiment(
+        "no-target", "+ no-target augmentation", {"augment.tau_multi": 0.0}, ("Table 2",), label="no-target augm."
+    ),
+    Experiment(
+        "ours", "+ multi-target augmentation (ours)", {}, ("Table 1", "Table 2", "Figures 4, 5, 6"), label="ours"
+    ),
     Experiment("lavt", "LAVT", _LAVT | _PLAIN, ("Table 1",)),
     Experiment("rela", "ReLA", _RELA | _PLAIN, ("Table 1", "Figures 4, 5a, 6")),
-    Experiment("rela-augmented", "ReLA + augmentation", _RELA, ("Figure 4",)),
-    Experiment("baseline-augmented", "baseline + augmentation", _NO_QUERY, ("2x2",), seeds=3),
-    Experiment("query-augmented", "target query + augmentation", _QUERY, ("2x2",), seeds=3),
+    Experiment("rela-augmented", "ReLA + augmentation", _RELA, ("Figure 4",), label="ReLA + augm."),
+    Experiment("baseline-augmented", "baseline + augmentation", _NO_QUERY, ("2x2",), seeds=3, label="baseline + augm."),
+    Experiment("query-augmented", "target query + augmentation", _QUERY, ("2x2",), seeds=3, label="query + augm."),
     Experiment(
         "baseline-wide",
         "pooled head as large as the query",
         _WIDE | _PLAIN,
-        question="Is it the query, or its 75,000 parameters?",
+        label="wide pooled head",
+        question="Is it the query, or its 71,000 parameters?",
         seeds=3,
     ),
     Experiment(
         "ours-level3",
         "ours, presence from stride 16",
         {"model.query_level": 3},
+        label="ours, stride 16",
         question="Eq. 4 reads stride 32: is the next finer level worse, as the paper's Sec. A says?",
         seeds=3,
     ),
@@ -88,6 +95,7 @@ _RUNS = (
         "ours-level2",
         "ours, presence from stride 8",
         {"model.query_level": 2},
+        label="ours, stride 8",
         question="The same for the finest level that the decoder has.",
         seeds=3,
     ),
@@ -111,6 +119,8 @@ def _at_rate(experiment: Experiment, lr: float) -> Experiment:
 _TUNING = tuple(_at_rate(each, lr) for each in _RUNS if each.name in _TUNED_BY for lr in RATES)
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in (*_RUNS, *_TUNING)})
 
+_RULE_LABELS = {"truth": "true presence", "masks": "perfect masks", "pixels": "50-pixel rule", "head": "own presence"}
+
 # Reference rows, which need no training, by the name of their result: see `grisq.experiments.reference_rows`.
 REFERENCES: Mapping[str, str] = MappingProxyType(
     {
@@ -125,6 +135,13 @@ REFERENCES: Mapping[str, str] = MappingProxyType(
 def title_of(name: str) -> str:
     """Return the title of an experiment or reference row. Raises InputError for an unknown name."""
     return REFERENCES[name] if name in REFERENCES else find_experiment(name).title
+
+
+def label_of(run: str) -> str:
+    """Return the label of a run, with its rule about presence: "ReLA, true presence" for "rela@truth"."""
+    name, _, rule = run.partition("@")
+    label = (EXPERIMENTS[name].label or EXPERIMENTS[name].title) if name in EXPERIMENTS else name
+    return label + (f", {_RULE_LABELS.get(rule, rule)}" if rule else "")
 
 
 def find_experiment(name: str) -> Experiment:

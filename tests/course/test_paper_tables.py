@@ -15,7 +15,9 @@ ROWS = ["baseline", "query", "plurality"]
 
 
 def test_table_1_has_a_line_of_the_paper_and_one_of_ours(stored):
-    table = paper_tables.table_1(stored, "tiny", {"tiny": {"lavt": {"step_s": 0.2555, "peak_mb": 707.0}}})
+    table = paper_tables.table_1(
+        stored, "tiny", {"tiny": {"lavt": {"step_s": 0.2555, "peak_mb": 707.0, "parameters": 1_470_997}}}
+    )
     source = table["", "source"]
     assert len(table) == 9 + 3
     assert (source == "paper (reported only)").sum() == 6
@@ -27,6 +29,12 @@ def test_table_1_has_a_line_of_the_paper_and_one_of_ours(stored):
     assert table.loc[rela, ("val", "T-acc")] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["val", "T-acc"])
     assert table.loc[lavt, ("cost", "step, ms")] == "256"
     assert table.loc[ours, ("cost", "memory, MB")] == "–"
+
+
+def test_a_cost_of_a_model_of_another_size_is_not_shown(stored):
+    measured = {"tiny": {"lavt": {"step_s": 0.2555, "peak_mb": 707.0, "parameters": 3_452_517}}}
+    table = paper_tables.table_1(stored, "tiny", measured)
+    assert set(table.loc[table["", "source"].str.startswith("run:tiny"), ("cost", "step, ms")]) == {"–"}
 
 
 def test_a_system_that_was_not_run_is_marked():
@@ -73,8 +81,7 @@ def test_a_step_between_single_seeds_has_no_interval(stored):
 
 def test_a_gap_by_its_parts(stored):
     table = paper_tables.gap_by_part(stored, [("ours", "rela"), ("ours", "missing"), ("lavt", "ours")])
-    ours, lavt, rela = (title_of(name) for name in ("ours", "lavt", "rela"))
-    assert table["row"].tolist() == [f"{ours} over {rela}", f"{lavt} over {ours}"]
+    assert table["row"].tolist() == ["ours over ReLA", "LAVT over ours"]
     found = comparison.decompose_gap(stored, "ours", "rela")
     parts = [part for part in found if part != comparison.PRESENCE]
     assert list(table.columns) == ["row", *parts]
