@@ -11,7 +11,7 @@ from grisq.evaluation.metrics import MCC
 from grisq.experiments import diagnostic_tables, paper, tables
 from grisq.experiments.comparison import PRESENCE, decompose_gap
 from grisq.experiments.paper import METRICS
-from grisq.experiments.registry import EXPERIMENTS, label_of, title_of
+from grisq.experiments.registry import EXPERIMENTS, describe_pair, title_of
 from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of, seeds_of
 
@@ -187,11 +187,7 @@ def gap_by_part(stored: Results, pairs: Sequence[tuple[str, str]]) -> pd.DataFra
         for part, found in decompose_gap(stored, system, reference).items()
         if part != PRESENCE
     }
-    return _wide(texts, {f"{system} over {reference}": _over(system, reference) for system, reference in made})
-
-
-def _over(system: str, reference: str) -> str:
-    return f"{label_of(system)} over {label_of(reference)}"
+    return _wide(texts, {f"{system} over {reference}": describe_pair(system, reference) for system, reference in made})
 
 
 def summary(stored: Results, names: Sequence[str]) -> pd.DataFrame:

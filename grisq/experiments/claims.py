@@ -24,7 +24,7 @@ from grisq.analysis.significance import Difference, interval_of_shares
 from grisq.data.scenarios import SCENARIOS
 from grisq.experiments.comparison import GAP, MARGIN, PRESENCE, compare, contrast_of, decompose_gap, experiment_of
 from grisq.experiments.paper import Claim, Evidence
-from grisq.experiments.registry import label_of
+from grisq.experiments.registry import describe_pair, label_of
 from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of
 
@@ -123,7 +123,7 @@ def verdict_on(found: Difference, *, drop: bool = False, bound: float = 0.0) -> 
 def _findings(evidence: Evidence, results: Results) -> list[Finding]:
     if evidence.test == "at least":
         return _reached(evidence, results)
-    what = evidence.what or f"{label_of(evidence.system)} over {label_of(evidence.reference)}"
+    what = evidence.what or describe_pair(evidence.system, evidence.reference)
     names = dict.fromkeys(experiment_of(run) for run in evidence.runs)
     seeds = {name: sum(evidence.split in result.samples for result in runs_of(results, name)) for name in names}
     findings = []

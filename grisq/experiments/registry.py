@@ -119,7 +119,13 @@ def _at_rate(experiment: Experiment, lr: float) -> Experiment:
 _TUNING = tuple(_at_rate(each, lr) for each in _RUNS if each.name in _TUNED_BY for lr in RATES)
 EXPERIMENTS: Mapping[str, Experiment] = MappingProxyType({each.name: each for each in (*_RUNS, *_TUNING)})
 
-_RULE_LABELS = {"truth": "true presence", "masks": "perfect masks", "pixels": "50-pixel rule", "head": "own presence"}
+_RULE_LABELS = {  # of the rules about presence in `grisq.experiments.comparison`
+    "": "own presence",
+    "head": "own presence",
+    "pixels": "50-pixel rule",
+    "truth": "true presence",
+    "masks": "perfect masks",
+}
 
 # Reference rows, which need no training, by the name of their result: see `grisq.experiments.reference_rows`.
 REFERENCES: Mapping[str, str] = MappingProxyType(
@@ -141,7 +147,15 @@ def label_of(run: str) -> str:
     """Return the label of a run, with its rule about presence: "ReLA, true presence" for "rela@truth"."""
     name, _, rule = run.partition("@")
     label = (EXPERIMENTS[name].label or EXPERIMENTS[name].title) if name in EXPERIMENTS else name
-    return label + (f", {_RULE_LABELS.get(rule, rule)}" if rule else "")
+    return f"{label}, {_RULE_LABELS[rule]}" if rule else label
+
+
+def describe_pair(system: str, reference: str) -> str:
+    """Return "ours over ReLA", or "ReLA: true presence over perfect masks" for one experiment under two rules."""
+    (name, _, rule), (other, _, other_rule) = system.partition("@"), reference.partition("@")
+    if name == other:
+        return f"{label_of(name)}: {_RULE_LABELS[rule]} over {_RULE_LABELS[other_rule]}"
+    return f"{label_of(system)} over {label_of(reference)}"
 
 
 def find_experiment(name: str) -> Experiment:

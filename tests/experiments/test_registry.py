@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from grisq.config import PRESETS, override, preset
-from grisq.experiments.registry import EXPERIMENTS, RATES, TUNED, find_experiment, for_tuning
+from grisq.experiments.registry import EXPERIMENTS, RATES, TUNED, describe_pair, find_experiment, for_tuning, label_of
 from grisq.models.base import count_parameters
 from grisq.models.registry import build_model
 from grisq.runtime.errors import InputError
@@ -98,3 +98,13 @@ def test_a_tuned_rate_is_that_of_its_preset_alone():
 def test_an_unknown_name_is_answered_with_those_there_are():
     with pytest.raises(InputError, match="baseline, query"):
         find_experiment("table2")
+
+
+def test_runs_have_labels_of_their_own():
+    """A ladder's "+ plurality" says nothing where it stands alone."""
+    assert label_of("no-target") == "no-target augm."
+    assert label_of("rela@truth") == "ReLA, true presence"
+    assert not any(label_of(name).startswith("+") for name in EXPERIMENTS)
+    assert describe_pair("ours", "rela") == "ours over ReLA"
+    assert describe_pair("rela@truth", "rela@masks") == "ReLA: true presence over perfect masks"
+    assert describe_pair("rela", "rela@pixels") == "ReLA: own presence over 50-pixel rule"
