@@ -11,7 +11,7 @@ from grisq.evaluation.metrics import MCC
 from grisq.experiments import diagnostic_tables, paper, tables
 from grisq.experiments.comparison import PRESENCE, decompose_gap
 from grisq.experiments.paper import METRICS
-from grisq.experiments.registry import EXPERIMENTS, describe_pair, title_of
+from grisq.experiments.registry import EXPERIMENTS, describe_pair, label_of
 from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of, seeds_of
 
@@ -124,7 +124,7 @@ def thresholds(stored: Results, names: Sequence[str]) -> pd.DataFrame:
     """Format `grisq.experiments.diagnostic_tables.thresholds`: mean ± std over seeds, a line for each run and rule."""
     numbers, lines = diagnostic_tables.thresholds(stored, names), []
     for (name, rule), found in numbers.groupby(level=["run", "rule"], sort=False):
-        line = {"row": title_of(name), "presence by": rule}
+        line = {"row": label_of(name), "presence by": rule}
         for (*_, metric), values in found.iterrows():
             line[metric] = spread(values["mean"], values["std"], 2 if metric == "threshold" else 1)
         lines.append(line)
@@ -140,7 +140,7 @@ def oracle_presence_and_masks(stored: Results, names: Sequence[str]) -> pd.DataF
     numbers, lines = diagnostic_tables.oracle_presence_and_masks(stored, names), []
     for name in numbers.index.unique("run"):
         found = numbers.loc[name]
-        line = {("", "row"): title_of(name)}
+        line = {("", "row"): label_of(name)}
         for variant, metric in found.index:
             if variant == "as it is" or metric in _SHOWN_UNDER[variant]:
                 line[variant, metric] = spread(*found.loc[(variant, metric), ["mean", "std"]])
@@ -160,7 +160,7 @@ def counterfactual(stored: Results, names: Sequence[str]) -> pd.DataFrame:
     """Format `grisq.experiments.diagnostic_tables.counterfactual`, a line for each run and edit."""
     numbers, lines = diagnostic_tables.counterfactual(stored, names), []
     for (name, edit), found in numbers.groupby(level=["run", "edit"], sort=False):
-        line = {"row": title_of(name), "edit": edit}
+        line = {"row": label_of(name), "edit": edit}
         for (*_, measure), values in found.iterrows():
             line[measure] = number(values["mean"], 0) if measure == "pairs" else spread(values["mean"], values["std"])
         lines.append(line)
@@ -212,9 +212,9 @@ def _difference(line: pd.Series, name: str) -> str:
 def _wide(texts: Mapping[tuple[str, str], object], names: Sequence[str] | Mapping[str, str]) -> pd.DataFrame:
     """One line for each run that has texts, in the order of `names`; a column for each second part of the keys.
 
-    The first column, "row", holds titles: those of a mapping, or else the runs' own.
+    The first column, "row", holds titles: those of a mapping, or else the runs' labels.
     """
-    titles = names if isinstance(names, Mapping) else {name: title_of(name) for name, _ in texts}
+    titles = names if isinstance(names, Mapping) else {name: label_of(name) for name, _ in texts}
     columns, made = list(dict.fromkeys(column for _, column in texts)), {name for name, _ in texts}
     lines = [[titles[name], *(texts[name, column] for column in columns)] for name in names if name in made]
     return pd.DataFrame(lines, columns=["row", *columns])

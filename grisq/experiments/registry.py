@@ -23,10 +23,10 @@ class Experiment:
     """A training run: the preset with some settings changed."""
 
     name: str  # in commands and file names
-    title: str  # in tables, where it may say what a row adds to the one above
+    title: str  # as a row of its table, where it may say what it adds to the one above
     changes: Mapping[str, object] = field(default_factory=dict, hash=False)  # setting -> value, as `--set` takes them
     shown_in: tuple[str, ...] = ()  # the tables and figures that need it
-    label: str = ""  # in figures, where it stands alone; the title by default
+    label: str = ""  # where it stands alone; the title by default
     question: str = ""  # for a run that no table or figure needs: what a notebook asks of it
     seeds: int = 5  # trainings that the tables rest on
     tunes: bool = False  # whether it chooses a learning rate: measured on held-out train pictures alone
@@ -138,15 +138,15 @@ REFERENCES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def title_of(name: str) -> str:
-    """Return the title of an experiment or reference row. Raises InputError for an unknown name."""
-    return REFERENCES[name] if name in REFERENCES else find_experiment(name).title
-
-
 def label_of(run: str) -> str:
-    """Return the label of a run, with its rule about presence: "ReLA, true presence" for "rela@truth"."""
+    """Return the label of a run, with its rule about presence: "ReLA, true presence" for "rela@truth".
+
+    That of a reference row is its title; an unknown name stays as it is.
+    """
     name, _, rule = run.partition("@")
-    label = (EXPERIMENTS[name].label or EXPERIMENTS[name].title) if name in EXPERIMENTS else name
+    label = REFERENCES.get(name, name)
+    if name in EXPERIMENTS:
+        label = EXPERIMENTS[name].label or EXPERIMENTS[name].title
     return f"{label}, {_RULE_LABELS[rule]}" if rule else label
 
 

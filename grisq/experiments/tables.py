@@ -16,7 +16,7 @@ from grisq.evaluation.outcomes import Samples
 from grisq.experiments import paper
 from grisq.experiments.comparison import compare, experiment_of, means, tallies
 from grisq.experiments.paper import METRICS
-from grisq.experiments.registry import EXPERIMENTS, title_of
+from grisq.experiments.registry import EXPERIMENTS, REFERENCES
 from grisq.experiments.selection import Results, runs_of, seeds_of
 
 ALL_METRICS = (*METRICS, "T-acc", MCC)  # N-acc alone can be gamed: always answering "nothing" has 100
@@ -46,7 +46,7 @@ def val_shares() -> tuple[Share, Share]:
 def reference_runs(results: Results) -> dict[str, str]:
     """Return the reference rows that were measured: run -> title."""
     made = [run for run in _REFERENCE_RUNS if seeds_of(results, experiment_of(run))]
-    return {run: title_of(experiment_of(run)) + (", true presence" if "@" in run else "") for run in made}
+    return {run: REFERENCES[experiment_of(run)] + (", true presence" if "@" in run else "") for run in made}
 
 
 def mean_and_spread(values: Iterable[float]) -> tuple[float, float]:

@@ -9,7 +9,7 @@ import pytest
 from grisq.course import paper_tables
 from grisq.course import tables as course_tables
 from grisq.experiments import comparison, diagnostic_tables, selection, tables
-from grisq.experiments.registry import title_of
+from grisq.experiments.registry import label_of
 
 ROWS = ["baseline", "query", "plurality"]
 
@@ -91,7 +91,7 @@ def test_a_gap_by_its_parts(stored):
 
 def test_presence_without_the_threshold(stored):
     table = paper_tables.threshold_free_presence(stored, ["rela", "baseline"])
-    assert table["row"].tolist() == [title_of("rela"), title_of("baseline")]
+    assert table["row"].tolist() == [label_of("rela"), label_of("baseline")]
     numbers = diagnostic_tables.threshold_free_presence(stored, ["rela"]).loc["rela"]
     assert table.loc[0, "gIoU at 0.5"] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["gIoU at 0.5"])
     assert table.loc[0, "own threshold"] == "{mean:.2f} ± {std:.2f}".format(**numbers.loc["own threshold"])
@@ -109,7 +109,7 @@ def test_the_oracle_gains_has_intervals(stored):
 def test_a_summary_leaves_out_what_was_not_run(stored):
     one = {key: result for key, result in stored.items() if key[0] != "ours" or key[1] == 0}
     table = paper_tables.summary(one, ["ours", "query", "no such run"])
-    assert table["row"].tolist() == [title_of("ours"), title_of("query")]
+    assert table["row"].tolist() == [label_of("ours"), label_of("query")]
     assert table["seeds"].tolist() == [1, len(selection.seeds_of(stored, "query"))]
     numbers = tables.summary(one, ["query", "ours"])["mean"]
     assert table.loc[1, "IoU multi"].startswith(f"{numbers['query', 'IoU multi']:.1f} ± ")
@@ -135,4 +135,4 @@ def test_nothing_was_run():
 def test_every_line_of_a_saved_table_names_its_run(stored, tmp_path, table):
     names = ["ours", "rela"]
     csv = course_tables.save(table(stored, names), "table", "A caption.", tmp_path)[-1]
-    assert pd.read_csv(csv)["row"].tolist() == [title_of(name) for name in names]
+    assert pd.read_csv(csv)["row"].tolist() == [label_of(name) for name in names]

@@ -6,7 +6,7 @@ import pytest
 from grisq.course import paper_tables
 from grisq.evaluation.counterfactual import PairOutcomes
 from grisq.experiments import diagnostic_tables
-from grisq.experiments.registry import title_of
+from grisq.experiments.registry import label_of
 from grisq.experiments.results import SCHEMA, load, save
 
 
@@ -124,7 +124,7 @@ def test_texts_have_the_numbers(results):
         "4",
         "50.0",
     ]
-    assert paper_tables.recall_of_objects(results, names).set_index("row").loc[title_of("ours"), "objects of 2"] == "–"
+    assert paper_tables.recall_of_objects(results, names).set_index("row").loc[label_of("ours"), "objects of 2"] == "–"
 
 
 def test_nothing_was_run():
