@@ -80,8 +80,11 @@ def presence_curves(results: Results, names: Sequence[str] | None = None, *, col
     Raises:
         InputError: none of them was run.
     """
-    made = {name for (name, _), result in results.items() if result.history["eval"] and name not in for_tuning()}
-    names = [name for name in names or dict.fromkeys((*EXPERIMENTS, *sorted(made))) if name in made]
+    made = {name for (name, _), result in results.items() if result.history["eval"]}
+    if not names:
+        tuning = for_tuning()
+        names = [name for name in dict.fromkeys((*EXPERIMENTS, *sorted(made))) if name not in tuning]
+    names = [name for name in names if name in made]
     if not names:
         raise InputError("There is no run to draw: run grisq experiments run first.")
     columns = min(columns, len(names))

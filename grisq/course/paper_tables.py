@@ -182,12 +182,12 @@ def gap_by_part(stored: Results, pairs: Sequence[tuple[str, str]]) -> pd.DataFra
     """
     made = [pair for pair in pairs if all(seeds_of(stored, name) for name in pair)]
     texts = {
-        (f"{system} over {reference}", part): found.describe()
+        (describe_pair(system, reference), part): found.describe()
         for system, reference in made
         for part, found in decompose_gap(stored, system, reference).items()
         if part != PRESENCE
     }
-    return _wide(texts, {f"{system} over {reference}": describe_pair(system, reference) for system, reference in made})
+    return _wide(texts, [describe_pair(system, reference) for system, reference in made])
 
 
 def summary(stored: Results, names: Sequence[str]) -> pd.DataFrame:
@@ -209,14 +209,13 @@ def _difference(line: pd.Series, name: str) -> str:
     return Difference(line[name], line["low"], line["high"]).describe()
 
 
-def _wide(texts: Mapping[tuple[str, str], object], names: Sequence[str] | Mapping[str, str]) -> pd.DataFrame:
+def _wide(texts: Mapping[tuple[str, str], object], names: Sequence[str]) -> pd.DataFrame:
     """One line for each run that has texts, in the order of `names`; a column for each second part of the keys.
 
-    The first column, "row", holds titles: those of a mapping, or else the runs' labels.
+    The first column, "row", holds the labels of the runs.
     """
-    titles = names if isinstance(names, Mapping) else {name: label_of(name) for name, _ in texts}
     columns, made = list(dict.fromkeys(column for _, column in texts)), {name for name, _ in texts}
-    lines = [[titles[name], *(texts[name, column] for column in columns)] for name in names if name in made]
+    lines = [[label_of(name), *(texts[name, column] for column in columns)] for name in names if name in made]
     return pd.DataFrame(lines, columns=["row", *columns])
 
 

@@ -259,9 +259,9 @@ def _key(path: Path, parameters: dict) -> str:
     for cell in nbformat.read(path, as_version=4).cells:
         digest.update(cell.source.encode())
     files = sorted(Path(__file__).parents[1].rglob("*.py"))
-    for folder in (paths.RESULTS, paths.RESULTS / parameters["preset"], PAPER):
-        files += sorted(folder.glob("*.json"))
-    if parameters.get("data_root") or not list((paths.RESULTS / parameters["preset"]).glob("*.json")):
+    committed = sorted((paths.RESULTS / parameters["preset"]).glob("*.json"))
+    files += [*sorted(paths.RESULTS.glob("*.json")), *committed, *sorted(PAPER.glob("*.json"))]
+    if parameters.get("data_root") or not committed:
         files += sorted(paths.EXPERIMENTS.glob(f"**/results/{parameters['preset']}/*.json"))
     files += sorted(file for file in paths.ENCODERS.rglob("*") if file.is_file())
     files.append(paths.COST)

@@ -54,9 +54,7 @@ class Finding:
         """Its verdict by the rule."""
         if self.found is None:
             return NOT_RUN
-        if self.bound is not None:
-            return verdict_on(self.found, bound=self.bound)
-        return verdict_on(self.found, drop=(self.paper or 0) < 0)
+        return verdict_on(self.found, drop=(self.paper or 0) < 0, bound=self.bound or 0.0)
 
     @property
     def has_interval(self) -> bool:
