@@ -20,7 +20,7 @@ def test_it_is_small_and_has_a_card():
     sizes = [path.stat().st_size for path in BUNDLED_MODEL.iterdir()]
     assert sum(sizes) <= 8_000_000
     card = (BUNDLED_MODEL / "README.md").read_text(encoding="utf-8")
-    for part in ("trained on", "What it reaches", "What it is not for", "make model"):
+    for part in ("trained on", "## Performance", "## Presence probability", "What it is not for", "make model"):
         assert part in card
 
 
