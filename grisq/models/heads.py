@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grisq.models.layers.padding import extend, frame, pool, resize
+from grisq.models.layers.padding import extend, frame, pool, resize, upsampling_matrix
 from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import LevelProjection
 
@@ -86,16 +86,10 @@ def _upsampled_strips(x: Tensor) -> Iterator[Tensor]:
     """
     B, H, W, C = x.shape
     height = H if torch.is_grad_enabled() else _ROWS
-    wide = _interpolation(W, x) @ x  # (B, H, 4 W, C)
-    rows = _interpolation(H, x)
+    columns, rows = (upsampling_matrix(n, 4 * n, x.dtype, device=x.device) for n in (W, H))
+    wide = columns @ x  # (B, H, 4 W, C)
     for start in range(0, H, height):
         stop = min(start + height, H)
         above, below = max(start - 1, 0), min(stop + 1, H)  # a new row mixes two old ones
         strip = rows[4 * start : 4 * stop, above:below] @ wide[:, above:below].flatten(2)
         yield strip.view(B, -1, 4 * W, C)
-
-
-def _interpolation(length: int, like: Tensor) -> Tensor:
-    """The matrix (4 n, n) that upsamples n values linearly: `F.interpolate` of the unit vectors."""
-    unit = torch.eye(length, dtype=torch.float32, device=like.device)
-    return F.interpolate(unit[None], scale_factor=4, mode="linear", align_corners=False)[0].T.to(like.dtype)

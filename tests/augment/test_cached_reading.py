@@ -9,9 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grisq.augment.recipes import Mosaic, NoTarget, Plain
-from grisq.augment.render import RecipeDataset
-from grisq.data.sample import SampleReader
-from grisq.data.tokenizer import ExpressionTokenizer
 
 SIDE, ROWS = 64, 40
 LIMITS = (10**3, 6 * 10**4, 10**8)  # holds next to nothing, a few pictures, everything
@@ -26,23 +23,17 @@ RECIPES = st.one_of(
 
 
 @pytest.fixture(scope="module")
-def plain(mini):
-    tokenizer = ExpressionTokenizer.train(mini.expressions["text"].to_pylist(), 300)
-    return RecipeDataset(SampleReader(mini, tokenizer, SIDE, 20), max_tokens_mosaic=80)
-
-
-@pytest.fixture(scope="module")
-def cached(plain):
+def cached(dataset):
     """Readers of several limits, which live for all examples."""
-    return [replace(plain, reader=replace(plain.reader, cache_bytes=limit)) for limit in LIMITS]
+    return [replace(dataset, reader=replace(dataset.reader, cache_bytes=limit)) for limit in LIMITS]
 
 
 @settings(max_examples=150, deadline=None)
 @given(recipe=RECIPES)
-def test_every_sample_is_the_one_without_a_cache_whatever_consumers_did(plain, cached, recipe):
-    expected = plain.render(recipe)
-    for dataset in cached:
-        sample = dataset.render(recipe)
+def test_every_sample_is_the_one_without_a_cache_whatever_consumers_did(dataset, cached, recipe):
+    expected = dataset.render(recipe)
+    for reading in cached:
+        sample = reading.render(recipe)
         for name in ("image", "valid", "mask"):
             found = getattr(sample, name)
             assert found.dtype == getattr(expected, name).dtype
@@ -52,11 +43,11 @@ def test_every_sample_is_the_one_without_a_cache_whatever_consumers_did(plain, c
             expected, image=None, valid=None, mask=None
         )
         sample.tokens.append(-1)
-        assert dataset.reader._cache.held <= dataset.reader.cache_bytes
+        assert reading.reader._cache.held <= reading.reader.cache_bytes
 
 
-def test_what_was_read_once_needs_no_file(mini, plain, monkeypatch):
-    reader = replace(plain.reader, cache_bytes=10**8)
+def test_what_was_read_once_needs_no_file(mini, dataset, monkeypatch):
+    reader = replace(dataset.reader, cache_bytes=10**8)
     first = [reader.read(row) for row in range(8)]
     monkeypatch.setattr("grisq.data.sample.open_picture", lambda *_, **__: pytest.fail("opened again"))
     monkeypatch.setattr("grisq.data.masks.rasterize", lambda *_, **__: pytest.fail("drawn again"))
@@ -65,18 +56,18 @@ def test_what_was_read_once_needs_no_file(mini, plain, monkeypatch):
     assert any(one.mask.any() for one in again)
 
 
-def test_shared_pixels_are_read_only(mini, plain):
-    reader = replace(plain.reader, cache_bytes=10**8)
+def test_shared_pixels_are_read_only(mini, dataset):
+    reader = replace(dataset.reader, cache_bytes=10**8)
     pixels, _ = reader.fitted(mini.expression(0).image_id, SIDE)
     with pytest.raises(ValueError, match="read-only"):
         pixels[0] = 0
 
 
-def test_the_cache_stays_behind_when_a_reader_goes_to_a_worker(plain):
-    reader = replace(plain.reader, cache_bytes=10**8)
+def test_the_cache_stays_behind_when_a_reader_goes_to_a_worker(dataset):
+    reader = replace(dataset.reader, cache_bytes=10**8)
     empty = len(pickle.dumps(reader))
     for row in range(ROWS):
         reader.read(row)
     assert reader._cache.held > 10**5
     assert len(pickle.dumps(reader)) == empty
-    assert np.array_equal(pickle.loads(pickle.dumps(reader)).read(3).image, plain.reader.read(3).image)
+    assert np.array_equal(pickle.loads(pickle.dumps(reader)).read(3).image, dataset.reader.read(3).image)

@@ -3,18 +3,10 @@ import pytest
 from PIL import Image
 
 from grisq.augment.recipes import Mosaic, NoTarget, Plain
-from grisq.augment.render import RecipeDataset
 from grisq.augment.sampler import Slot
 from grisq.data.sample import FILL, SampleReader, open_picture
-from grisq.data.tokenizer import ExpressionTokenizer
 
 SIDE = 64
-
-
-@pytest.fixture(scope="module")
-def dataset(mini):
-    tokenizer = ExpressionTokenizer.train(mini.expressions["text"].to_pylist(), 300)
-    return RecipeDataset(SampleReader(mini, tokenizer, SIDE, 20), max_tokens_mosaic=80)
 
 
 @pytest.fixture(scope="module")

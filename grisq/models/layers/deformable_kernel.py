@@ -184,9 +184,7 @@ def deformable_attention_cpu(
 
 
 @deformable_attention_cpu.register_fake
-def _(
-    value: Tensor, shapes: list[int], reference: Tensor, offsets: Tensor, scores: Tensor, softmax: bool
-) -> tuple[Tensor, Tensor]:
+def _(value, shapes, reference, offsets, scores, softmax):
     return value.new_empty(*scores.shape[:3], value.shape[3]), torch.empty_like(scores)
 
 
@@ -207,15 +205,7 @@ def _backward_cpu(
 
 
 @_backward_cpu.register_fake
-def _(
-    grad_out: Tensor,
-    value: Tensor,
-    shapes: list[int],
-    reference: Tensor,
-    offsets: Tensor,
-    weights: Tensor,
-    softmax: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
+def _(grad_out, value, shapes, reference, offsets, weights, softmax):
     return torch.empty_like(value), torch.empty_like(offsets), torch.empty_like(weights)
 
 

@@ -53,6 +53,22 @@ def _corner(x0, y0, start, height, width, inside, DX: tl.constexpr, DY: tl.const
 
 
 @triton.jit
+def _corners(x0, y0, start, height, width, inside):
+    """`_corner` of all four pixels: upper left, upper right, lower left, lower right."""
+    i00, m00 = _corner(x0, y0, start, height, width, inside, 0, 0)
+    i10, m10 = _corner(x0, y0, start, height, width, inside, 1, 0)
+    i01, m01 = _corner(x0, y0, start, height, width, inside, 0, 1)
+    i11, m11 = _corner(x0, y0, start, height, width, inside, 1, 1)
+    return i00, m00, i10, m10, i01, m01, i11, m11
+
+
+@triton.jit
+def _level(geo, level):
+    """Height, width and first position of a level."""
+    return tl.load(geo + level * 3), tl.load(geo + level * 3 + 1), tl.load(geo + level * 3 + 2)
+
+
+@triton.jit
 def _read(base, index, stride, d, here, keep_d):
     """Channels of one pixel of each query, zero where it lies outside: (BLOCK, BD) float32."""
     spots = index[:, None] * stride + d[None, :]
@@ -84,16 +100,11 @@ def _forward(value, geo, locations, weights, out, S, Q, H: tl.constexpr, D: tl.c
     base = value + (b * S * H + h) * D
     total = tl.zeros((BLOCK, BD), dtype=tl.float32)
     for level in tl.static_range(L):
-        height = tl.load(geo + level * 3)
-        width = tl.load(geo + level * 3 + 1)
-        start = tl.load(geo + level * 3 + 2)
+        height, width, start = _level(geo, level)
         for p in tl.static_range(P):
             at = row * (L * P) + (level * P + p)
             fx, fy, x0, y0, a, inside, nought = _sampling_point(locations, weights, at, height, width, keep_q)
-            i00, m00 = _corner(x0, y0, start, height, width, inside, 0, 0)
-            i10, m10 = _corner(x0, y0, start, height, width, inside, 1, 0)
-            i01, m01 = _corner(x0, y0, start, height, width, inside, 0, 1)
-            i11, m11 = _corner(x0, y0, start, height, width, inside, 1, 1)
+            i00, m00, i10, m10, i01, m01, i11, m11 = _corners(x0, y0, start, height, width, inside)
             total += (nought + a * 0.0)[:, None]  # as in the definition: 0 * nan, nan * 0
             total += (a * (1 - fx) * (1 - fy))[:, None] * _read(base, i00, H * D, d, m00, keep_d)
             total += (a * fx * (1 - fy))[:, None] * _read(base, i10, H * D, d, m10, keep_d)
@@ -120,16 +131,11 @@ def _backward(value, geo, locations, weights, grad_out, grad_value, grad_locatio
     g = tl.load(grad_out + row[:, None] * D + d[None, :], mask=keep_q[:, None] & keep_d[None, :],
                 other=0.0).to(tl.float32)
     for level in tl.static_range(L):
-        height = tl.load(geo + level * 3)
-        width = tl.load(geo + level * 3 + 1)
-        start = tl.load(geo + level * 3 + 2)
+        height, width, start = _level(geo, level)
         for p in tl.static_range(P):
             at = row * (L * P) + (level * P + p)
             fx, fy, x0, y0, a, inside, nought = _sampling_point(locations, weights, at, height, width, keep_q)
-            i00, m00 = _corner(x0, y0, start, height, width, inside, 0, 0)
-            i10, m10 = _corner(x0, y0, start, height, width, inside, 1, 0)
-            i01, m01 = _corner(x0, y0, start, height, width, inside, 0, 1)
-            i11, m11 = _corner(x0, y0, start, height, width, inside, 1, 1)
+            i00, m00, i10, m10, i01, m01, i11, m11 = _corners(x0, y0, start, height, width, inside)
             s00 = _add_gradient(base, grad_base, i00, H * D, d, m00, keep_d, a * (1 - fx) * (1 - fy), g)
             s10 = _add_gradient(base, grad_base, i10, H * D, d, m10, keep_d, a * fx * (1 - fy), g)
             s01 = _add_gradient(base, grad_base, i01, H * D, d, m01, keep_d, a * (1 - fx) * fy, g)

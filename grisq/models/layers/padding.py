@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grisq.runtime.constants import once_per_device
+
 
 def halve(valid: Tensor | None) -> Tensor | None:
     """Validity of 2x2-merged positions: one is valid if any of its four is. (B, H, W) -> (B, ceil(H/2), ceil(W/2))."""
@@ -118,12 +120,18 @@ def _along_sides(x: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
 
 def _upsampling(n: int, new: int, end: Tensor | None, like: Tensor) -> Tensor:
     """The matrix that extends n values beyond `end` (B,) and makes `new` values of them. -> (B or none, new, n)."""
-    unit = torch.eye(n, dtype=torch.float32, device=like.device)
-    up = F.interpolate(unit[None], size=new, mode="linear", align_corners=False)[0].T.to(like.dtype)  # (new, n)
+    up = upsampling_matrix(n, new, like.dtype, device=like.device)
     if end is None:
         return up
     place = torch.arange(n, device=like.device).minimum(end[:, None] - 1)  # (B, n)
     return up @ _selection(place, n, like)
+
+
+@once_per_device
+def upsampling_matrix(n: int, new: int, dtype: torch.dtype) -> Tensor:
+    """The matrix (new, n) that makes `new` values of n by linear interpolation: `F.interpolate` of the unit vectors."""
+    unit = torch.eye(n, dtype=torch.float32, device="cpu")
+    return F.interpolate(unit[None], size=new, mode="linear", align_corners=False)[0].T.to(dtype)
 
 
 def _selection(place: Tensor, n: int, like: Tensor) -> Tensor:

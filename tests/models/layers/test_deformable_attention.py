@@ -146,6 +146,25 @@ def test_borders_and_wild_positions(spot):
 WILD = (math.inf, -math.inf, math.nan)
 
 
+def assert_alike_where_finite(one, other, places, factors, *reference):
+    """Two ways of sampling give the same numbers and gradients, and what is not finite at the same places.
+
+    Both take value, sizes, `reference` if there is one, places (x, y) and their factors.
+    """
+    results = []
+    for way in (one, other):
+        value = torch.linspace(-1, 1, 2 * 47 * 3).view(1, 47, 2, 3).requires_grad_()
+        spots = torch.tensor(places).view(1, 1, 2, 2, 1, 2).requires_grad_()
+        shares = torch.tensor(factors).view(1, 1, 2, 2, 1).requires_grad_()
+        out = way(value, [(7, 5), (4, 3)], *reference, spots, shares)
+        out.sum().backward()
+        sampled = spots.detach().isfinite().all(-1, keepdim=True)  # elsewhere torch's gradient depends on the axis
+        results.append((out.detach(), shares.grad, spots.grad.where(sampled, 0)))
+    for ours, theirs in zip(*results):
+        assert torch.equal(ours.isfinite(), theirs.isfinite())
+        torch.testing.assert_close(ours[ours.isfinite()], theirs[ours.isfinite()], atol=1e-4, rtol=1e-4)
+
+
 @settings(deadline=None, max_examples=400)
 @given(
     st.lists(st.sampled_from((0.3, -2.0, 1.01, *WILD)), min_size=8, max_size=8),
@@ -153,18 +172,7 @@ WILD = (math.inf, -math.inf, math.nan)
 )
 def test_what_is_not_finite_comes_out_alike_both_ways(places, shares):
     """A nan on a CPU must be seen there, and not only on the GPU that the model is trained on."""
-    results = []
-    for way in (deformable_attention, deformable_attention_reference):
-        value = torch.linspace(-1, 1, 2 * 47 * 3).view(1, 47, 2, 3).requires_grad_()
-        locations = torch.tensor(places).view(1, 1, 2, 2, 1, 2).requires_grad_()
-        weights = torch.tensor(shares).view(1, 1, 2, 2, 1).requires_grad_()
-        out = way(value, [(7, 5), (4, 3)], locations, weights)
-        out.sum().backward()
-        sampled = locations.detach().isfinite().all(-1, keepdim=True)  # elsewhere torch's gradient depends on the axis
-        results.append((out.detach(), weights.grad, locations.grad.where(sampled, 0)))
-    for ours, theirs in zip(*results):
-        assert torch.equal(ours.isfinite(), theirs.isfinite())
-        torch.testing.assert_close(ours[ours.isfinite()], theirs[ours.isfinite()], atol=1e-4, rtol=1e-4)
+    assert_alike_where_finite(deformable_attention, deformable_attention_reference, places, shares)
 
 
 @settings(deadline=None, max_examples=300)
@@ -173,18 +181,8 @@ def test_what_is_not_finite_comes_out_alike_both_ways(places, shares):
     st.lists(st.sampled_from((0.5, 0.0, *WILD)), min_size=4, max_size=4),
 )
 def test_raw_numbers_that_are_not_finite_come_out_as_in_the_definition(places, marks):
-    results = []
-    for way in (attend_by_scores, from_the_definition):
-        value = torch.linspace(-1, 1, 2 * 47 * 3).view(1, 47, 2, 3).requires_grad_()
-        offsets = torch.tensor(places).view(1, 1, 2, 2, 1, 2).requires_grad_()
-        scores = torch.tensor(marks).view(1, 1, 2, 2, 1).requires_grad_()
-        out = way(value, [(7, 5), (4, 3)], torch.full((1, 1, 2, 2), 0.4), offsets, scores)
-        out.sum().backward()
-        sampled = offsets.detach().isfinite().all(-1, keepdim=True)  # elsewhere torch's gradient depends on the axis
-        results.append((out.detach(), scores.grad, offsets.grad.where(sampled, 0)))
-    for ours, theirs in zip(*results):
-        assert torch.equal(ours.isfinite(), theirs.isfinite())
-        torch.testing.assert_close(ours[ours.isfinite()], theirs[ours.isfinite()], atol=1e-4, rtol=1e-4)
+    reference = torch.full((1, 1, 2, 2), 0.4)
+    assert_alike_where_finite(attend_by_scores, from_the_definition, places, marks, reference)
 
 
 @pytest.mark.parametrize("sizes", [[(30, 40), (10, 20)], [(7, 5), (4, 3)], [(7, 5), (4, 3), (1, 2)], []])
