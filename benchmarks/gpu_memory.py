@@ -113,10 +113,13 @@ class KeptForBackward:
         return tensor
 
 
+_FAKE_ONLY = "This operator is counted on fake tensors and computes nothing: numbers are what grisq's kernels are for."
+
+
 @torch.library.custom_op("grisq_benchmarks::deformable", mutates_args=())
 def _deformable(value: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
     """Stands for the Triton kernel, so that what it reads and writes is counted; nothing is computed."""
-    raise NotImplementedError
+    raise NotImplementedError(_FAKE_ONLY)
 
 
 @_deformable.register_fake
@@ -126,7 +129,7 @@ def _(value: Tensor, locations: Tensor, weights: Tensor) -> Tensor:
 
 @torch.library.custom_op("grisq_benchmarks::deformable_backward", mutates_args=())
 def _deformable_backward(grad: Tensor, value: Tensor, locations: Tensor, weights: Tensor) -> list[Tensor]:
-    raise NotImplementedError
+    raise NotImplementedError(_FAKE_ONLY)
 
 
 @_deformable_backward.register_fake
