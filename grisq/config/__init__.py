@@ -9,19 +9,26 @@ from grisq.config.overrides import flat, from_dict, override, to_dict
 from grisq.config.presets import PRESETS, preset
 from grisq.config.schema import (
     AugmentConfig,
+    ConvNetConfig,
+    CRISConfig,
     LAVTConfig,
+    LTSConfig,
     ModelConfig,
     Preset,
     ReLAConfig,
     SwinConfig,
     TextConfig,
     TrainConfig,
+    VLTConfig,
 )
 
 __all__ = [
     "PRESETS",
     "AugmentConfig",
+    "CRISConfig",
+    "ConvNetConfig",
     "LAVTConfig",
+    "LTSConfig",
     "ModelConfig",
     "Preset",
     "ReLAConfig",
@@ -29,6 +36,7 @@ __all__ = [
     "SwinConfig",
     "TextConfig",
     "TrainConfig",
+    "VLTConfig",
     "flat",
     "from_dict",
     "override",

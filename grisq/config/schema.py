@@ -19,6 +19,9 @@ Tokens = Annotated[int, Meta(ge=3, le=512)]  # [CLS], a piece, [SEP]; BERT has p
 Side = Annotated[int, Meta(ge=32, multiple_of=32)]
 
 
+_RESNET_101 = ((256, 512, 1024, 2048), (3, 4, 23, 3))  # widths and depths (He et al. 2016)
+
+
 @dataclass(frozen=True)
 class SwinConfig:
     """Swin Transformer (Liu et al. 2021), the trunk of the multimodal encoder."""
@@ -35,6 +38,22 @@ class SwinConfig:
     pretrained: Annotated[
         str | None, "ImageNet weights: a file or the name of a timm model; none: random initialization"
     ] = None
+
+
+@dataclass(frozen=True)
+class ConvNetConfig:
+    """A convolutional trunk; the defaults are DarkNet-53 (Redmon and Farhadi 2018)."""
+
+    family: Annotated[Literal["darknet", "resnet", "clip-resnet"], "the network"] = "darknet"
+    stem: Annotated[Count, "channels of the first layers"] = 32
+    widths: Annotated[tuple[Count, Count, Count, Count], "channels of the stages at strides 4, 8, 16 and 32"] = (
+        128,
+        256,
+        512,
+        1024,
+    )
+    depths: Annotated[tuple[Count, Count, Count, Count], "blocks of these stages"] = (2, 8, 8, 4)
+    pretrained: Annotated[str | None, "weights: a file or the name of a timm model; none: random initialization"] = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,51 @@ class ReLAConfig:
 
 
 @dataclass(frozen=True)
+class CRISConfig:
+    """CRIS (Wang et al. 2022), used where `ModelConfig.system` is "cris"."""
+
+    trunk: ConvNetConfig = field(default_factory=lambda: ConvNetConfig("clip-resnet", 64, *_RESNET_101))
+    joint: Annotated[Count, "channels of the sentence and of the coarsest level, the space that CLIP aligned"] = 512
+    pool_heads: Annotated[Count, "heads of CLIP's attention pool"] = 32
+    pool_side: Annotated[Count, "side of the grid of positions that CLIP learned"] = 7
+    neck: Annotated[tuple[Count, Count, Count], "channels of the neck at strides 8, 16 and 32"] = (256, 512, 1024)
+    layers: Annotated[Count, "decoder layers over positions and words"] = 3
+    heads: Annotated[Count, "attention heads of a layer"] = 8
+    feedforward: Annotated[Count, "hidden channels of a layer's feed-forward part"] = 2048
+    dropout: Annotated[Share, "rate of dropout in the decoder"] = 0.1
+
+
+@dataclass(frozen=True)
+class LTSConfig:
+    """LTS (Jing et al. 2021), used where `ModelConfig.system` is "lts"; the text's width is `model.text.hidden`."""
+
+    trunk: ConvNetConfig = field(default_factory=ConvNetConfig)
+    embedding: Annotated[Count, "channels of a word vector"] = 300
+    neck: Annotated[tuple[Count, Count, Count], "channels of the neck at strides 8, 16 and 32"] = (256, 512, 1024)
+    heads: Annotated[Count, "attention heads of the interaction layer"] = 8
+    feedforward: Annotated[Count, "hidden channels of its feed-forward part"] = 512
+    dropout: Annotated[Share, "rate of dropout in it"] = 0.1
+    segmenter: Annotated[Count, "channels of the segmenter"] = 256
+    lambda_prior: Annotated[Factor, "weight of the prior's cross-entropy in the total loss"] = 0.1
+
+
+@dataclass(frozen=True)
+class VLTConfig:
+    """VLT (Ding et al. 2021), used where `ModelConfig.system` is "vlt"; the text's width is `model.text.hidden`."""
+
+    trunk: ConvNetConfig = field(default_factory=ConvNetConfig)
+    embedding: Annotated[Count, "channels of a word vector"] = 300
+    neck: Annotated[tuple[Count, Count, Count], "channels of the neck at strides 8, 16 and 32"] = (256, 512, 1024)
+    queries: Annotated[Count, "N, readings of the sentence"] = 16
+    width: Annotated[Count, "channels of the queries and of the transformer"] = 256
+    layers: Annotated[Count, "layers of the transformer's encoder, and of its decoder"] = 2
+    heads: Annotated[Count, "attention heads"] = 8
+    feedforward: Annotated[Count, "hidden channels of a layer's feed-forward part"] = 256
+    dropout: Annotated[Share, "rate of dropout in the transformer and over the words"] = 0.1
+    drawing: Annotated[Count, "channels of the convolutions that turn drawn maps into a mask"] = 256
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Everything in Fig. 2. `target_query` and `plurality` are the switches of Table 2.
 
@@ -80,7 +144,7 @@ class ModelConfig:
     systems read `channels`, `blocks`, `heads`, `points` and `feedforward` where they share a part.
     """
 
-    system: Annotated[Literal["grisq", "lavt", "rela"], "the system of Table 1 to build"] = "grisq"
+    system: Annotated[Literal["grisq", "lavt", "rela", "cris", "lts", "vlt"], "the system of Table 1 to build"] = "grisq"
     image_size: Annotated[Side, "side of the square letterboxed input, pixels"] = 480
     swin: SwinConfig = field(default_factory=SwinConfig)
     text: TextConfig = field(default_factory=TextConfig)
@@ -107,6 +171,9 @@ class ModelConfig:
     ] = "full"
     lavt: LAVTConfig = field(default_factory=LAVTConfig)
     rela: ReLAConfig = field(default_factory=ReLAConfig)
+    vlt: VLTConfig = field(default_factory=VLTConfig)
+    lts: LTSConfig = field(default_factory=LTSConfig)
+    cris: CRISConfig = field(default_factory=CRISConfig)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from grisq.models.heads import MaskHead, mlp
 from grisq.models.layers.padding import pool
-from grisq.models.multimodal_encoder import FeatureMap
+from grisq.models.layers.feature_map import FeatureMap
 
 
 def inputs(height=8):

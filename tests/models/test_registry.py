@@ -9,7 +9,18 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grisq.config import LAVTConfig, ModelConfig, ReLAConfig, TrainConfig, override, preset
+from grisq.config import (
+    ConvNetConfig,
+    CRISConfig,
+    LAVTConfig,
+    LTSConfig,
+    ModelConfig,
+    ReLAConfig,
+    TrainConfig,
+    VLTConfig,
+    override,
+    preset,
+)
 from grisq.data.sample import Collate
 from grisq.models.base import FusedSystem, count_parameters
 from grisq.models.registry import SYSTEMS, build_model, build_on_meta
@@ -19,8 +30,29 @@ from grisq.training.losses import total_loss
 
 @pytest.fixture(params=SYSTEMS)
 def config(request, model_config):
-    small = {"lavt": LAVTConfig(hidden=16), "rela": ReLAConfig(regions=4, layers=2, feedforward=32)}
-    return replace(model_config, system=request.param, **small)
+    return replace(model_config, system=request.param, **SMALL)
+
+
+def small_trunk(family):
+    return ConvNetConfig(family, stem=8, widths=(16, 16, 24, 32), depths=(1, 1, 1, 1))
+
+
+SMALL = {
+    "lavt": LAVTConfig(hidden=16),
+    "rela": ReLAConfig(regions=4, layers=2, feedforward=32),
+    "cris": CRISConfig(
+        small_trunk("clip-resnet"), 16, 4, 3, (8, 16, 24), layers=2, heads=2, feedforward=32, dropout=0.0
+    ),
+    "lts": LTSConfig(small_trunk("darknet"), 12, (8, 16, 24), heads=2, feedforward=32, dropout=0.0, segmenter=16),
+    "vlt": VLTConfig(
+        small_trunk("darknet"), 12, (8, 16, 24), 4, 16, layers=1, heads=2, feedforward=32, dropout=0.0, drawing=16
+    ),
+}
+
+
+def canvas_of(config, free):
+    """A canvas that the system takes: that one, or the only one that it has."""
+    return free if SYSTEMS[config.system].free_canvas else (config.image_size, config.image_size)
 
 
 def heads(output):
@@ -33,8 +65,9 @@ def words(batch, length=5):
 
 
 def test_masks_have_the_size_of_the_picture(config):
-    output = build_model(config)(torch.randn(2, 3, 64, 96), None, *words(2))
-    assert output.mask_logits.shape == (2, 2, 64, 96)
+    size = canvas_of(config, (64, 96))
+    output = build_model(config)(torch.randn(2, 3, *size), None, *words(2))
+    assert output.mask_logits.shape == (2, 2, *size)
     assert output.presence_logits is None or output.presence_logits.shape == (2, 2)
 
 
@@ -44,7 +77,7 @@ def test_no_gradient_is_dead(config):
     sum(logits.square().sum() for logits in heads(output)).backward()
     silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     # A bias of keys shifts all scores of a softmax alike.
-    assert all("key.bias" in name for name in silent), silent
+    assert all("key.bias" in name or "k_proj.bias" in name for name in silent), silent
 
 
 def letterboxed(image, canvas, filling=0.0):
@@ -61,7 +94,9 @@ def assert_alike(one, other, size):
     inside = (output.mask_logits[..., :h, :w] for output in (one, other))
     torch.testing.assert_close(*inside, atol=2e-4, rtol=1e-3)
     for logits, again in zip(heads(one)[1:], heads(other)[1:], strict=True):
-        torch.testing.assert_close(logits, again, atol=2e-4, rtol=1e-3)
+        # Extras may have an entry for each position or word: what both have comes before the padding.
+        common = tuple(slice(min(lengths)) for lengths in zip(logits.shape, again.shape, strict=True))
+        torch.testing.assert_close(logits[common], again[common], atol=2e-4, rtol=1e-3)
 
 
 PADDED = [((50, 61), (64, 64)), ((61, 34), (64, 96)), ((52, 60), (64, 64)), ((36, 92), (96, 96))]  # on both axes
@@ -70,6 +105,8 @@ FITTING = [((64, 96), (64, 96)), ((96, 32), (96, 32))]  # at the border of a can
 
 @pytest.mark.parametrize(("size", "canvas"), PADDED + FITTING)
 def test_more_padding_changes_nothing_inside_the_picture(config, size, canvas):
+    if not SYSTEMS[config.system].free_canvas:
+        pytest.skip("this system has one canvas; what lies in its padding is tested below")
     model, text = build_model(config).eval(), words(1)
     image = torch.randn(1, 3, *size)
     with torch.no_grad():
@@ -81,7 +118,7 @@ def test_more_padding_changes_nothing_inside_the_picture(config, size, canvas):
 def test_what_lies_in_the_padding_changes_nothing_inside_the_picture(config, size):
     model, text = build_model(config).eval(), words(1)
     image = torch.randn(1, 3, *size)
-    canvas, valid = letterboxed(image, (96, 64))
+    canvas, valid = letterboxed(image, canvas_of(config, (96, 64)))
     noise = torch.where(valid[:, None], canvas, 20 * torch.randn_like(canvas))
     with torch.no_grad():
         clean, dirty = model(canvas, valid, *text), model(noise, valid, *text)
@@ -90,8 +127,9 @@ def test_what_lies_in_the_padding_changes_nothing_inside_the_picture(config, siz
 
 def test_pictures_of_other_shapes_in_a_batch_change_nothing(config):
     model, (tokens, mask) = build_model(config).eval(), words(3)
-    sizes = ((64, 96), (52, 30), (33, 91))
-    boxed = [letterboxed(torch.randn(1, 3, *size), (64, 96)) for size in sizes]
+    height, width = canvas_of(config, (64, 96))
+    sizes = ((64, width), (52, 30), (33, width - 5))
+    boxed = [letterboxed(torch.randn(1, 3, *size), (height, width)) for size in sizes]
     image, valid = (torch.cat(each) for each in zip(*boxed))
     with torch.no_grad():
         together = model(image, valid, tokens, mask)
@@ -111,11 +149,12 @@ def test_padding_of_the_words_changes_nothing(config):
     model, (tokens, mask) = build_model(config).eval(), words(1)
     longer = torch.randint(5, 200, (1, 9))
     longer[:, :5] = tokens
-    image = torch.randn(1, 3, 64, 96)
+    size = canvas_of(config, (64, 96))
+    image = torch.randn(1, 3, *size)
     with torch.no_grad():
         plain = model(image, None, tokens, mask)
         padded = model(image, None, longer, torch.arange(9)[None] < 5)
-    assert_alike(plain, padded, (64, 96))
+    assert_alike(plain, padded, size)
 
 
 def test_one_picture_with_several_expressions_equals_one_by_one(config):
@@ -201,7 +240,7 @@ def test_backbones_are_parts_of_the_system(config):
     names = [name for name, _ in model.named_parameters()]
     for prefix in model.backbones:
         assert any(name.startswith(prefix) for name in names), prefix
-    assert {weights for weights in model.backbones.values() if weights} == {"a BERT"}
+    assert {weights for weights in model.backbones.values() if weights} <= {"a BERT"}
 
 
 def test_own_losses_reach_the_parameters_and_are_means_over_samples(config, reader, mini):
@@ -232,5 +271,5 @@ def test_paper_size_has_the_published_backbone(name):
 
 
 def test_a_canvas_that_is_no_multiple_of_32_is_refused(config):
-    with pytest.raises(InputError, match="multiples of 32"):
+    with pytest.raises(InputError, match="multiples of 32|needs 64x64"):
         build_model(config)(torch.randn(1, 3, 60, 64), None, *words(1))
