@@ -205,7 +205,9 @@ def test_any_sizes_give_a_model_or_a_sentence(
 ):
     swin = replace(model_config.swin, embed_dim=embed_dim, num_heads=num_heads)
     text = replace(model_config.text, hidden=hidden, heads=text_heads)
-    sized = replace(model_config, system=system, channels=channels, heads=heads, swin=swin, text=text)
+    sized = replace(
+        model_config, system=system, channels=channels, heads=heads, swin=swin, text=text, **SMALL
+    )
     try:
         model = build_on_meta(sized)
     except InputError as error:
@@ -215,9 +217,10 @@ def test_any_sizes_give_a_model_or_a_sentence(
     if sentence is not None:
         assert re.fullmatch(r".* is \d+, which is not divisible by .*\d: change one of them\.", sentence)
         return
+    size = canvas_of(sized, (64, 96))
     with torch.device("meta"):
-        image, (tokens, mask) = torch.ones(2, 3, 64, 96), words(2)
-    assert model(image, None, tokens, mask).mask_logits.shape == (2, 2, 64, 96)
+        image, (tokens, mask) = torch.ones(2, 3, *size), words(2)
+    assert model(image, None, tokens, mask).mask_logits.shape == (2, 2, *size)
 
 
 @pytest.mark.parametrize(
