@@ -137,6 +137,49 @@ class VLTConfig:
 
 
 @dataclass(frozen=True)
+class CLIPEyeConfig:
+    """CLIP's vision transformer (Radford et al. 2021); the defaults are ViT-L/14."""
+
+    hidden: Annotated[Count, "channels"] = 1024
+    layers: Annotated[Count, "transformer layers"] = 24
+    heads: Annotated[Count, "attention heads of a layer"] = 16
+    intermediate: Annotated[Count, "hidden channels of a layer's feed-forward part"] = 4096
+    side: Annotated[Count, "side of the picture that it reads, pixels; the canvas is shrunk to it"] = 224
+    patch: Annotated[Count, "side of a patch, pixels"] = 14
+    read_layer: Annotated[int, "the layer whose states are read; -2 is the last but one"] = -2
+    pretrained: Annotated[str | None, "weights: a folder or a hub name; none: random initialization"] = None
+
+
+@dataclass(frozen=True)
+class SAMConfig:
+    """SAM (Kirillov et al. 2023); the defaults are ViT-H."""
+
+    hidden: Annotated[Count, "channels of the image encoder"] = 1280
+    layers: Annotated[Count, "its transformer layers"] = 32
+    heads: Annotated[Count, "attention heads of a layer"] = 16
+    intermediate: Annotated[Count, "hidden channels of a layer's feed-forward part"] = 5120
+    patch: Annotated[Count, "side of a patch, pixels"] = 16
+    window: Annotated[Count, "side of an attention window, positions"] = 14
+    global_layers: Annotated[tuple[CountOrZero, ...], "layers that attend to the whole map"] = (7, 15, 23, 31)
+    channels: Annotated[Count, "channels of the map and of the mask decoder"] = 256
+    decoder_feedforward: Annotated[Count, "hidden channels of the mask decoder's feed-forward parts"] = 2048
+    decoder_heads: Annotated[Count, "attention heads of the mask decoder"] = 8
+    further_masks: Annotated[CountOrZero, "masks beside the one that is used"] = 3
+    pretrained: Annotated[str | None, "weights: a folder or a hub name; none: random initialization"] = None
+
+
+@dataclass(frozen=True)
+class LISAConfig:
+    """LISA (Lai et al. 2024) and GSVA (Xia et al. 2024); the sizes of the language model are `model.text`'s."""
+
+    eye: CLIPEyeConfig = field(default_factory=CLIPEyeConfig)
+    sam: SAMConfig = field(default_factory=SAMConfig)
+    lora_rank: Annotated[CountOrZero, "rank of the correction to a frozen language model; 0: all of it is trained"] = 8
+    lambda_dice: Annotated[Factor, "weight of the dice loss, as a share of the pixel loss"] = 0.25
+    lambda_token: Annotated[Factor, "weight of the next word's cross-entropy, as a share of the pixel loss"] = 0.5
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Everything in Fig. 2. `target_query` and `plurality` are the switches of Table 2.
 
@@ -144,7 +187,7 @@ class ModelConfig:
     systems read `channels`, `blocks`, `heads`, `points` and `feedforward` where they share a part.
     """
 
-    system: Annotated[Literal["grisq", "lavt", "rela", "cris", "lts", "vlt"], "the system of Table 1 to build"] = "grisq"
+    system: Annotated[Literal["grisq", "lavt", "rela", "cris", "lts", "vlt", "lisa", "gsva"], "the system of Table 1 to build"] = "grisq"
     image_size: Annotated[Side, "side of the square letterboxed input, pixels"] = 480
     swin: SwinConfig = field(default_factory=SwinConfig)
     text: TextConfig = field(default_factory=TextConfig)
@@ -174,6 +217,7 @@ class ModelConfig:
     vlt: VLTConfig = field(default_factory=VLTConfig)
     lts: LTSConfig = field(default_factory=LTSConfig)
     cris: CRISConfig = field(default_factory=CRISConfig)
+    lisa: LISAConfig = field(default_factory=LISAConfig)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from grisq.config.normalization import IMAGENET_MEAN, IMAGENET_STD
 from grisq.data import masks
 from grisq.data.grefcoco import Expression, GRefCOCO
 from grisq.data.letterbox import Letterbox
@@ -17,8 +18,6 @@ from grisq.runtime.byte_cache import ByteCache
 from grisq.runtime.constants import constant
 from grisq.runtime.errors import InputError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 FILL = tuple(round(255 * mean) for mean in IMAGENET_MEAN)  # padding: 0 after normalization
 NO_PLURALITY = -1  # label of samples without target: neither one nor several
 
@@ -34,6 +33,7 @@ class Sample:
     text: str
     target_count: int  # annotated objects that the text means
     letterbox: Letterbox | None = None  # of the whole picture; None for a mosaic
+    image_id: int | None = None  # of the picture; None for a mosaic
     row: int = -1  # of the expression table; -1 where the slot was synthesized
     plurality_weight: float | None = None  # see `grisq.augment.sampler.Slot`; None: an equal share of this batch
 
@@ -216,6 +216,7 @@ class SampleReader:
             text=expression.text,
             target_count=expression.target_count,
             letterbox=box,
+            image_id=expression.image_id,
             row=row,
         )
 

@@ -7,12 +7,14 @@ from grisq.config.consistency import check_sizes
 from grisq.models.base import System
 from grisq.models.cris import CRIS
 from grisq.models.grisq import GRISQ
+from grisq.models.gsva import GSVA
 from grisq.models.lavt import LAVT
+from grisq.models.lisa import LISA
 from grisq.models.lts import LTS
 from grisq.models.rela import ReLA
 from grisq.models.vlt import VLT
 
-SYSTEMS: dict[str, type[System]] = {"cris": CRIS, "grisq": GRISQ, "lavt": LAVT, "lts": LTS, "rela": ReLA, "vlt": VLT}
+SYSTEMS: dict[str, type[System]] = {"cris": CRIS, "grisq": GRISQ, "gsva": GSVA, "lavt": LAVT, "lisa": LISA, "lts": LTS, "rela": ReLA, "vlt": VLT}
 
 
 def build_model(config: ModelConfig) -> System:

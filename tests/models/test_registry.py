@@ -10,12 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from grisq.config import (
+    CLIPEyeConfig,
     ConvNetConfig,
     CRISConfig,
     LAVTConfig,
+    LISAConfig,
     LTSConfig,
     ModelConfig,
     ReLAConfig,
+    SAMConfig,
     TrainConfig,
     VLTConfig,
     override,
@@ -46,6 +49,14 @@ SMALL = {
     "lts": LTSConfig(small_trunk("darknet"), 12, (8, 16, 24), heads=2, feedforward=32, dropout=0.0, segmenter=16),
     "vlt": VLTConfig(
         small_trunk("darknet"), 12, (8, 16, 24), 4, 16, layers=1, heads=2, feedforward=32, dropout=0.0, drawing=16
+    ),
+    "lisa": LISAConfig(
+        CLIPEyeConfig(hidden=16, layers=2, heads=2, intermediate=32, side=64, patch=8, read_layer=-1),
+        SAMConfig(
+            hidden=16, layers=2, heads=2, intermediate=32, patch=8, window=4, global_layers=(1,), channels=16,
+            decoder_feedforward=32, decoder_heads=2, further_masks=0,
+        ),
+        lora_rank=0,
     ),
 }
 

@@ -11,6 +11,8 @@ from timm.models.resnet import Bottleneck, ResNet
 from torch import Tensor, nn
 
 from grisq.config import ConvNetConfig
+from grisq.models.layers.clip_normalization import normalize_for_clip
+from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import pool
 from grisq.models.layers.feature_map import FeatureMap
 
@@ -33,6 +35,7 @@ class ConvolutionalTrunk(nn.Module):
         super().__init__()
         self.net = build_convnet(config)
         self.channels = tuple(config.widths)
+        self.of_clip = config.family == "clip-resnet"
         self._masks: dict[tuple[int, int], Tensor] = {}  # of this forward pass, by (height, width)
         for module in self.net.modules():
             if isinstance(module, nn.Conv2d | nn.AvgPool2d | nn.MaxPool2d) and _reads_neighbors(module):
@@ -41,6 +44,7 @@ class ConvolutionalTrunk(nn.Module):
     def forward(self, image: Tensor, valid: Tensor | None) -> list[FeatureMap]:
         valids = [pool(valid, stride) for stride in STRIDES]
         self._masks = {} if valid is None else _masks(valid)
+        image = normalize_for_clip(image) if self.of_clip else image
         features = self.net.forward_intermediates(image, indices=len(STRIDES), intermediates_only=True)
         self._masks = {}
         return [FeatureMap(x.permute(0, 2, 3, 1), where) for x, where in zip(features, valids, strict=True)]
