@@ -76,6 +76,11 @@ class System(nn.Module):
         self.presence_head: nn.Module | None = None  # None: the 50-pixel rule of Sec. 4.1 decides on presence
 
     @property
+    def decides_presence(self) -> bool:
+        """Whether the system says itself if anything is meant; else the size of its mask decides."""
+        return self.presence_head is not None
+
+    @property
     def backbones(self) -> dict[str, str | None]:
         """Prefixes of the parameters of each backbone, and the pretrained weights that it starts from, if any."""
         return {}

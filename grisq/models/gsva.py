@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from grisq.config import ModelConfig, TrainConfig
+from grisq.config import TrainConfig
 from grisq.models.base import LossTerm, Output, of_one_logit
 from grisq.models.layers.language_model import dice_loss
 from grisq.models.lisa import DICE, NEXT_WORD, TOKEN, LISA
@@ -27,9 +27,10 @@ class GSVA(LISA):
 
     new_words = 2
 
-    def __init__(self, config: ModelConfig):
-        super().__init__(config)
-        self.presence_head = self.speaker.language.lm_head
+    @property
+    def decides_presence(self) -> bool:
+        """By a word."""
+        return True
 
     @property
     def rej(self) -> int:

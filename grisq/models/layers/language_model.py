@@ -45,6 +45,9 @@ class SeeingLanguageModel(nn.Module):
                 patch_size=eye.patch,
             )
         )
+        for name, parameter in self.eye.named_parameters():
+            if "post_layernorm" in name:  # states are read before it
+                parameter.requires_grad_(False)
         self.project = nn.Linear(eye.hidden, text.hidden)
         self.language = LlamaForCausalLM(
             LlamaConfig(
