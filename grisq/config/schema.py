@@ -180,6 +180,28 @@ class LISAConfig:
 
 
 @dataclass(frozen=True)
+class MAttNetConfig:
+    """MAttNet (Yu et al. 2018), used where `ModelConfig.system` is "mattnet"; its proposals are of our own detector."""
+
+    trunk: ConvNetConfig = field(default_factory=lambda: ConvNetConfig("resnet", 64, *_RESNET_101))
+    detector: Annotated[Count, "channels of the detector"] = 256
+    categories: Annotated[Count, "categories that the detector tells apart"] = 80
+    mask_maps: Annotated[Count, "maps that all masks of a picture share"] = 16
+    proposals: Annotated[Count, "objects proposed at most"] = 12
+    annotated: Annotated[bool, "judge the annotated objects instead of proposals, as a diagnostic"] = False
+    least_score: Annotated[Share, "probability of a proposal's center at least"] = 0.3
+    cells: Annotated[Count, "side of the grid that is read of every box"] = 7
+    width: Annotated[Count, "channels of words and of the matching"] = 512
+    attributes: Annotated[Count, "attributes, such as colors, that the subject module names"] = 50
+    lambda_attributes: Annotated[Factor, "weight of their loss; photographs have no such labels"] = 0.0
+    dropout: Annotated[Share, "rate of dropout in the matching"] = 0.1
+    word_dropout: Annotated[Share, "rate of dropout of word vectors"] = 0.5
+    always_answer: Annotated[bool, "answer with the best proposal, as published; false: with those above a threshold"] = (
+        False
+    )
+
+
+@dataclass(frozen=True)
 class ModelConfig:
     """Everything in Fig. 2. `target_query` and `plurality` are the switches of Table 2.
 
@@ -187,7 +209,7 @@ class ModelConfig:
     systems read `channels`, `blocks`, `heads`, `points` and `feedforward` where they share a part.
     """
 
-    system: Annotated[Literal["grisq", "lavt", "rela", "cris", "lts", "vlt", "lisa", "gsva"], "the system of Table 1 to build"] = "grisq"
+    system: Annotated[Literal["grisq", "lavt", "rela", "cris", "lts", "vlt", "lisa", "gsva", "mattnet"], "the system of Table 1 to build"] = "grisq"
     image_size: Annotated[Side, "side of the square letterboxed input, pixels"] = 480
     swin: SwinConfig = field(default_factory=SwinConfig)
     text: TextConfig = field(default_factory=TextConfig)
@@ -216,6 +238,7 @@ class ModelConfig:
     rela: ReLAConfig = field(default_factory=ReLAConfig)
     vlt: VLTConfig = field(default_factory=VLTConfig)
     lts: LTSConfig = field(default_factory=LTSConfig)
+    mattnet: MAttNetConfig = field(default_factory=MAttNetConfig)
     cris: CRISConfig = field(default_factory=CRISConfig)
     lisa: LISAConfig = field(default_factory=LISAConfig)
 

@@ -68,6 +68,7 @@ class System(nn.Module):
     shares what it can.
     """
 
+    learns_from_instances = False  # whether training needs all objects of the pictures, see `Batch.instances`
     free_canvas = True  # whether any canvas whose sides are multiples of 32 will do; else `image_size` alone
 
     def __init__(self, config: ModelConfig):

@@ -11,10 +11,11 @@ from grisq.models.gsva import GSVA
 from grisq.models.lavt import LAVT
 from grisq.models.lisa import LISA
 from grisq.models.lts import LTS
+from grisq.models.mattnet import MAttNet
 from grisq.models.rela import ReLA
 from grisq.models.vlt import VLT
 
-SYSTEMS: dict[str, type[System]] = {"cris": CRIS, "grisq": GRISQ, "gsva": GSVA, "lavt": LAVT, "lisa": LISA, "lts": LTS, "rela": ReLA, "vlt": VLT}
+SYSTEMS: dict[str, type[System]] = {"cris": CRIS, "grisq": GRISQ, "gsva": GSVA, "lavt": LAVT, "lisa": LISA, "lts": LTS, "mattnet": MAttNet, "rela": ReLA, "vlt": VLT}
 
 
 def build_model(config: ModelConfig) -> System:

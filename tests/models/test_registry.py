@@ -16,6 +16,7 @@ from grisq.config import (
     LAVTConfig,
     LISAConfig,
     LTSConfig,
+    MAttNetConfig,
     ModelConfig,
     ReLAConfig,
     SAMConfig,
@@ -58,12 +59,23 @@ SMALL = {
         ),
         lora_rank=0,
     ),
+    "mattnet": MAttNetConfig(
+        small_trunk("resnet"), 16, categories=30, mask_maps=4, least_score=0.05, cells=3, width=16, attributes=12,
+        lambda_attributes=0.1, dropout=0.0, word_dropout=0.0,
+    ),
 }
 
 
 def canvas_of(config, free):
     """A canvas that the system takes: that one, or the only one that it has."""
     return free if SYSTEMS[config.system].free_canvas else (config.image_size, config.image_size)
+
+
+@pytest.fixture(scope="module")
+def batch(mini, reader):
+    """A few expressions of two pictures, with and without targets, and all objects of the pictures."""
+    with_objects = replace(reader, with_instances=True)
+    return Collate(reader.tokenizer.pad_id)([with_objects.read(int(row)) for row in mini.rows("train")[:8]])
 
 
 def heads(output):
@@ -82,10 +94,13 @@ def test_masks_have_the_size_of_the_picture(config):
     assert output.presence_logits is None or output.presence_logits.shape == (2, 2)
 
 
-def test_no_gradient_is_dead(config):
-    model = build_model(config)
-    output = model(torch.randn(2, 3, 64, 64), None, *words(2))
-    sum(logits.square().sum() for logits in heads(output)).backward()
+def test_no_gradient_is_dead(config, batch):
+    """Random pictures, so that every normalization has something to do; the labels are real."""
+    model, train = build_model(config), TrainConfig()
+    output = model(*model.inputs(batch))
+    own = model.extra_losses(output, batch, train)
+    total = sum(logits.square().sum() for logits in heads(output) if logits.requires_grad)
+    (total + sum(term.value for term in own.values())).backward()
     silent = [name for name, p in model.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
     # A bias of keys shifts all scores of a softmax alike.
     assert all("key.bias" in name or "k_proj.bias" in name for name in silent), silent
@@ -178,11 +193,9 @@ def test_one_picture_with_several_expressions_equals_one_by_one(config):
     torch.testing.assert_close(together.mask_logits, expected, atol=1e-4, rtol=1e-3)
 
 
-def test_a_few_steps_lower_the_loss(config, reader, mini):
+def test_a_few_steps_lower_the_loss(config, batch):
     model, train = build_model(config), TrainConfig(lambda_presence=0.5)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
-    rows = mini.rows("train")[:8]
-    batch = Collate(reader.tokenizer.pad_id)([reader.read(int(row)) for row in rows])
     losses = []
     for _ in range(25):
         optimizer.zero_grad()
@@ -260,7 +273,8 @@ def test_backbones_are_parts_of_the_system(config):
 def test_own_losses_reach_the_parameters_and_are_means_over_samples(config, reader, mini):
     """Parts of a batch average to the whole, as accumulation and several processes need it."""
     model, train = build_model(config).eval(), TrainConfig(pixel_weights=(0.9, 1.1))
-    samples = [reader.read(int(row)) for row in mini.rows("train")[:4]]
+    with_objects = replace(reader, with_instances=True)
+    samples = [with_objects.read(int(row)) for row in mini.rows("train")[:4]]
     collate = Collate(reader.tokenizer.pad_id)
 
     def own(batch):
