@@ -256,6 +256,9 @@ class TrainConfig:
     """Sec. 3.4 and 4.2."""
 
     batch: Annotated[Count, "samples of a step, over all processes and accumulation parts"] = 48
+    expressions_per_picture: Annotated[
+        Count, "expressions of one picture that stand together in a batch, for systems that answer them in turn"
+    ] = 1
     steps: Annotated[Count, "optimizer steps of the whole schedule"] = 150_000
     lr: Annotated[Factor, "highest learning rate of new parameters"] = 2.5e-5
     lr_backbone: Annotated[Factor, "highest learning rate of a backbone that starts from pretrained weights"] = 2.5e-6

@@ -82,6 +82,11 @@ class System(nn.Module):
         return self.presence_head is not None
 
     @property
+    def reads_instances(self) -> bool:
+        """Whether batches have to carry all objects of their pictures, in the mode that the system is in."""
+        return False
+
+    @property
     def backbones(self) -> dict[str, str | None]:
         """Prefixes of the parameters of each backbone, and the pretrained weights that it starts from, if any."""
         return {}
