@@ -14,7 +14,7 @@ from grisq.config.schema import (
     VLTConfig,
 )
 
-_DARKNET = ConvNetConfig("darknet", 12, (48, 96, 160, 256), (1, 2, 2, 1))
+_DARKNET = ConvNetConfig("darknet", 8, (32, 80, 160, 256), (1, 2, 2, 1))
 _NECK = (48, 80, 128)
 _RESNET = {"stem": 16, "widths": (96, 160, 224, 320), "depths": (1, 1, 2, 1)}
 _OWN_WORDS = {"model.text.pretrained": None}  # learned from scratch, with a vocabulary of the training's expressions

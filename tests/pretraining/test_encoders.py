@@ -23,7 +23,7 @@ SMALL = {
 
 
 def test_a_model_starts_from_the_encoders_that_were_made(mini, tmp_path, monkeypatch):
-    monkeypatch.setattr("grisq.pretraining.text._HELD_OUT", 20)
+    monkeypatch.setattr("grisq.pretraining.text.HELD_OUT", 20)
     config = override(preset("tiny"), SMALL)
     schedule = PretrainConfig(steps=2, batch=4, lr=1e-3, weight_decay=0.01)
     out = make_encoders(

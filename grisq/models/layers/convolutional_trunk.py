@@ -18,6 +18,7 @@ from grisq.models.layers.feature_map import FeatureMap
 
 STRIDES = (4, 8, 16, 32)
 _LEAK = 0.1  # slope of Darknet's leaky ReLU; timm's default is 0.01
+_PUBLISHED_STEM = 64  # of ResNet, whose width timm fixes
 _EXPANSION = Bottleneck.expansion
 
 
@@ -96,13 +97,15 @@ def _darknet(config: ConvNetConfig) -> nn.Module:
 
 
 def _resnet(config: ConvNetConfig) -> nn.Module:
-    """ResNet-101 (He et al. 2016) at the published sizes."""
+    """ResNet-101 (He et al. 2016) at the published sizes; a narrower one has three 3x3 convolutions for a 7x7 one."""
+    stem = {} if config.stem == _PUBLISHED_STEM else {"stem_type": "deep", "stem_width": config.stem // 2}
     return ResNet(
         Bottleneck,
         config.depths,
         num_classes=0,
         channels=tuple(width // _EXPANSION for width in config.widths),
         zero_init_last=False,
+        **stem,
     )
 
 

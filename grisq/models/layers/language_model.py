@@ -25,6 +25,23 @@ from grisq.models.layers.convolution import without_padding
 from grisq.models.layers.padding import pool
 
 
+def new_language_model(text: TextConfig, new_words: int) -> LlamaForCausalLM:
+    """A Llama with random weights; `new_words` entries of the vocabulary follow those of the tokenizer."""
+    return LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=text.vocabulary + new_words,
+            hidden_size=text.hidden,
+            intermediate_size=text.intermediate,
+            num_hidden_layers=text.layers,
+            num_attention_heads=text.heads,
+            max_position_embeddings=4096,
+            bos_token_id=None,
+            eos_token_id=None,
+            pad_token_id=None,
+        )
+    )
+
+
 class SeeingLanguageModel(nn.Module):
     """Patches of the picture, then words: a causal transformer that predicts the next word.
 
@@ -49,32 +66,25 @@ class SeeingLanguageModel(nn.Module):
             if "post_layernorm" in name:  # states are read before it
                 parameter.requires_grad_(False)
         self.project = nn.Linear(eye.hidden, text.hidden)
-        self.language = LlamaForCausalLM(
-            LlamaConfig(
-                vocab_size=text.vocabulary + new_words,
-                hidden_size=text.hidden,
-                intermediate_size=text.intermediate,
-                num_hidden_layers=text.layers,
-                num_attention_heads=text.heads,
-                max_position_embeddings=4096,
-                bos_token_id=None,
-                eos_token_id=None,
-                pad_token_id=None,
-            )
-        )
+        self.language = new_language_model(text, new_words)
 
     def look(self, image: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
         """The picture as words. image (B, 3, S, S), valid (B, S, S) -> (B, N, D) and which are real (B, N) bool."""
+        states, real = self.see(image, valid)
+        return self.project(states), real
+
+    def see(self, image: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The states of CLIP's patches, (B, N, channels), and which are real."""
         side, patch = self.sizes.side, self.sizes.patch
         pixels = normalize_for_clip(without_padding(image, valid))
         if image.shape[-1] != side:
             pixels = F.interpolate(pixels, size=(side, side), mode="bilinear", antialias=True)
         states = self.eye(pixels, output_hidden_states=True).hidden_states[self.sizes.read_layer]
-        words = self.project(states[:, 1:])  # without the class token
+        states = states[:, 1:]  # without the class token
         if valid is None:
-            return words, torch.ones(words.shape[:2], dtype=torch.bool, device=words.device)
+            return states, torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
         shrunk = F.interpolate(valid[:, None].float(), size=(side, side), mode="nearest")[:, 0] > 0
-        return words, pool(shrunk, patch).flatten(1)
+        return states, pool(shrunk, patch).flatten(1)
 
     def forward(
         self, picture: Tensor, seen: Tensor, words: Tensor, real: Tensor, places: Tensor
