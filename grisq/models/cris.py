@@ -13,6 +13,7 @@ from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.neck import Neck, for_each_expression
 from grisq.models.layers.padding import extend
 from grisq.models.layers.position_encoding import grid_centers, sequence_positions, sine_positions
+from grisq.models.pretrained import load_trunk, load_weights
 
 
 class DenseAttentionPool(nn.Module):
@@ -160,6 +161,16 @@ class CRIS(System):
     def backbones(self) -> dict[str, str | None]:
         """Trunk and text encoder; the attention pool is CLIP's too, but for its shortcut."""
         return {"trunk.": self.config.cris.trunk.pretrained, "text_encoder.": self.config.text.pretrained}
+
+    def load_pretrained(self) -> list[str]:
+        """Fill trunk and text encoder; the attention pool has no weights but those of a whole CLIP."""
+        sizes, text = self.config.cris.trunk, self.config.text.pretrained
+        loaded = [load_trunk(self.trunk, sizes, "model.cris.trunk")] if sizes.pretrained else []
+        if text:
+            clip = self.text_encoder.clip
+            load_weights(clip, "CLIP text encoder", "model.text.pretrained", text, type(clip).from_pretrained)
+            loaded.append(f"CLIP text encoder: weights of {text}")
+        return loaded
 
     def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
         check_canvas(image)

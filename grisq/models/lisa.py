@@ -9,6 +9,7 @@ from grisq.config import ModelConfig, TrainConfig
 from grisq.models.base import LossTerm, Output, System, of_one_logit
 from grisq.models.layers.language_model import PromptedMaskDecoder, SeeingLanguageModel, dice_loss
 from grisq.models.layers.lora import add_lora
+from grisq.models.pretrained import load_weights
 from grisq.runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,6 +50,21 @@ class LISA(System):
             "speaker.language.": self.config.text.pretrained,
             "decoder.sam.": sizes.sam.pretrained,
         }
+
+    def load_pretrained(self) -> list[str]:
+        """Fill CLIP's tower, the language model and SAM's image encoder, or all of SAM where a hub has it."""
+        speaker, sam = self.speaker, self.decoder.sam
+        parts = (
+            (speaker.eye, "CLIP vision tower", "model.lisa.eye.pretrained", self.config.lisa.eye.pretrained, 0),
+            (speaker.language, "language model", "model.text.pretrained", self.config.text.pretrained, self.new_words),
+            (sam.vision_encoder, "SAM image encoder", "model.lisa.sam.pretrained", self.config.lisa.sam.pretrained, 0),
+        )
+        loaded = []
+        for module, what, setting, name, new_rows in parts:
+            if name:
+                load_weights(module, what, setting, name, type(module).from_pretrained, new_rows)
+                loaded.append(f"{what}: weights of {name}")
+        return loaded
 
     @property
     def seg(self) -> int:

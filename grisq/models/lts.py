@@ -14,6 +14,7 @@ from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.neck import Neck, for_each_expression
 from grisq.models.layers.padding import extend, mean_over
 from grisq.models.layers.position_encoding import grid_centers, sine_positions
+from grisq.models.pretrained import load_trunk
 from grisq.models.recurrent_text_encoder import RecurrentTextEncoder
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ class LTS(System):
     def backbones(self) -> dict[str, str | None]:
         """The trunk; words are learned from scratch."""
         return {"trunk.": self.config.lts.trunk.pretrained}
+
+    def load_pretrained(self) -> list[str]:
+        """Fill the trunk."""
+        sizes = self.config.lts.trunk
+        return [load_trunk(self.trunk, sizes, "model.lts.trunk")] if sizes.pretrained else []
 
     def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
         check_canvas(image)

@@ -13,6 +13,7 @@ from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
 from grisq.models.layers.detector import Detector, Found, Proposals, detector_losses, propose, read_regions
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import extend, extents
+from grisq.models.pretrained import load_trunk
 from grisq.runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -208,6 +209,11 @@ class MAttNet(System):
     def backbones(self) -> dict[str, str | None]:
         """The trunk; words are learned from scratch."""
         return {"trunk.": self.config.mattnet.trunk.pretrained}
+
+    def load_pretrained(self) -> list[str]:
+        """Fill the trunk."""
+        sizes = self.config.mattnet.trunk
+        return [load_trunk(self.trunk, sizes, "model.mattnet.trunk")] if sizes.pretrained else []
 
     @property
     def reads_instances(self) -> bool:

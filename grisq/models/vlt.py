@@ -12,6 +12,7 @@ from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.neck import Neck, coordinates, for_each_expression
 from grisq.models.layers.padding import extend
 from grisq.models.layers.position_encoding import sequence_positions
+from grisq.models.pretrained import load_trunk
 from grisq.models.recurrent_text_encoder import RecurrentTextEncoder
 from grisq.runtime.errors import InputError
 
@@ -138,6 +139,11 @@ class VLT(System):
     def backbones(self) -> dict[str, str | None]:
         """The trunk; words are learned from scratch."""
         return {"trunk.": self.config.vlt.trunk.pretrained}
+
+    def load_pretrained(self) -> list[str]:
+        """Fill the trunk."""
+        sizes = self.config.vlt.trunk
+        return [load_trunk(self.trunk, sizes, "model.vlt.trunk")] if sizes.pretrained else []
 
     def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
         side = self.config.image_size
