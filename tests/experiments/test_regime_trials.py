@@ -69,7 +69,7 @@ def test_the_page_quotes_the_trials_and_the_preset():
     assert f"{train.pictures:,} train pictures with {train.expressions:,} expressions" in text
     for schedule in (measured["encoders"][name]["schedule"] for name in ("swin", "bert")):
         assert f"{schedule['steps']:,} steps" in text
-    assert f"{measured['accuracy']['classes']:.1%}" in text
+    assert f"{measured['encoders']['swin']['accuracy']['classes']:.1%}" in text
 
 
 def test_trials_of_encoders_differ_in_encoders_alone():
