@@ -9,22 +9,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grisq.config import (
-    CLIPEyeConfig,
-    ConvNetConfig,
-    CRISConfig,
-    LAVTConfig,
-    LISAConfig,
-    LTSConfig,
-    MAttNetConfig,
-    ModelConfig,
-    ReLAConfig,
-    SAMConfig,
-    TrainConfig,
-    VLTConfig,
-    override,
-    preset,
-)
+from grisq.config import ModelConfig, TrainConfig, override, preset
 from grisq.data.sample import Collate
 from grisq.models.base import FusedSystem, count_parameters
 from grisq.models.registry import SYSTEMS, build_model, build_on_meta
@@ -33,37 +18,8 @@ from grisq.training.losses import total_loss
 
 
 @pytest.fixture(params=SYSTEMS)
-def config(request, model_config):
-    return replace(model_config, system=request.param, **SMALL)
-
-
-def small_trunk(family):
-    return ConvNetConfig(family, stem=8, widths=(16, 16, 24, 32), depths=(1, 1, 1, 1))
-
-
-SMALL = {
-    "lavt": LAVTConfig(hidden=16),
-    "rela": ReLAConfig(regions=4, layers=2, feedforward=32),
-    "cris": CRISConfig(
-        small_trunk("clip-resnet"), 16, 4, 3, (8, 16, 24), layers=2, heads=2, feedforward=32, dropout=0.0
-    ),
-    "lts": LTSConfig(small_trunk("darknet"), 12, (8, 16, 24), heads=2, feedforward=32, dropout=0.0, segmenter=16),
-    "vlt": VLTConfig(
-        small_trunk("darknet"), 12, (8, 16, 24), 4, 16, layers=1, heads=2, feedforward=32, dropout=0.0, drawing=16
-    ),
-    "lisa": LISAConfig(
-        CLIPEyeConfig(hidden=16, layers=2, heads=2, intermediate=32, side=64, patch=8, read_layer=-1),
-        SAMConfig(
-            hidden=16, layers=2, heads=2, intermediate=32, patch=8, window=4, global_layers=(1,), channels=16,
-            decoder_feedforward=32, decoder_heads=2, further_masks=0,
-        ),
-        lora_rank=0,
-    ),
-    "mattnet": MAttNetConfig(
-        small_trunk("resnet"), 16, categories=30, mask_maps=4, least_score=0.05, cells=3, width=16, attributes=12,
-        lambda_attributes=0.1, dropout=0.0, word_dropout=0.0,
-    ),
-}
+def config(request, model_config, small_systems):
+    return replace(model_config, system=request.param, **small_systems)
 
 
 def canvas_of(config, free):
@@ -225,12 +181,13 @@ SIZES = {
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(system=st.sampled_from(sorted(SYSTEMS)), **SIZES)
 def test_any_sizes_give_a_model_or_a_sentence(
-    model_config, system, channels, heads, embed_dim, num_heads, hidden, text_heads
+    model_config, system, channels, heads, embed_dim, num_heads, hidden, text_heads,
+    small_systems,
 ):
     swin = replace(model_config.swin, embed_dim=embed_dim, num_heads=num_heads)
     text = replace(model_config.text, hidden=hidden, heads=text_heads)
     sized = replace(
-        model_config, system=system, channels=channels, heads=heads, swin=swin, text=text, **SMALL
+        model_config, system=system, channels=channels, heads=heads, swin=swin, text=text, **small_systems
     )
     try:
         model = build_on_meta(sized)
