@@ -131,7 +131,11 @@ class StepSampler(Sampler[list[Slot]]):
     def _share(self, recipes: list[Recipe], index: int, parts: int) -> list[Recipe]:
         """One of so many equal parts of a batch; expressions of one picture stay together."""
         size = self.plan.together
-        return [recipe for start in range(index * size, len(recipes), parts * size) for recipe in recipes[start : start + size]]
+        return [
+            recipe
+            for start in range(index * size, len(recipes), parts * size)
+            for recipe in recipes[start : start + size]
+        ]
 
     def __len__(self) -> int:
         return (self.stop - self.start) * self.accumulate

@@ -196,9 +196,9 @@ class MAttNetConfig:
     lambda_attributes: Annotated[Factor, "weight of their loss; photographs have no such labels"] = 0.0
     dropout: Annotated[Share, "rate of dropout in the matching"] = 0.1
     word_dropout: Annotated[Share, "rate of dropout of word vectors"] = 0.5
-    always_answer: Annotated[bool, "answer with the best proposal, as published; false: with those above a threshold"] = (
-        False
-    )
+    always_answer: Annotated[
+        bool, "answer with the best proposal, as published; false: with those above a threshold"
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,10 @@ class ModelConfig:
     systems read `channels`, `blocks`, `heads`, `points` and `feedforward` where they share a part.
     """
 
-    system: Annotated[Literal["grisq", "lavt", "rela", "cris", "lts", "vlt", "lisa", "gsva", "mattnet"], "the system of Table 1 to build"] = "grisq"
+    system: Annotated[
+        Literal["grisq", "lavt", "rela", "cris", "lts", "vlt", "lisa", "gsva", "mattnet"],
+        "the system of Table 1 to build",
+    ] = "grisq"
     image_size: Annotated[Side, "side of the square letterboxed input, pixels"] = 480
     swin: SwinConfig = field(default_factory=SwinConfig)
     text: TextConfig = field(default_factory=TextConfig)

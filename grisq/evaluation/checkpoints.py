@@ -76,9 +76,7 @@ def evaluate_loaded(
     """
     config = loaded.model.config
     objects = loaded.model.eval().reads_instances
-    reader = SampleReader(
-        dataset, loaded.tokenizer, config.image_size, config.text.max_tokens, with_instances=objects
-    )
+    reader = SampleReader(dataset, loaded.tokenizer, config.image_size, config.text.max_tokens, with_instances=objects)
     evaluator = Evaluator(loaded.model, reader, **options)
     results, samples, answers = {}, {}, {}
     paired = counterfactual.has_pairs(dataset)

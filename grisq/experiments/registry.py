@@ -119,7 +119,17 @@ _RUNS = (
         seeds=3,
     ),
 )
-_TUNED_BY = ("baseline", "mattnet", "lts", "vlt", "cris", "lavt", "rela", "lisa", "gsva")  # the run of each system that the rates are tried on
+_TUNED_BY = (
+    "baseline",
+    "mattnet",
+    "lts",
+    "vlt",
+    "cris",
+    "lavt",
+    "rela",
+    "lisa",
+    "gsva",
+)  # the run of each system that the rates are tried on
 _HOLDOUT = {"train.holdout": 0.1, "train.eval_samples": 1_000_000}
 
 

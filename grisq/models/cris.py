@@ -86,9 +86,7 @@ class DecoderLayer(nn.Module):
         attended, _ = self.relate(y + p, y + p, y, key_padding_mask=hidden, need_weights=False)
         x = x + self.dropout(self.after[0](attended))
         y = self.before[1](x)
-        attended, _ = self.listen(
-            y + p, words + word_positions, words, key_padding_mask=~word_mask, need_weights=False
-        )
+        attended, _ = self.listen(y + p, words + word_positions, words, key_padding_mask=~word_mask, need_weights=False)
         x = x + self.dropout(self.after[1](attended))
         return x + self.dropout(self.feed_forward(self.before[2](x)))
 

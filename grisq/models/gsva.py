@@ -9,7 +9,7 @@ from torch import Tensor
 from grisq.config import TrainConfig
 from grisq.models.base import LossTerm, Output, of_one_logit
 from grisq.models.layers.language_model import dice_loss
-from grisq.models.lisa import DICE, NEXT_WORD, TOKEN, LISA
+from grisq.models.lisa import DICE, LISA, NEXT_WORD, TOKEN
 
 if TYPE_CHECKING:
     from grisq.data.sample import Batch
@@ -73,9 +73,7 @@ class GSVA(LISA):
         place = _places(turns, len(tokens))
         masks, words = masks.flatten(0, 1)[place], words.flatten(0, 1)[place]
         masks = torch.where(presence[:, None, None] > 0, masks, 0.0)
-        return self._with_presence(
-            Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words})
-        )
+        return self._with_presence(Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words}))
 
     @torch.no_grad()
     def converse(

@@ -194,9 +194,7 @@ class MAttNet(System):
         sizes: MAttNetConfig = config.mattnet
         self.trunk = ConvolutionalTrunk(sizes.trunk)
         channels = self.trunk.channels
-        self.detector = Detector(
-            channels, channels=sizes.detector, categories=sizes.categories, maps=sizes.mask_maps
-        )
+        self.detector = Detector(channels, channels=sizes.detector, categories=sizes.categories, maps=sizes.mask_maps)
         self.matching = Matching(sizes, config.text.vocabulary, *channels[2:])
         self.kappa, self.tau = nn.Parameter(torch.tensor(5.0)), nn.Parameter(torch.tensor(0.2))
 
@@ -288,9 +286,7 @@ class MAttNet(System):
         if valid is not None:
             logit = extend(logit, valid.expand(len(logit), -1, -1))
         presence_logits = torch.stack([torch.zeros_like(presence), presence], dim=-1)
-        return Output(
-            of_one_logit(logit, size), presence_logits if self.decides_presence else None, extras=extras
-        )
+        return Output(of_one_logit(logit, size), presence_logits if self.decides_presence else None, extras=extras)
 
     def _objects(
         self, levels: list[FeatureMap], proposals: Proposals, valid: Tensor | None, size: tuple[int, int]
@@ -298,7 +294,9 @@ class MAttNet(System):
         """What the modules read of the candidates; nothing of it gives the trunk a gradient."""
         boxes, cells = proposals.boxes.detach(), self.config.mattnet.cells
         near, deep = (
-            read_regions(without_padding(level.features.permute(0, 3, 1, 2).detach(), level.valid), boxes, stride, cells)
+            read_regions(
+                without_padding(level.features.permute(0, 3, 1, 2).detach(), level.valid), boxes, stride, cells
+            )
             for level, stride in zip(levels[2:], (16, 32))
         )
         if valid is None:
@@ -337,16 +335,12 @@ class MAttNet(System):
         found, real, meant = batch.instances, batch.instances.real, batch.instances.meant
         detected = Found(*(output.extras[name] for name in Found._fields))
         valid = batch.valid if batch.padded else None
-        centers, edges, masks = detector_losses(
-            detected, found.boxes, found.categories, found.masks, real, valid
-        )
+        centers, edges, masks = detector_losses(detected, found.boxes, found.categories, found.masks, real, valid)
         scores, strange = output.extras["scores"], output.extras["strange_scores"]
         pairs = (meant[:, :, None] & (real & ~meant)[:, None]).float()
         other_object = _mean((MARGIN + scores[:, None] - scores[..., None]).clamp(min=0).flatten(1), pairs.flatten(1))
         other_text = _mean((MARGIN + strange - scores).clamp(min=0), meant.float())
-        chosen = F.binary_cross_entropy_with_logits(
-            self.kappa * (scores - self.tau), meant.float(), reduction="none"
-        )
+        chosen = F.binary_cross_entropy_with_logits(self.kappa * (scores - self.tau), meant.float(), reduction="none")
         matching = other_object + other_text + _mean(chosen, real.float())
         terms = {
             "centers": LossTerm(centers, 1.0),

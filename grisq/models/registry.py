@@ -15,7 +15,17 @@ from grisq.models.mattnet import MAttNet
 from grisq.models.rela import ReLA
 from grisq.models.vlt import VLT
 
-SYSTEMS: dict[str, type[System]] = {"cris": CRIS, "grisq": GRISQ, "gsva": GSVA, "lavt": LAVT, "lisa": LISA, "lts": LTS, "mattnet": MAttNet, "rela": ReLA, "vlt": VLT}
+SYSTEMS: dict[str, type[System]] = {
+    "cris": CRIS,
+    "grisq": GRISQ,
+    "gsva": GSVA,
+    "lavt": LAVT,
+    "lisa": LISA,
+    "lts": LTS,
+    "mattnet": MAttNet,
+    "rela": ReLA,
+    "vlt": VLT,
+}
 
 
 def build_model(config: ModelConfig) -> System:

@@ -10,7 +10,14 @@ from grisq.models.layers.padding import pool
 from grisq.models.layers.swin import build_swin, run_stage
 
 # By the name of its file: the system whose settings give its sizes.
-TRUNKS = {"swin": "grisq", "darknet": "lts", "resnet": "mattnet", "clip-resnet": "cris", "clip-vit": "lisa", "sam": "lisa"}
+TRUNKS = {
+    "swin": "grisq",
+    "darknet": "lts",
+    "resnet": "mattnet",
+    "clip-resnet": "cris",
+    "clip-vit": "lisa",
+    "sam": "lisa",
+}
 
 
 class SwinTrunk(nn.Module):
@@ -54,7 +61,9 @@ class CLIPTrunk(nn.Module):
     def forward(self, image: Tensor, valid: Tensor | None) -> list[FeatureMap]:
         states, seen = self.speaker.see(image, valid)
         side = self.speaker.sizes.side // self.speaker.sizes.patch
-        return [FeatureMap(states.unflatten(1, (side, side)), None if valid is None else seen.unflatten(1, (side, side)))]
+        return [
+            FeatureMap(states.unflatten(1, (side, side)), None if valid is None else seen.unflatten(1, (side, side)))
+        ]
 
 
 def build_trunk(name: str, preset: Preset) -> nn.Module:

@@ -61,7 +61,11 @@ def test_a_batch_is_filled_up(reader, mini):
 
 def test_a_picture_without_objects_can_be_stacked():
     nothing = Instances(
-        np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4, 4), bool), np.zeros(0, bool)
+        np.zeros((0, 4), np.float32),
+        np.zeros(0, np.int64),
+        np.zeros(0, np.int64),
+        np.zeros((0, 4, 4), bool),
+        np.zeros(0, bool),
     )
     batch = stack([nothing, nothing])
     assert batch.real.shape == (2, 1)

@@ -1,6 +1,7 @@
 """GSVA: conversations, refusals, and what a rejected expression must not change."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -89,14 +90,8 @@ def test_presence_is_which_of_two_words_is_likelier(gsva, talk):
 
 
 def test_samples_of_one_picture_that_follow_each_other_are_one_conversation():
-    class Stub:
-        def __init__(self, image_id):
-            self.image_id = image_id
-
-    class Few:
-        samples = [Stub(each) for each in (7, 7, 9, None, None, 9, 9)]
-
-    assert conversations(Few()).tolist() == [[0, 1], [2, -1], [3, -1], [4, -1], [5, 6]]
+    few = SimpleNamespace(samples=[SimpleNamespace(image_id=each) for each in (7, 7, 9, None, None, 9, 9)])
+    assert conversations(few).tolist() == [[0, 1], [2, -1], [3, -1], [4, -1], [5, 6]]
 
 
 def test_training_hands_over_answers_and_turns(gsva, reader, mini):

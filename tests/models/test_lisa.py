@@ -39,7 +39,10 @@ def test_picture_and_words_are_read_as_llava_reads_them(lisa):
     """LLaVA's own class with our weights; its projector is an MLP, so ours takes its place."""
     speaker = lisa.speaker
     config = LlavaConfig(
-        vision_config=speaker.eye.config, text_config=speaker.language.config, vision_feature_layer=-1, image_token_index=1
+        vision_config=speaker.eye.config,
+        text_config=speaker.language.config,
+        vision_feature_layer=-1,
+        image_token_index=1,
     )
     llava = LlavaForConditionalGeneration(config).eval()
     llava.model.vision_tower.load_state_dict(speaker.eye.state_dict())
@@ -62,7 +65,9 @@ def test_one_picture_answers_several_expressions_as_one_by_one(lisa):
     with torch.no_grad():
         together = lisa(image, None, tokens, mask)
         alone = [lisa(image, None, tokens[i : i + 1], mask[i : i + 1]) for i in range(3)]
-    torch.testing.assert_close(together.mask_logits, torch.cat([each.mask_logits for each in alone]), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        together.mask_logits, torch.cat([each.mask_logits for each in alone]), atol=1e-4, rtol=1e-3
+    )
 
 
 def test_patches_of_the_padding_are_not_read(lisa):

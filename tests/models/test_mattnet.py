@@ -102,7 +102,10 @@ def test_the_ranking_losses_by_hand(mattnet, batch):
     total = 0.0
     for b in range(len(batch)):
         real, meant = batch.instances.real[b], batch.instances.meant[b]
-        own, other = [k for k in range(len(real)) if meant[k]], [k for k in range(len(real)) if real[k] and not meant[k]]
+        own, other = (
+            [k for k in range(len(real)) if meant[k]],
+            [k for k in range(len(real)) if real[k] and not meant[k]],
+        )
         pairs = [max(0.0, MARGIN + (scores[b, j] - scores[b, i]).item()) for i in own for j in other]
         texts = [max(0.0, MARGIN + (strange[b, i] - scores[b, i]).item()) for i in own]
         chosen = [
@@ -143,5 +146,3 @@ def test_samples_without_objects_are_refused_in_one_sentence(mattnet, reader, mi
     batch = Collate(reader.tokenizer.pad_id)([reader.read(int(mini.rows("train")[0]))])
     with pytest.raises(InputError, match="read them with with_instances=True"):
         mattnet.train().inputs(batch)
-
-

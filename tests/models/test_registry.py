@@ -181,14 +181,19 @@ SIZES = {
 @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(system=st.sampled_from(sorted(SYSTEMS)), **SIZES)
 def test_any_sizes_give_a_model_or_a_sentence(
-    model_config, system, channels, heads, embed_dim, num_heads, hidden, text_heads,
+    model_config,
+    system,
+    channels,
+    heads,
+    embed_dim,
+    num_heads,
+    hidden,
+    text_heads,
     small_systems,
 ):
     swin = replace(model_config.swin, embed_dim=embed_dim, num_heads=num_heads)
     text = replace(model_config.text, hidden=hidden, heads=text_heads)
-    sized = replace(
-        model_config, system=system, channels=channels, heads=heads, swin=swin, text=text, **small_systems
-    )
+    sized = replace(model_config, system=system, channels=channels, heads=heads, swin=swin, text=text, **small_systems)
     try:
         model = build_on_meta(sized)
     except InputError as error:
@@ -256,5 +261,5 @@ def test_paper_size_has_the_published_backbone(name):
 
 
 def test_a_canvas_that_is_no_multiple_of_32_is_refused(config):
-    with pytest.raises(InputError, match="multiples of 32|needs 64x64"):
+    with pytest.raises(InputError, match=r"multiples of 32|needs 64x64"):
         build_model(config)(torch.randn(1, 3, 60, 64), None, *words(1))

@@ -25,7 +25,9 @@ def test_queries_are_what_the_picture_asks_of_the_words():
     fused, words, mask = FeatureMap(torch.randn(1, 2, 2, 6), None), torch.randn(1, 3, 5), torch.ones(1, 3).bool()
     with torch.no_grad():
         queries, readings = generation(fused, words, mask)
-        x = torch.cat([fused.features.permute(0, 3, 1, 2), torch.tensor([[[[-0.5, 0.5]] * 2, [[-0.5] * 2, [0.5] * 2]]])], 1)
+        x = torch.cat(
+            [fused.features.permute(0, 3, 1, 2), torch.tensor([[[[-0.5, 0.5]] * 2, [[-0.5] * 2, [0.5] * 2]]])], 1
+        )
         for convolution in generation.convolutions:
             x = convolution(x)
         v = F.relu(generation.vector(generation.maps(x).flatten(2)))[0]

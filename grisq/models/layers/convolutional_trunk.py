@@ -4,8 +4,7 @@ timm owns the weights and the formulae. This module cuts the networks into a ste
 the padding to zero before every layer that reads its neighbors, as if the canvas ended where the picture ends.
 """
 
-import torch
-from timm.models.byobnet import ByobNet, ByoBlockCfg, ByoModelCfg
+from timm.models.byobnet import ByoBlockCfg, ByobNet, ByoModelCfg
 from timm.models.cspnet import CspModelCfg, CspNet, CspStagesCfg, CspStemCfg
 from timm.models.resnet import Bottleneck, ResNet
 from torch import Tensor, nn
@@ -14,7 +13,6 @@ from grisq.config import ConvNetConfig
 from grisq.models.layers.clip_normalization import normalize_for_clip
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import pool
-from grisq.models.layers.feature_map import FeatureMap
 
 STRIDES = (4, 8, 16, 32)
 _LEAK = 0.1  # slope of Darknet's leaky ReLU; timm's default is 0.01

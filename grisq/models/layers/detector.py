@@ -10,10 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from grisq.models.layers.convolution import ConvNorm, double, without_padding
+from grisq.models.layers.convolution import ConvNorm, double
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import pool
-from grisq.runtime.constants import constant
 
 STRIDE, MASK_STRIDE = 8, 4  # of the cells and of the mask maps, in pixels of the canvas
 _UNLIKELY = -2.2  # logit of a share of one in ten, where the heat map starts
@@ -170,7 +169,6 @@ def _center_loss(
     heat: Tensor, cells: Tensor, boxes: Tensor, categories: Tensor, real: Tensor, inside: Tensor | None
 ) -> Tensor:
     """The loss of a heat map that is 1 at centers and falls off as a Gaussian around them, as a mean over samples."""
-    B, _, h, w = heat.shape
     wanted = _foothills(heat, cells, boxes, categories, real)
     log_p, log_q = F.logsigmoid(heat), F.logsigmoid(-heat)
     p = log_p.exp()

@@ -1,7 +1,7 @@
 """Low-rank adaptation (Hu et al. 2022): a frozen linear layer with a small trainable correction.
 
-A layer of our own in place of the library `peft`, which renames the modules that it wraps; checkpoints and the groups of
-the optimizer would then differ between a model with and one without it.
+A layer of our own in place of the library `peft`, which renames the modules that it wraps; checkpoints and the groups
+of the optimizer would then differ between a model with and one without it.
 """
 
 import torch

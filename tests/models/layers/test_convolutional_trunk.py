@@ -71,7 +71,9 @@ def test_neither_more_padding_nor_what_lies_in_it_changes_a_feature(family):
 
 
 def test_the_leak_of_darknet_is_a_tenth():
-    slopes = {each.negative_slope for each in build_convnet(small("darknet")).modules() if isinstance(each, nn.LeakyReLU)}
+    slopes = {
+        each.negative_slope for each in build_convnet(small("darknet")).modules() if isinstance(each, nn.LeakyReLU)
+    }
     assert slopes == {0.1}
 
 
