@@ -123,7 +123,7 @@ def filtered(x: Tensor, filters: Tensor) -> Tensor:
     H, W = x.shape[-2:]
     taps = torch.einsum("bchw,bckl->bklhw", x, filters)
     taps = F.pad(taps, (1, 1, 1, 1))
-    return sum(taps[:, k, l, k : k + H, l : l + W] for k in range(3) for l in range(3))
+    return sum(taps[:, i, j, i : i + H, j : j + W] for i in range(3) for j in range(3))
 
 
 class CRIS(System):

@@ -122,7 +122,7 @@ class GSVA(LISA):
         real = token_mask[asked] & (turns >= 0)[..., None]  # (G, K, T)
         words = torch.cat([tokens[asked], self.answers(presence)[asked][..., None]], dim=2)
         heard = torch.cat([real, (turns >= 0)[..., None]], dim=2)  # (G, K, T + 1)
-        G, K, T = words.shape
+        _, K, T = words.shape
         places = torch.arange(K, device=words.device) * T + (real.sum(2) - 1).clamp(min=0)
         return self.speaker(picture, seen, words.flatten(1), heard.flatten(1), places)
 

@@ -1,7 +1,7 @@
 """The one-stage instance detector that gives MAttNet its proposals.
 
-The original takes a Mask R-CNN. This one finds the centers of objects (Zhou et al. 2019), and makes their masks by filters
-over shared maps (Tian et al. 2020); it needs no compiled operator and learns in the same training.
+The original takes a Mask R-CNN. This one finds the centers of objects (Zhou et al. 2019), and makes their masks by
+filters over shared maps (Tian et al. 2020); it needs no compiled operator and learns in the same training.
 """
 
 from typing import NamedTuple
