@@ -154,6 +154,8 @@ class PromptedMaskDecoder(nn.Module):
             )
         )
         sam = self.sam
+        # It is the model's own `shared_image_embedding` again, for clicks; a file cannot hold one tensor twice.
+        sam.prompt_encoder.shared_embedding = nn.Identity()
         for unused in (sam.shared_image_embedding, sam.prompt_encoder, sam.mask_decoder.iou_prediction_head):
             unused.requires_grad_(False)  # random frequencies, clicks and boxes, and a head that nothing trains
         sam.prompt_encoder.no_mask_embed.requires_grad_(True)
