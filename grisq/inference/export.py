@@ -76,7 +76,7 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
     loaded = checkpoint.load(BUNDLED_MODEL if model is None else model)
     exported = Exported(loaded.model.eval()).eval()
     example = _example(loaded.model.config.image_size)
-    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=512)
+    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=loaded.model.most_tokens)
     shapes = {name: {0: batch} for name in _INPUTS[:2]} | {name: {0: batch, 1: length} for name in _INPUTS[2:]}
     with torch.no_grad():
         outputs = list(exported(*example))

@@ -47,7 +47,7 @@ class CausalTextEncoder(nn.Module):
         x = text.encoder(inputs_embeds=x, attention_mask=_causal(tokens.shape[1], x)).last_hidden_state
         words = text.final_layer_norm(x)  # (B, T, hidden)
         last = token_mask.sum(1) - 1
-        whole = words[torch.arange(len(words), device=words.device), last]
+        whole = words[torch.arange(words.shape[0], device=words.device), last]
         return Sentence(words, self.clip.text_projection(whole))
 
 

@@ -48,7 +48,7 @@ class DenseAttentionPool(nn.Module):
     def _positions(self, level: FeatureMap) -> Tensor:
         """-> (B or 1, N, C)."""
         centers = 2 * grid_centers(level.size, level.valid, level.features) - 1  # (B or 1, N, 2)
-        grid = self.positions.T.view(1, -1, self.side, self.side).expand(len(centers), -1, -1, -1)
+        grid = self.positions.T.view(1, -1, self.side, self.side).expand(centers.shape[0], -1, -1, -1)
         read = F.grid_sample(grid, centers[:, None], mode="bicubic", padding_mode="border", align_corners=False)
         return read[:, :, 0].transpose(1, 2)
 
@@ -136,6 +136,7 @@ class CRIS(System):
     def __init__(self, config: ModelConfig):
         super().__init__(config)
         sizes: CRISConfig = config.cris
+        self.most_tokens = max(config.text.max_tokens, config.text.max_tokens_mosaic)  # CLIP has positions for so many
         self.trunk = ConvolutionalTrunk(sizes.trunk)
         self.text_encoder = CausalTextEncoder(config.text, sizes.joint)
         *_, fine, middle, coarse = self.trunk.channels
@@ -175,7 +176,7 @@ class CRIS(System):
         finest, *levels = self.trunk(image, valid)
         words, sentence = self.text_encoder(tokens, token_mask)
         levels[-1] = self.pool(levels[-1])
-        finest, *levels = for_each_expression([finest, *levels], len(words))
+        finest, *levels = for_each_expression([finest, *levels], words.shape[0])
         fused = self.neck(levels, sentence)
         x = self._decode(fused, words, token_mask).transpose(1, 2).unflatten(2, fused.size)  # (B, C, H/16, W/16)
         logits = self.projector(x, sentence, [fused.valid, levels[0].valid, finest.valid])

@@ -74,11 +74,11 @@ class LISA(System):
     def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
         self.check_side(image)
         picture, seen = self.speaker.look(image, valid)
-        B = len(tokens)
+        B = tokens.shape[0]
         picture, seen = picture.expand(B, -1, -1), seen.expand(B, -1)  # one picture, several expressions
         states, words = self.speaker(picture, seen, tokens, token_mask, token_mask.sum(1, keepdim=True) - 1)
         embedded = self.decoder.embed(image, valid)  # (B or 1, C, h, w)
-        masks = self.decoder(embedded, states.view(len(image), -1, states.shape[-1]))  # (B or 1, 1 or B, h, w)
+        masks = self.decoder(embedded, states.view(image.shape[0], -1, states.shape[-1]))  # (B or 1, 1 or B, h, w)
         return Output(
             of_one_logit(masks.reshape(B, 1, *masks.shape[-2:]), image.shape[-2:]), extras={NEXT_WORD: words[:, 0]}
         )

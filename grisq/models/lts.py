@@ -107,7 +107,7 @@ class LTS(System):
         check_canvas(image)
         levels = self.trunk(image, valid)
         sentence = mean_over(self.text_encoder(tokens, token_mask), token_mask)  # (B, D)
-        finest, *levels = for_each_expression(levels, len(sentence))
+        finest, *levels = for_each_expression(levels, sentence.shape[0])
         fused = self.neck(levels, sentence)
         prior = self.locate(fused, sentence)
         logit = extend(self.segment(fused, prior.sigmoid(), levels[0], finest.valid), finest.valid)

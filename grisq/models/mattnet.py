@@ -252,7 +252,7 @@ class MAttNet(System):
             proposals = Proposals(boxes, categories, _SURE * (2.0 * masks - 1), real)
         objects = self._objects(levels, proposals, valid, image.shape[-2:])
         phrases = self.matching.language(tokens, token_mask)
-        B = len(tokens)
+        B = tokens.shape[0]
         objects = Objects(*(each.expand(B, *each.shape[1:]) for each in objects))  # one picture, several expressions
         real = proposals.real.expand(B, -1)
         scores, modules = self.matching(objects, phrases)
@@ -284,7 +284,7 @@ class MAttNet(System):
         if self.training:
             logit, presence = logit.detach(), presence.detach()
         if valid is not None:
-            logit = extend(logit, valid.expand(len(logit), -1, -1))
+            logit = extend(logit, valid.expand(logit.shape[0], -1, -1))
         presence_logits = torch.stack([torch.zeros_like(presence), presence], dim=-1)
         return Output(of_one_logit(logit, size), presence_logits if self.decides_presence else None, extras=extras)
 
@@ -300,7 +300,7 @@ class MAttNet(System):
             for level, stride in zip(levels[2:], (16, 32))
         )
         if valid is None:
-            height_width = boxes.new_tensor([size]).expand(len(boxes), 2)
+            height_width = boxes.new_tensor([size]).expand(boxes.shape[0], 2)
         else:
             height_width = extents(valid).to(boxes.dtype)
         x1, y1, x2, y2 = boxes.unbind(-1)

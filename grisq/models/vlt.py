@@ -151,7 +151,7 @@ class VLT(System):
             raise InputError(f"The input is {image.shape[-2]}x{image.shape[-1]} pixels: VLT needs {side}x{side}.")
         levels = self.trunk(image, valid)
         words = self.text_encoder(tokens, token_mask)
-        finest, *levels = for_each_expression(levels, len(words))
+        finest, *levels = for_each_expression(levels, words.shape[0])
         fused = self.neck(levels, self.sentence(words, token_mask))
         queries, readings = self.queries(fused, words, token_mask)
         answers = self._transform(fused, queries)

@@ -59,7 +59,7 @@ class Neck(nn.Module):
 def coordinates(level: FeatureMap, x: Tensor) -> Tensor:
     """x and y of every position, from -1 to 1 over the picture. -> (B, 2, H, W) for x (B, C, H, W)."""
     centers = 2 * grid_centers(level.size, level.valid, x) - 1  # (B or 1, H*W, 2)
-    return centers.transpose(1, 2).unflatten(2, level.size).to(x.dtype).expand(len(x), -1, -1, -1)
+    return centers.transpose(1, 2).unflatten(2, level.size).to(x.dtype).expand(x.shape[0], -1, -1, -1)
 
 
 def for_each_expression(levels: list[FeatureMap], expressions: int) -> list[FeatureMap]:
