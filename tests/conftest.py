@@ -11,8 +11,8 @@ import torch
 
 from grisq.config import (
     CLIPEyeConfig,
-    CRISConfig,
     ConvNetConfig,
+    CRISConfig,
     LAVTConfig,
     LISAConfig,
     LTSConfig,
