@@ -70,6 +70,7 @@ class System(nn.Module):
 
     learns_from_instances = False  # whether training needs all objects of the pictures, see `Batch.instances`
     most_tokens = 512  # that an expression may have
+    free_length = True  # whether an exported model takes any number of tokens; a recurrent network is unrolled
     free_canvas = True  # whether any canvas whose sides are multiples of 32 will do; else `image_size` alone
 
     def __init__(self, config: ModelConfig):

@@ -81,6 +81,8 @@ class LTS(System):
     of the prior (B, 1, H/16, W/16) are in `Output.extras`.
     """
 
+    free_length = False
+
     def __init__(self, config: ModelConfig):
         super().__init__(config)
         sizes: LTSConfig = config.lts

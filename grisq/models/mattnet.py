@@ -188,6 +188,7 @@ class MAttNet(System):
     """
 
     learns_from_instances = True
+    free_length = False
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)

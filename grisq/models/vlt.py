@@ -113,6 +113,7 @@ class VLT(System):
     """
 
     free_canvas = False
+    free_length = False
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
