@@ -35,7 +35,7 @@ def run_phases(plan: Plan, names: list[str]) -> dict:
     """Run the phases one after the other, write results.json after each, and return its content."""
     begin, phases = time.time(), {}
     found = {"started": time.strftime("%F %T"), "dry": plan.dry, "phases": phases}
-    data = None if plan.dry else start_data(plan)
+    data = start_data(plan) if "train" in names and not plan.dry else None
     for name in names:
         most, least = PHASES[name]
         limit = 600 if plan.dry else min(most, plan.seconds - (time.time() - begin) - 5)

@@ -21,6 +21,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(missing)
 
 
+@pytest.fixture(autouse=True)
+def _convolutions_in_full_float32():
+    """By default torch lets convolutions in float32 round to TF32, which would hide what is compared here."""
+    default = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    yield
+    torch.backends.cudnn.allow_tf32 = default
+
+
 @pytest.fixture(scope="session")
 def device() -> str:
     return DEVICE

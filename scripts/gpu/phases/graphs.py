@@ -9,7 +9,7 @@ from timing import median_seconds
 
 from grisq.config import preset
 
-BATCH, WORDS = 32, 24
+BATCH, WORDS = preset("tiny").train.batch, 24
 
 
 def run(plan: Plan, limit: float, findings: Findings) -> None:

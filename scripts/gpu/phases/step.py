@@ -33,7 +33,8 @@ def run(plan: Plan, limit: float, findings: Findings) -> None:
     measure_step(plan, findings, f"paper {2 * size}", paper, 2 * size)
     for name in ("small", "trained"):
         measure_step(plan, findings, f"{name} {chosen[name][1]}", *chosen[name], clip=1.0)
-    tiny, few = (chosen["small"][0], 2) if plan.dry else (preset("tiny").model, 32)
+    whole = preset("tiny")
+    tiny, few = (chosen["small"][0], 2) if plan.dry else (whole.model, whole.train.batch)
     measure_step(plan, findings, f"tiny {few}, fp32", tiny, few, precision="fp32", rounds=15, clip=1.0)
     with mock.patch.object(deformable_attention, "_cuda_kernel_for", return_value=None):
         measure_step(plan, findings, f"paper {size}, grid_sample", paper, size)

@@ -15,7 +15,8 @@ def run(plan: Plan, limit: float, findings: Findings) -> None:
     options = ["-q", "-rA", "-p", "no:cacheprovider", "--import-mode=importlib", "-c", os.devnull]
     command = [sys.executable, "-m", "pytest", str(ROOT / "tests/gpu"), *options, "--rootdir", str(ROOT)]
     command += ["-k", DRY] if plan.dry else ["-n", "6", "--dist", "load"]
-    environment = os.environ | ({"GRISQ_TEST_DEVICE": "cpu"} if plan.dry else {})
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "2")  # six processes share
+    environment = os.environ | threads | ({"GRISQ_TEST_DEVICE": "cpu"} if plan.dry else {})
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=limit, cwd=ROOT)
         text = done.stdout + done.stderr
