@@ -24,3 +24,8 @@ def _divisions(config: ModelConfig) -> Iterator[tuple[str, int, str, int]]:
     for stage, heads in enumerate(config.swin.num_heads):
         width = config.swin.embed_dim * 2**stage
         yield f"The width of Swin's stage {stage + 1} (model.swin.embed_dim x {2**stage})", width, "its heads, ", heads
+    cris, lts, vlt = config.cris, config.lts, config.vlt
+    yield "model.cris.neck[1]", cris.neck[1], "model.cris.heads = ", cris.heads
+    yield "model.cris.trunk.widths[3]", cris.trunk.widths[3], "model.cris.pool_heads = ", cris.pool_heads
+    yield "model.lts.neck[1]", lts.neck[1], "model.lts.heads = ", lts.heads
+    yield "model.vlt.width", vlt.width, "model.vlt.heads = ", vlt.heads

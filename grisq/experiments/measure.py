@@ -109,7 +109,7 @@ def _examples(segmenter: Segmenter, data: GRefCOCO) -> list[Example]:
 def _example(segmenter: Segmenter, data: GRefCOCO, row: int) -> Example:
     expression = data.expression(row)
     prediction = segmenter(data.image_path(expression.image_id), expression.text)
-    has_head = segmenter.model.presence_head is not None
+    has_head = segmenter.model.decides_presence
     return Example(
         row=row,
         text=expression.text,

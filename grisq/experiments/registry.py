@@ -57,6 +57,19 @@ _WEIGHTS = {"train.pixel_weights": (0.9, 1.1)}  # background, target: those of L
 _LAVT = {"model.system": "lavt"} | _WEIGHTS
 # ReLA's own losses: class weights for mask, minimap and presence, and the sum times five.
 _RELA = {"model.system": "rela", "train.presence_weights": (1.1, 0.9), "train.loss_scale": 5.0} | _WEIGHTS
+# The others publish a pixel loss without class weights.
+_EVEN = {"train.pixel_weights": (1.0, 1.0)}
+_MATTNET = {"model.system": "mattnet", "train.lambda_presence": 0.0} | _EVEN  # its threshold has a loss of its own
+_LTS, _VLT, _CRIS = ({"model.system": name} | _EVEN for name in ("lts", "vlt", "cris"))
+# Pixel loss 2, dice 0.5, next word 1; refusing is the next word's loss.
+_LISA = {"model.system": "lisa", "train.loss_scale": 2.0} | _EVEN
+_GSVA = {
+    "model.system": "gsva",
+    "train.loss_scale": 2.0,
+    "train.lambda_presence": 0.0,
+    "train.expressions_per_picture": 4,
+    "train.batch": 64,  # of sixteen pictures
+} | _EVEN
 # As many parameters as the query's cross-attention blocks have: tests/experiments/test_registry.py counts them.
 _WIDE = _NO_QUERY | {"model.pooled_hidden": 246}
 
@@ -70,8 +83,14 @@ _RUNS = (
     Experiment(
         "ours", "+ multi-target augmentation (ours)", {}, ("Table 1", "Table 2", "Figures 4, 5, 6"), label="ours"
     ),
+    Experiment("mattnet", "MAttNet", _MATTNET | _PLAIN, ("Table 1",)),
+    Experiment("lts", "LTS", _LTS | _PLAIN, ("Table 1",)),
+    Experiment("vlt", "VLT", _VLT | _PLAIN, ("Table 1",)),
+    Experiment("cris", "CRIS", _CRIS | _PLAIN, ("Table 1",)),
     Experiment("lavt", "LAVT", _LAVT | _PLAIN, ("Table 1",)),
     Experiment("rela", "ReLA", _RELA | _PLAIN, ("Table 1", "Figures 4, 5a, 6")),
+    Experiment("lisa", "LISA", _LISA | _PLAIN, ("Table 1",)),
+    Experiment("gsva", "GSVA", _GSVA | _PLAIN, ("Table 1",)),
     Experiment("rela-augmented", "ReLA + augmentation", _RELA, ("Figure 4",), label="ReLA + augm."),
     Experiment("baseline-augmented", "baseline + augmentation", _NO_QUERY, ("2x2",), seeds=3, label="baseline + augm."),
     Experiment("query-augmented", "target query + augmentation", _QUERY, ("2x2",), seeds=3, label="query + augm."),
@@ -100,7 +119,17 @@ _RUNS = (
         seeds=3,
     ),
 )
-_TUNED_BY = ("baseline", "lavt", "rela")  # the run of each system that the rates are tried on
+_TUNED_BY = (
+    "baseline",
+    "mattnet",
+    "lts",
+    "vlt",
+    "cris",
+    "lavt",
+    "rela",
+    "lisa",
+    "gsva",
+)  # the run of each system that the rates are tried on
 _HOLDOUT = {"train.holdout": 0.1, "train.eval_samples": 1_000_000}
 
 

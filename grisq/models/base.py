@@ -3,12 +3,14 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.config import ModelConfig, TrainConfig
 from grisq.config.answer import THRESHOLD, Answer
-from grisq.models.multimodal_encoder import FeatureMap, MultimodalEncoder
+from grisq.models.layers.feature_map import FeatureMap
+from grisq.models.multimodal_encoder import MultimodalEncoder
 from grisq.models.pretrained import load_bert, load_swin
 from grisq.models.text_encoder import TextEncoder
 from grisq.runtime.constants import constant
@@ -66,10 +68,25 @@ class System(nn.Module):
     shares what it can.
     """
 
+    learns_from_instances = False  # whether training needs all objects of the pictures, see `Batch.instances`
+    most_tokens = 512  # that an expression may have
+    free_length = True  # whether an exported model takes any number of tokens; a recurrent network is unrolled
+    free_canvas = True  # whether any canvas whose sides are multiples of 32 will do; else `image_size` alone
+
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
         self.presence_head: nn.Module | None = None  # None: the 50-pixel rule of Sec. 4.1 decides on presence
+
+    @property
+    def decides_presence(self) -> bool:
+        """Whether the system says itself if anything is meant; else the size of its mask decides."""
+        return self.presence_head is not None
+
+    @property
+    def reads_instances(self) -> bool:
+        """Whether batches have to carry all objects of their pictures, in the mode that the system is in."""
+        return False
 
     @property
     def backbones(self) -> dict[str, str | None]:
@@ -146,13 +163,26 @@ class FusedSystem(System):
         Raises:
             InputError: H or W is not a multiple of 32.
         """
-        H, W = image.shape[-2:]
-        if H % STRIDE or W % STRIDE:
-            raise InputError(
-                f"The input is {H}x{W} pixels: both sides must be multiples of {STRIDE}; letterbox it first."
-            )
+        check_canvas(image)
         words = self.text_encoder(tokens, token_mask)
         return words, self.multimodal_encoder(image, words, token_mask, valid)
+
+
+def check_canvas(image: Tensor) -> None:
+    """Raise InputError unless both sides of image (..., H, W) are multiples of 32."""
+    H, W = image.shape[-2:]
+    if H % STRIDE or W % STRIDE:
+        raise InputError(f"The input is {H}x{W} pixels: both sides must be multiples of {STRIDE}; letterbox it first.")
+
+
+def of_one_logit(target: Tensor, size: tuple[int, int]) -> Tensor:
+    """The two channels of `Output.mask_logits` from the logit of the target alone, upsampled bilinearly.
+
+    Softmax over (0, z) gives the target sigmoid(z), and its cross-entropy is the binary one of z.
+    Shapes: target (B, 1, h, w) -> (B, 2, *size).
+    """
+    target = F.interpolate(target, size=size, mode="bilinear", align_corners=False)
+    return torch.cat([torch.zeros_like(target), target], dim=1)
 
 
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float, float]) -> Tensor:

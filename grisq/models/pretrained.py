@@ -4,7 +4,7 @@ Weights that do not fill every tensor of the backbone are refused: a backbone th
 error and never becomes good.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, BertModel
 from transformers.utils import logging
 
-from grisq.config import ModelConfig, TextConfig
+from grisq.config import ConvNetConfig, ModelConfig, TextConfig
+from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
 from grisq.models.layers.swin import build_swin
 from grisq.models.packaged_weights import local_copy
 from grisq.runtime.errors import InputError
@@ -57,6 +58,22 @@ def load_swin(patch_embed: nn.Module, stages: nn.Module, config: ModelConfig) ->
     stages.load_state_dict(trunk.layers.state_dict())
 
 
+def load_trunk(trunk: ConvolutionalTrunk, config: ConvNetConfig, setting: str) -> str:
+    """Fill a convolutional trunk with the weights that its configuration names: a file or the name of a timm model.
+
+    Returns: a line that says so.
+    Raises: InputError if they cannot be read or do not fit.
+    """
+    load_weights(
+        trunk.net,
+        config.family,
+        f"{setting}.pretrained",
+        config.pretrained,
+        lambda name: timm.create_model(name, pretrained=True, num_classes=0),
+    )
+    return f"{config.family}: weights of {config.pretrained}"
+
+
 def load_bert(bert: BertModel, config: TextConfig) -> None:
     """Fill a BERT with the weights that `config.pretrained` names: a folder, a hub name or package:NAME/FOLDER.
 
@@ -84,6 +101,36 @@ def load_bert(bert: BertModel, config: TextConfig) -> None:
     weights |= {key: torch.empty(shape, device="meta") for key, shape, _ in report["mismatched_keys"]}
     _check_fit("BERT", name, bert.state_dict(), weights, other_names=sorted(report["unexpected_keys"]))
     bert.load_state_dict(weights)
+
+
+def load_weights(
+    module: nn.Module, what: str, setting: str, name: str, from_hub: Callable[[str], nn.Module], new_rows: int = 0
+) -> None:
+    """Fill a module with weights: those of a file, or of a model that another library opens by its name or folder.
+
+    Args:
+        module: to fill.
+        what: it is, for messages.
+        setting: that names the weights.
+        name: its value.
+        from_hub: opens a name or a folder.
+        new_rows: entries of the vocabulary that the weights do not have; they stay random.
+
+    Raises:
+        InputError: the weights cannot be read or do not fit.
+    """
+    name = local_copy(name)
+    try:
+        with _quiet():
+            found = load_state_dict(name) if Path(name).is_file() else from_hub(name).state_dict()
+    except Exception as error:  # errors of hub, network and file from three libraries
+        raise _unavailable(what, setting, name, error) from None
+    wanted = module.state_dict()
+    if new_rows:
+        for key in [key for key, value in found.items() if key in wanted and len(value) + new_rows == len(wanted[key])]:
+            found[key] = torch.cat([found[key].to(wanted[key].dtype), wanted[key][-new_rows:]])
+    _check_fit(what, name, wanted, found)
+    module.load_state_dict({key: found[key] for key in wanted})
 
 
 @contextmanager

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from grisq.config import ModelConfig, TrainConfig
 from grisq.models.base import FusedSystem, LossTerm, Output, weighted_cross_entropy
 from grisq.models.heads import add_finest_level, mlp
+from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import ValidGroupNorm, frame, mean_over
-from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import DecoderFeatures, LevelProjection, PixelDecoder
 
 if TYPE_CHECKING:

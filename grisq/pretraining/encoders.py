@@ -1,52 +1,75 @@
-"""Makes the bundled encoders: pretrains both on the set `encoders` and writes them with a card."""
+"""Makes the bundled encoders: pretrains them on the set `encoders` and writes them with a card."""
 
 import dataclasses
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from safetensors.torch import save_file
 
-from grisq.config import Preset
+from grisq.config import Preset, override
 from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.pretraining.labels import LabeledPictures, Names
+from grisq.pretraining.next_words import pretrain_next_words
 from grisq.pretraining.schedule import PretrainConfig
 from grisq.pretraining.text import pretrain_bert
-from grisq.pretraining.vision import Pretext, pretrain_swin
-from grisq.runtime.files import atomic_folder, write_json
+from grisq.pretraining.trunks import TRUNKS
+from grisq.pretraining.vision import Pretext, pretrain_trunk
+from grisq.runtime.errors import InputError
+from grisq.runtime.files import atomic_folder, read_json, write_json
 from grisq.runtime.provenance import provenance
 
 SET = "encoders"  # the synthetic set; no table touches its pictures
-SWIN, BERT, CARD, MEASURED = "swin.safetensors", "bert", "README.md", "measured.json"
-VISION_SCHEDULE = PretrainConfig(steps=8_000, batch=32, lr=1e-3, weight_decay=0.05)
+CARD, MEASURED = "README.md", "measured.json"
+TEXT_SYSTEMS = {"bert": "grisq", "clip-text": "cris", "llama": "lisa"}  # the system whose settings give its sizes
+NAMES = (*TRUNKS, *TEXT_SYSTEMS)
+# Swin has learned twice as long as the others; a step of theirs takes up to twice its time.
+VISION_SCHEDULES = {
+    name: PretrainConfig(steps=8_000 if name == "swin" else 4_000, batch=32, lr=1e-3, weight_decay=0.05)
+    for name in TRUNKS
+}
 TEXT_SCHEDULE = PretrainConfig(steps=4_000, batch=128, lr=1e-3, weight_decay=0.01, save_every=1_000)
 
 _CARD = """# Encoders that have seen drawings
 
-What ImageNet-22k is to the paper's Swin and its corpus to BERT (Sec. 4.2), the synthetic set `{set}` is to these two:
+What ImageNet-22k is to the paper's Swin and its corpus to BERT (Sec. 4.2), the synthetic set `{set}` is to these:
 {pictures:,} pictures and {expressions:,} expressions, drawn from a seed that no measured set uses.
 
-| file | what it learned | steps | accuracy |
-|---|---|---|---|
-| `{swin}` | {vision_task} | {vision_steps:,} | {of_vision}: categories {classes:.1%}, colors {colors:.1%} |
-| `{bert}/` | masked words of expressions, without any picture | {text_steps:,} | {of_words}: {words:.1%} |
+| encoder | of | what it learned | steps | on held-out data |
+|---|---|---|---|---|
+{rows}
 
-Like the paper: both encoders start from another task than the one measured, and are trained on at a lower rate. Unlike
-the paper: their pictures come from the same generator as those of the tables, so what they know fits the tables'
-pictures far better than ImageNet fits COCO; and BERT has read no English but the grammar's. The grammar repeats
-itself: some held-out expressions are also among those trained on, about another picture.
+Like the paper: encoders start from another task than the one measured, and are trained on at a lower rate. Unlike the
+paper: their pictures come from the same generator as those of the tables, so what they know fits the tables' pictures
+far better than ImageNet fits COCO; and the text encoders have read no English but the grammar's. The grammar repeats
+itself: some held-out expressions are also among those trained on, about another picture. CLIP's two encoders were
+never trained on each other, as the real ones were.
 
-Weights are stored in half precision. Annotations SHA-256 `{data}`; commit `{commit}`, torch {torch}, {device}.
-Made again by `make encoders`. Sprites in the training pictures: Twemoji, copyright Twitter, Inc. and other
+Weights are stored in half precision. Annotations SHA-256 `{data}`. Made again by `make encoders`; `measured.json` has
+schedules, versions and machine of each. Sprites in the training pictures: Twemoji, copyright Twitter, Inc. and other
 contributors, CC BY 4.0.
 """
 
-_VISION_TASK = {
+_SYSTEMS = {
+    "swin": "ours, LAVT, ReLA",
+    "darknet": "LTS, VLT",
+    "resnet": "MAttNet",
+    "clip-resnet": "CRIS",
+    "clip-vit": "LISA, GSVA",
+    "sam": "LISA, GSVA",
+    "bert": "ours, LAVT, ReLA",
+    "clip-text": "CRIS",
+    "llama": "LISA, GSVA",
+}
+_TASKS = {
     "dense": "category and color of every position on an object, without any expression",
     "image": "which categories and colors a picture holds, without any expression",
+    "masked words": "masked pieces of expressions, without any picture",
+    "next words": "the next piece of expressions, without any picture",
 }
-_OF_VISION = {"dense": "positions on objects of val", "image": "names, present or absent, for pictures of val"}
 
 
 def make_encoders(
@@ -54,21 +77,23 @@ def make_encoders(
     out: Path,
     work: Path,
     *,
-    vision: PretrainConfig = VISION_SCHEDULE,
+    only: Sequence[str] = NAMES,
+    vision: PretrainConfig | None = None,
     text: PretrainConfig = TEXT_SCHEDULE,
     pretext: Pretext = "dense",
     data: GRefCOCO | None = None,
     progress: bool = True,
 ) -> Path:
-    """Pretrain the Swin and the BERT of a preset's sizes, and write them as a folder.
+    """Pretrain the encoders of a preset's sizes, and write them as a folder; those that it has already stay.
 
     Args:
-        preset: gives the sizes of both encoders, of the vocabulary and of the pictures.
-        out: folder to write; an older one is replaced when the new one is complete.
+        preset: gives the sizes of the encoders, of the vocabulary and of the pictures.
+        out: folder to write; it is replaced when the new one is complete.
         work: folder of the states from which a stopped pretraining resumes.
-        vision: schedule of Swin.
-        text: schedule of BERT.
-        pretext: what Swin learns, see `grisq.pretraining.vision`.
+        only: which encoders to make.
+        vision: schedule of the trunks; None for `VISION_SCHEDULES`.
+        text: schedule of the text encoders.
+        pretext: what the trunks learn, see `grisq.pretraining.vision`.
         data: the set to learn from, by default the synthetic set `encoders`.
         progress: whether to draw bars.
 
@@ -76,52 +101,86 @@ def make_encoders(
         out.
 
     Raises:
-        InputError: if the set has no colors, or if the disk is full.
+        InputError: for an unknown encoder, if the set has no colors, or if the disk is full.
     """
+    for name in only:
+        if name not in NAMES:
+            raise InputError(f"There is no encoder {name!r}: choose from {', '.join(NAMES)}.")
     data = data or load_dataset(dataclasses.replace(preset, data=SET), progress=progress)
+    texts = data.expressions["text"].take(data.rows("train")).to_pylist()
+    measured = read_json(out / MEASURED) if (out / MEASURED).is_file() else {"encoders": {}}
+    with atomic_folder(out, replace=True) as folder:
+        if out.is_dir():
+            shutil.copytree(out, folder, dirs_exist_ok=True)
+        for name in only:
+            state = work / f"{name}.pt"
+            if name in TRUNKS:
+                found = _make_trunk(
+                    name, preset, data, vision or VISION_SCHEDULES[name], state, folder, pretext, progress
+                )
+            else:
+                found = _make_text_encoder(name, preset, texts, text, state, folder, progress)
+            measured["encoders"][name] = found | {"provenance": provenance()}
+        measured["data"] = data.content_hash
+        write_json(folder / MEASURED, measured)
+        card = _card(measured, len(np.unique(data.image_ids[data.rows("train")])), len(texts))
+        (folder / CARD).write_text(card, encoding="utf-8")
+    return out
+
+
+def file_of(name: str) -> str:
+    """Where an encoder lies in the folder: a trunk is a file, a text encoder a folder."""
+    return f"{name}.safetensors" if name in TRUNKS else name
+
+
+def _make_trunk(
+    name: str,
+    preset: Preset,
+    data: GRefCOCO,
+    schedule: PretrainConfig,
+    state: Path,
+    folder: Path,
+    pretext: Pretext,
+    progress: bool,
+) -> dict:
     names, side = Names.of(data), preset.model.image_size
     pictures, held_out = (
         LabeledPictures(data, np.unique(data.image_ids[data.rows(split)]), names, side) for split in ("train", "val")
     )
-    texts = data.expressions["text"].take(data.rows("train")).to_pylist()
-    tokenizer = ExpressionTokenizer.train(texts, preset.model.text.vocabulary)
-    words_only = dataclasses.replace(preset.model.text, vocabulary=len(tokenizer))  # no vector without a piece
-    trunk, accuracy = pretrain_swin(
-        preset.model.swin, pictures, held_out, names, vision, work / "swin.pt", pretext=pretext, progress=progress
+    weights, accuracy = pretrain_trunk(
+        name, preset, pictures, held_out, names, schedule, state, pretext=pretext, progress=progress
     )
-    encoder, words = pretrain_bert(words_only, tokenizer, texts, text, work / "bert.pt", progress=progress)
-    about = {
-        "data": data.content_hash,
-        "pretext": pretext,
-        "schedules": {"swin": dataclasses.asdict(vision), "bert": dataclasses.asdict(text)},
-        "accuracy": {**accuracy._asdict(), "words": words},
-        "provenance": provenance(),
-    }
-    with atomic_folder(out, replace=True) as folder:
-        save_file({name: value.half().contiguous() for name, value in trunk.items()}, folder / SWIN)
-        encoder.bert.half().save_pretrained(folder / BERT)
-        tokenizer.save(folder / BERT)
-        write_json(folder / MEASURED, about)
-        (folder / CARD).write_text(_card(data, about, len(pictures), len(texts)), encoding="utf-8")
-    return out
+    half = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
+    save_file({key: value.contiguous() for key, value in half.items()}, folder / file_of(name))
+    return {"task": pretext, "schedule": dataclasses.asdict(schedule), "accuracy": accuracy._asdict()}
 
 
-def _card(data: GRefCOCO, about: dict, pictures: int, expressions: int) -> str:
-    made = about["provenance"]
+def _make_text_encoder(
+    name: str, preset: Preset, texts: list[str], schedule: PretrainConfig, state: Path, folder: Path, progress: bool
+) -> dict:
+    model = override(preset, {"model.system": TEXT_SYSTEMS[name]}).model
+    tokenizer = ExpressionTokenizer.train(texts, model.text.vocabulary)
+    words_only = dataclasses.replace(model.text, vocabulary=len(tokenizer))  # no vector without a piece
+    if name == "bert":
+        encoder, right = pretrain_bert(words_only, tokenizer, texts, schedule, state, progress=progress)
+        transformer, task = encoder.bert, "masked words"
+    else:
+        sized = dataclasses.replace(model, text=words_only)
+        transformer, right = pretrain_next_words(name, sized, tokenizer, texts, schedule, state, progress=progress)
+        task = "next words"
+    shutil.rmtree(folder / name, ignore_errors=True)
+    transformer.half().save_pretrained(folder / name)
+    tokenizer.save(folder / name)
+    return {"task": task, "schedule": dataclasses.asdict(schedule), "accuracy": {"words": right}}
+
+
+def _card(measured: dict, pictures: int, expressions: int) -> str:
+    rows = []
+    for name in [name for name in NAMES if name in measured["encoders"]]:
+        found = measured["encoders"][name]
+        accuracy = ", ".join(f"{what} {share:.1%}" for what, share in found["accuracy"].items())
+        task, steps = _TASKS[found["task"]], found["schedule"]["steps"]
+        rows.append(f"| `{file_of(name)}` | {_SYSTEMS[name]} | {task} | {steps:,} | {accuracy} |")
     return _CARD.format(
-        set=SET,
-        vision_task=_VISION_TASK[about["pretext"]],
-        of_vision=_OF_VISION[about["pretext"]],
-        of_words="masked pieces of 1,000 held-out train expressions",
-        pictures=pictures,
-        expressions=expressions,
-        swin=SWIN,
-        bert=BERT,
-        vision_steps=about["schedules"]["swin"]["steps"],
-        text_steps=about["schedules"]["bert"]["steps"],
-        data=data.content_hash[:12],
-        commit=made["commit"],
-        torch=made["packages"]["torch"],
-        device=made["device"],
-        **about["accuracy"],
+        set=SET, pictures=pictures, expressions=expressions, rows="\n".join(rows), data=measured["data"][:12]
     )

@@ -15,7 +15,7 @@ from grisq.runtime.seed import generator, seed_everything
 
 _MASKED = 0.2  # share of the pieces to predict; more than BERT's 0.15, since these expressions are short
 _MASK, _FIRST_WORD = SPECIAL.index("[MASK]"), len(SPECIAL)
-_HELD_OUT = 1000  # expressions
+HELD_OUT = 1000  # expressions
 
 
 class MaskedWords(nn.Module):
@@ -64,14 +64,14 @@ def pretrain_bert(
     with bar:
         for step in range(done, schedule.steps):
             draw = torch.Generator().manual_seed(int(generator(schedule.seed, step).integers(2**31)))
-            chosen = torch.randint(len(tokens) - _HELD_OUT, (schedule.batch,), generator=draw)
+            chosen = torch.randint(len(tokens) - HELD_OUT, (schedule.batch,), generator=draw)
             cosine_rates(optimizer, step, schedule)
             gradient_step(model, optimizer, _ask(model, tokens[chosen], tokenizer.pad_id, draw)[0])
             bar.update()
             schedule.save_if_due(state, key, step + 1, model, optimizer)
     model.eval()
     with torch.no_grad():
-        _, right = _ask(model, tokens[-_HELD_OUT:], tokenizer.pad_id, torch.Generator().manual_seed(schedule.seed))
+        _, right = _ask(model, tokens[-HELD_OUT:], tokenizer.pad_id, torch.Generator().manual_seed(schedule.seed))
     return model.encoder, right
 
 

@@ -253,7 +253,9 @@ class Trainer:
         self.system = accelerator.unwrap_model(self.model)  # has all methods; the wrapper has forward alone
         self.parameters = list(self.model.parameters())
         cache = self.config.cache_mb * MB // max(1, self.config.workers)  # of each process that reads
-        self.reader = SampleReader(self.data, tokenizer, config.image_size, config.text.max_tokens, cache)
+        self.reader = SampleReader(
+            self.data, tokenizer, config.image_size, config.text.max_tokens, cache, self.system.learns_from_instances
+        )
 
     def _restore(self) -> None:
         """Restore the optimizer and the counters of the checkpoint whose weights `_build` has loaded."""

@@ -23,12 +23,11 @@ SMALL = {
 
 
 def test_a_model_starts_from_the_encoders_that_were_made(mini, tmp_path, monkeypatch):
-    monkeypatch.setattr("grisq.pretraining.text._HELD_OUT", 20)
+    monkeypatch.setattr("grisq.pretraining.text.HELD_OUT", 20)
     config = override(preset("tiny"), SMALL)
     schedule = PretrainConfig(steps=2, batch=4, lr=1e-3, weight_decay=0.01)
-    out = make_encoders(
-        config, tmp_path / "encoders", tmp_path / "work", vision=schedule, text=schedule, data=mini, progress=False
-    )
+    arguments = {"vision": schedule, "text": schedule, "data": mini, "progress": False}
+    out = make_encoders(config, tmp_path / "encoders", tmp_path / "work", only=("swin", "bert"), **arguments)
     weights = load_file(out / "swin.safetensors")
     chosen = {"model.swin.pretrained": str(out / "swin.safetensors"), "model.text.pretrained": str(out / "bert")}
     vocabulary = {"model.text.vocabulary": json.loads((out / "bert/config.json").read_text())["vocab_size"]}
@@ -37,7 +36,7 @@ def test_a_model_starts_from_the_encoders_that_were_made(mini, tmp_path, monkeyp
     loaded = model.multimodal_encoder.patch_embed.proj.weight
     assert torch.equal(loaded, weights["patch_embed.proj.weight"].float())
     card = (out / "README.md").read_text()
-    accuracy = json.loads((out / "measured.json").read_text())["accuracy"]
+    accuracy = json.loads((out / "measured.json").read_text())["encoders"]["swin"]["accuracy"]
     assert f"{accuracy['colors']:.1%}" in card
 
 

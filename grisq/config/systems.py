@@ -1,0 +1,134 @@
+"""What each system of Table 1 changes in a preset: its own sizes, text encoder and canvas."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from grisq.config.schema import (
+    CLIPEyeConfig,
+    ConvNetConfig,
+    CRISConfig,
+    LISAConfig,
+    LTSConfig,
+    MAttNetConfig,
+    SAMConfig,
+    VLTConfig,
+)
+
+_DARKNET = ConvNetConfig("darknet", 8, (32, 80, 160, 256), (1, 2, 2, 1))
+_NECK = (48, 80, 128)
+_RESNET = {"stem": 16, "widths": (96, 160, 224, 320), "depths": (1, 1, 2, 1)}
+_OWN_WORDS = {"model.text.pretrained": None}  # learned from scratch, with a vocabulary of the training's expressions
+_SPEAKER = {
+    "model.lisa": LISAConfig(
+        # CLIP sees the picture at a lower resolution than SAM, as in the original.
+        CLIPEyeConfig(hidden=96, layers=3, heads=4, intermediate=192, side=64, patch=8, read_layer=-1),
+        SAMConfig(
+            hidden=128,
+            layers=4,
+            heads=4,
+            intermediate=256,
+            patch=8,
+            window=4,
+            global_layers=(1, 3),
+            channels=64,
+            decoder_feedforward=128,
+            decoder_heads=4,
+            further_masks=0,
+        ),
+        lora_rank=0,  # nothing is frozen at this size
+    ),
+    "model.text.hidden": 128,
+    "model.text.layers": 3,
+    "model.text.heads": 4,
+    "model.text.intermediate": 256,
+} | _OWN_WORDS
+
+# At `tiny` all have one to three million parameters. Dropout is off, as for the other systems there.
+_TINY = {
+    "mattnet": {
+        "model.mattnet": MAttNetConfig(
+            ConvNetConfig("resnet", **_RESNET),
+            detector=48,
+            categories=30,
+            mask_maps=8,
+            cells=3,
+            width=96,
+            attributes=10,
+            lambda_attributes=0.1,
+            dropout=0.0,
+            word_dropout=0.0,
+        )
+    }
+    | _OWN_WORDS,
+    "lts": {
+        "model.lts": LTSConfig(_DARKNET, 48, _NECK, heads=4, feedforward=128, dropout=0.0, segmenter=48),
+    }
+    | _OWN_WORDS,
+    "vlt": {
+        "model.vlt": VLTConfig(
+            _DARKNET, 48, _NECK, queries=8, width=96, layers=2, heads=4, feedforward=128, dropout=0.0, drawing=64
+        )
+    }
+    | _OWN_WORDS,
+    "cris": {
+        "model.cris": CRISConfig(
+            ConvNetConfig("clip-resnet", **(_RESNET | {"stem": 24})),
+            joint=96,
+            pool_heads=8,
+            pool_side=4,
+            neck=(48, 96, 128),
+            layers=2,
+            heads=4,
+            feedforward=256,
+            dropout=0.0,
+        )
+    }
+    | _OWN_WORDS,
+    "lisa": _SPEAKER,
+    "gsva": _SPEAKER,
+}
+
+_LLAMA_7B = {
+    "model.text.hidden": 4096,
+    "model.text.layers": 32,
+    "model.text.heads": 32,
+    "model.text.intermediate": 11008,
+    "model.text.vocabulary": 32_002,  # Llama's, and two words that LLaVA adds
+    "model.text.dropout": 0.0,
+    "model.text.max_tokens": 40,
+    "model.text.pretrained": "liuhaotian/LLaVA-Lightning-7B-delta-v1-1",
+    "model.image_size": 1024,
+}
+_RECURRENT = {  # LTS, VLT: a GRU of 1,024 over word vectors
+    "model.text.hidden": 1024,
+    "model.text.heads": 8,
+    "model.text.vocabulary": 10_000,
+    "model.text.max_tokens": 15,
+    "model.text.pretrained": None,
+    "model.image_size": 416,
+}
+_PAPER = {
+    "mattnet": {"model.text.vocabulary": 1_999, "model.text.max_tokens": 10, "model.text.pretrained": None},
+    "lts": _RECURRENT,
+    "vlt": _RECURRENT,
+    "cris": {
+        "model.text.hidden": 512,
+        "model.text.layers": 12,
+        "model.text.heads": 8,
+        "model.text.intermediate": 2048,
+        "model.text.vocabulary": 49_408,
+        "model.text.max_tokens": 17,
+        "model.text.max_tokens_mosaic": 77,  # all the positions that CLIP has
+        "model.text.pretrained": None,
+        "model.image_size": 416,
+    },
+    "lisa": _LLAMA_7B,
+    "gsva": _LLAMA_7B,
+}
+
+SYSTEM_SETTINGS: Mapping[str, Mapping[str, Mapping[str, object]]] = MappingProxyType({"tiny": _TINY, "paper": _PAPER})
+
+
+def settings_of_system(preset: str, system: str) -> Mapping[str, object]:
+    """What a system changes in a preset, by the name of the setting; nothing for most of those on Swin and BERT."""
+    return SYSTEM_SETTINGS.get(preset, {}).get(system, {})

@@ -1,0 +1,171 @@
+"""GSVA (Xia et al. 2024): LISA with a second word, [REJ], for an expression that means nothing here."""
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from grisq.config import TrainConfig
+from grisq.models.base import LossTerm, Output, of_one_logit
+from grisq.models.layers.language_model import dice_loss
+from grisq.models.lisa import DICE, LISA, NEXT_WORD, TOKEN
+
+if TYPE_CHECKING:
+    from grisq.data.sample import Batch
+
+
+class GSVA(LISA):
+    """Expressions of one picture are answered in turn, with the answers so far in view: [SEG] or [REJ].
+
+    [picture, e_1, a_1, e_2, a_2, ...],   presence of e_k = softmax over the logits of [REJ] and [SEG] after e_k
+
+    In training the earlier answers are the true ones (teacher forcing), and the mask of a rejected expression gives way
+    to zeros, so that it is not trained; it stays in the mean of the mask losses, as released. In evaluation every
+    expression stands alone; `converse` answers several in turn with the model's own answers.
+    """
+
+    new_words = 2
+
+    @property
+    def decides_presence(self) -> bool:
+        """By a word."""
+        return True
+
+    @property
+    def rej(self) -> int:
+        """The id of [REJ]; that of [SEG] comes before it."""
+        return self.seg + 1
+
+    def inputs(self, batch: "Batch") -> tuple[Tensor | None, ...]:
+        """In training also the true answers, and which samples are turns of one conversation."""
+        if not self.training:
+            return batch.inputs()
+        return *batch.inputs(), batch.presence, conversations(batch).to(batch.presence.device)
+
+    def forward(
+        self,
+        image: Tensor,
+        valid: Tensor | None,
+        tokens: Tensor,
+        token_mask: Tensor,
+        presence: Tensor | None = None,
+        turns: Tensor | None = None,
+    ) -> Output:
+        """As every system; with conversations for training.
+
+        Args:
+            image: (B or 1, 3, S, S).
+            valid: (B or 1, S, S) bool, or None.
+            tokens: (B, T).
+            token_mask: (B, T).
+            presence: (B,) long, the true answers, given with `turns`.
+            turns: (G, K) long, the samples of each conversation in turn; -1 for none.
+        """
+        if turns is None:
+            output = super().forward(image, valid, tokens, token_mask)
+            return self._with_presence(output)
+        self.check_side(image)
+        first = turns[:, 0]
+        image, valid = image[first], None if valid is None else valid[first]
+        states, words = self._in_turn(image, valid, tokens, token_mask, presence, turns)
+        masks = self.decoder(self.decoder.embed(image, valid), states)  # (G, K, h, w)
+        place = _places(turns, len(tokens))
+        masks, words = masks.flatten(0, 1)[place], words.flatten(0, 1)[place]
+        masks = torch.where(presence[:, None, None] > 0, masks, 0.0)
+        return self._with_presence(Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words}))
+
+    @torch.no_grad()
+    def converse(
+        self,
+        image: Tensor,
+        valid: Tensor | None,
+        tokens: Tensor,
+        token_mask: Tensor,
+        answers: Tensor | None = None,
+    ) -> Tensor:
+        """Probability of presence of K expressions about one picture, answered in turn.
+
+        Args:
+            image: (1, 3, S, S).
+            valid: (1, S, S) bool, or None.
+            tokens: (K, T).
+            token_mask: (K, T).
+            answers: (K,) long, the answers in view; None for the model's own.
+
+        Returns:
+            (K,).
+        """
+        K = len(tokens)
+        turns = torch.arange(K, device=tokens.device)[None]
+        said = tokens.new_zeros(K) if answers is None else answers
+        probability = torch.zeros(K, device=tokens.device)
+        for k in range(K):
+            _, words = self._in_turn(image, valid, tokens, token_mask, said, turns)
+            probability[k] = self._refuse_or_segment(words[0, k]).softmax(-1)[1]
+            if answers is None:
+                said[k] = probability[k] > 0.5
+        return probability
+
+    def _in_turn(
+        self,
+        image: Tensor,
+        valid: Tensor | None,
+        tokens: Tensor,
+        token_mask: Tensor,
+        presence: Tensor,
+        turns: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """States (G, K, D) and next words (G, K, words) after each expression of G conversations."""
+        picture, seen = self.speaker.look(image, valid)
+        asked = turns.clamp(min=0)
+        real = token_mask[asked] & (turns >= 0)[..., None]  # (G, K, T)
+        words = torch.cat([tokens[asked], self.answers(presence)[asked][..., None]], dim=2)
+        heard = torch.cat([real, (turns >= 0)[..., None]], dim=2)  # (G, K, T + 1)
+        _, K, T = words.shape
+        places = torch.arange(K, device=words.device) * T + (real.sum(2) - 1).clamp(min=0)
+        return self.speaker(picture, seen, words.flatten(1), heard.flatten(1), places)
+
+    def _refuse_or_segment(self, words: Tensor) -> Tensor:
+        """Logits of [REJ] and [SEG]. (..., words) -> (..., 2)."""
+        return words[..., [self.rej, self.seg]]
+
+    def _with_presence(self, output: Output) -> Output:
+        output.presence_logits = self._refuse_or_segment(output.extras[NEXT_WORD])
+        return output
+
+    def answers(self, presence: Tensor) -> Tensor:
+        """The id of the right word after each expression: [SEG] where something is present, else [REJ]."""
+        return torch.where(presence > 0, self.seg, self.rej)
+
+    def extra_losses(self, output: Output, batch: "Batch", config: TrainConfig) -> dict[str, LossTerm]:
+        """Dice of the masks of what is present, and cross-entropy of the next word.
+
+        Args: as `System.extra_losses`.
+        """
+        token = F.cross_entropy(output.extras[NEXT_WORD].float(), self.answers(batch.presence))
+        dice = (dice_loss(output.mask_logits[:, 1], batch.masks) * batch.presence).mean()
+        sizes = self.config.lisa
+        return {DICE: LossTerm(dice, sizes.lambda_dice), TOKEN: LossTerm(token, sizes.lambda_token)}
+
+
+def conversations(batch: "Batch") -> Tensor:
+    """Samples of one picture that follow each other talk about it in turn. -> (G, K) long, filled up with -1."""
+    groups: list[list[int]] = []
+    before = None
+    for i, sample in enumerate(batch.samples):
+        if sample.image_id is not None and sample.image_id == before:
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+        before = sample.image_id
+    longest = max(map(len, groups))
+    return torch.tensor([group + [-1] * (longest - len(group)) for group in groups])
+
+
+def _places(turns: Tensor, samples: int) -> Tensor:
+    """Where each sample stands among the flattened turns. (G, K) -> (samples,) long."""
+    flat = turns.flatten()
+    owner = torch.where(flat < 0, samples, flat)  # those of nobody go to one more place, which is dropped
+    places = torch.zeros(samples + 1, dtype=torch.long, device=turns.device)
+    return places.scatter(0, owner, torch.arange(len(flat), device=turns.device))[:samples]

@@ -1,0 +1,107 @@
+"""LISA (Lai et al. 2024): "segment" is a word, and the state that is about to say it prompts a mask decoder."""
+
+from typing import TYPE_CHECKING
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from grisq.config import ModelConfig, TrainConfig
+from grisq.models.base import LossTerm, Output, System, of_one_logit
+from grisq.models.layers.language_model import PromptedMaskDecoder, SeeingLanguageModel, dice_loss
+from grisq.models.layers.lora import add_lora
+from grisq.models.pretrained import load_weights
+from grisq.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from grisq.data.sample import Batch
+
+NEXT_WORD, DICE, TOKEN = "next_word", "dice", "token"  # the first in Output.extras, the others in the history
+
+
+class LISA(System):
+    """[picture, expression] -> the next word; the state before it is all that the mask decoder hears of the words.
+
+    The new word [SEG] is the last of the vocabulary, and the right answer to every expression. So nothing in the loss
+    of the words teaches the model to refuse: it has no presence head, and under Sec. 4.1 a mask of fewer than 50
+    pixels at 480x480 predicts "no target". The state is that of the position *before* [SEG], as in the released code.
+
+    CLIP and SAM see the letterbox's padding as mean color; the language model does not read its patches. Their
+    positions are absolute, so the canvas has one size. `Output.extras` has the logits of the next word, (B, words).
+    """
+
+    free_canvas = False
+    new_words = 1
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        self.speaker = SeeingLanguageModel(config.lisa.eye, config.text, self.new_words)
+        self.decoder = PromptedMaskDecoder(config.lisa.sam, config.image_size, config.text.hidden)
+        if config.lisa.lora_rank:
+            add_lora(self.speaker.language.model, config.lisa.lora_rank)
+            for frozen in (self.speaker.eye, self.speaker.project, self.decoder.sam.vision_encoder):
+                frozen.requires_grad_(False)
+
+    @property
+    def backbones(self) -> dict[str, str | None]:
+        """CLIP's tower, the language model and SAM's encoder."""
+        sizes = self.config.lisa
+        return {
+            "speaker.eye.": sizes.eye.pretrained,
+            "speaker.language.": self.config.text.pretrained,
+            "decoder.sam.": sizes.sam.pretrained,
+        }
+
+    def load_pretrained(self) -> list[str]:
+        """Fill CLIP's tower, the language model and SAM's image encoder, or all of SAM where a hub has it."""
+        speaker, sam = self.speaker, self.decoder.sam
+        parts = (
+            (speaker.eye, "CLIP vision tower", "model.lisa.eye.pretrained", self.config.lisa.eye.pretrained, 0),
+            (speaker.language, "language model", "model.text.pretrained", self.config.text.pretrained, self.new_words),
+            (sam.vision_encoder, "SAM image encoder", "model.lisa.sam.pretrained", self.config.lisa.sam.pretrained, 0),
+        )
+        loaded = []
+        for module, what, setting, name, new_rows in parts:
+            if name:
+                load_weights(module, what, setting, name, type(module).from_pretrained, new_rows)
+                loaded.append(f"{what}: weights of {name}")
+        return loaded
+
+    @property
+    def seg(self) -> int:
+        """The id of [SEG]."""
+        return self.config.text.vocabulary
+
+    def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
+        self.check_side(image)
+        picture, seen = self.speaker.look(image, valid)
+        B = tokens.shape[0]
+        picture, seen = picture.expand(B, -1, -1), seen.expand(B, -1)  # one picture, several expressions
+        states, words = self.speaker(picture, seen, tokens, token_mask, token_mask.sum(1, keepdim=True) - 1)
+        embedded = self.decoder.embed(image, valid)  # (B or 1, C, h, w)
+        masks = self.decoder(embedded, states.view(image.shape[0], -1, states.shape[-1]))  # (B or 1, 1 or B, h, w)
+        return Output(
+            of_one_logit(masks.reshape(B, 1, *masks.shape[-2:]), image.shape[-2:]), extras={NEXT_WORD: words[:, 0]}
+        )
+
+    def check_side(self, image: Tensor) -> None:
+        """Raise InputError unless image (B, 3, H, W) is a canvas of the configured side."""
+        side = self.config.image_size
+        if tuple(image.shape[-2:]) != (side, side):
+            raise InputError(
+                f"The input is {image.shape[-2]}x{image.shape[-1]} pixels: {type(self).__name__} needs {side}x{side}."
+            )
+
+    def extra_losses(self, output: Output, batch: "Batch", config: TrainConfig) -> dict[str, LossTerm]:
+        """Dice of the masks, and cross-entropy of the next word, which is always [SEG].
+
+        Args: as `System.extra_losses`.
+        """
+        words = output.extras[NEXT_WORD].float()
+        token = F.cross_entropy(words, self.answers(batch.presence))
+        dice = dice_loss(output.mask_logits[:, 1], batch.masks).mean()
+        sizes = self.config.lisa
+        return {DICE: LossTerm(dice, sizes.lambda_dice), TOKEN: LossTerm(token, sizes.lambda_token)}
+
+    def answers(self, presence: Tensor) -> Tensor:
+        """The id of the right word after each expression. presence (...) long -> (...) long."""
+        return presence.new_full(presence.shape, self.seg)

@@ -1,0 +1,118 @@
+"""LISA: the published sizes, transformers' own composition as truth, and what reaches what."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from transformers import LlavaConfig, LlavaForConditionalGeneration
+
+from grisq.config import override, preset
+from grisq.models.layers.language_model import dice_loss
+from grisq.models.lisa import LISA, NEXT_WORD
+from grisq.models.registry import build_on_meta
+
+LORA = 4_194_304
+
+
+@pytest.fixture
+def lisa(model_config, small_systems):
+    return LISA(replace(model_config, system="lisa", **small_systems)).eval()
+
+
+def words(*lengths):
+    tokens = torch.randint(5, 200, (len(lengths), max(lengths)))
+    return tokens, torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
+
+
+@pytest.mark.parametrize(("system", "parameters"), [("lisa", 7_704_739_376), ("gsva", 7_704_747_568)])
+def test_published_sizes(system, parameters):
+    """CLIP ViT-L/14, Llama-7B with one and two new words, SAM ViT-H, a projector and the prompt's MLP."""
+    model = build_on_meta(override(preset("paper"), {"model.system": system}).model)
+    assert sum(p.numel() for p in model.parameters()) - LORA == parameters
+    trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert 288.0e6 < trainable < 288.3e6
+    assert sum(p.numel() for p in model.speaker.eye.parameters()) == 303_179_776
+    assert sum(p.numel() for p in model.decoder.sam.vision_encoder.parameters()) == 637_026_048
+
+
+def test_picture_and_words_are_read_as_llava_reads_them(lisa):
+    """LLaVA's own class with our weights; its projector is an MLP, so ours takes its place."""
+    speaker = lisa.speaker
+    config = LlavaConfig(
+        vision_config=speaker.eye.config,
+        text_config=speaker.language.config,
+        vision_feature_layer=-1,
+        image_token_index=1,
+    )
+    llava = LlavaForConditionalGeneration(config).eval()
+    llava.model.vision_tower.load_state_dict(speaker.eye.state_dict())
+    llava.model.multi_modal_projector = speaker.project
+    llava.model.language_model.load_state_dict(speaker.language.model.state_dict())
+    llava.lm_head.load_state_dict(speaker.language.lm_head.state_dict())
+    image, (tokens, mask) = torch.randn(1, 3, 64, 64), words(6)
+    with torch.no_grad():
+        picture, seen = speaker.look(image, None)
+        found = speaker(picture, seen, tokens, mask, torch.tensor([[5]]))[1][0, 0]
+        from grisq.models.layers.clip_normalization import normalize_for_clip
+
+        ids = torch.cat([torch.full((1, picture.shape[1]), 1), tokens], dim=1)
+        expected = llava(input_ids=ids, pixel_values=normalize_for_clip(image)).logits[0, -1]
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+def test_one_picture_answers_several_expressions_as_one_by_one(lisa):
+    image, (tokens, mask) = torch.randn(1, 3, 64, 64), words(6, 3, 4)
+    with torch.no_grad():
+        together = lisa(image, None, tokens, mask)
+        alone = [lisa(image, None, tokens[i : i + 1], mask[i : i + 1]) for i in range(3)]
+    torch.testing.assert_close(
+        together.mask_logits, torch.cat([each.mask_logits for each in alone]), atol=1e-4, rtol=1e-3
+    )
+
+
+def test_patches_of_the_padding_are_not_read(lisa):
+    """CLIP itself sees them, as mean color; the language model does not."""
+    valid = torch.ones(1, 64, 64, dtype=torch.bool)
+    valid[:, 40:] = False
+    _, seen = lisa.speaker.look(torch.randn(1, 3, 64, 64), valid)
+    assert seen.view(8, 8)[:5].all()
+    assert not seen.view(8, 8)[5:].any()
+
+
+def test_words_reach_the_mask_through_one_state_alone(lisa):
+    """Cut that state off, and the mask no longer changes with the words."""
+    image, (tokens, mask) = torch.randn(1, 3, 64, 64), words(5)
+    embedding = lisa.speaker.language.get_input_embeddings()
+    lisa(image, None, tokens, mask).mask_logits.square().sum().backward()
+    assert embedding.weight.grad[tokens[0]].any()
+    lisa.zero_grad()
+    lisa.speaker.register_forward_hook(lambda *args: tuple(each.detach() for each in args[2]))
+    lisa(image, None, tokens, mask).mask_logits.square().sum().backward()
+    assert embedding.weight.grad is None or not embedding.weight.grad.any()
+
+
+def test_no_word_changes_what_is_said_about_the_picture(lisa):
+    """Causal: states of the picture come before the words."""
+    picture, seen = lisa.speaker.look(torch.randn(1, 3, 64, 64), None)
+    (tokens, mask), (other, _) = words(5), words(5)
+    first = torch.tensor([[0]])
+    other[0, 0] = tokens[0, 0]
+    with torch.no_grad():
+        one = lisa.speaker(picture, seen, tokens, mask, first)[0]
+        two = lisa.speaker(picture, seen, other, mask, first)[0]
+    torch.testing.assert_close(one, two)
+
+
+def test_the_next_word_is_asked_of_the_whole_vocabulary(lisa):
+    output = lisa(torch.randn(2, 3, 64, 64), None, *words(4, 4))
+    assert output.extras[NEXT_WORD].shape == (2, lisa.config.text.vocabulary + 1)
+    assert output.presence_logits is None
+    assert lisa.answers(torch.tensor([0, 1])).tolist() == [lisa.seg] * 2
+
+
+def test_dice_by_hand():
+    logits = torch.tensor([[[0.0, 2.0], [-1.0, 3.0]]])
+    mask = torch.tensor([[[True, False], [False, True]]])
+    p = logits.sigmoid() / 1000
+    common, both = p[mask].sum(), p.sum() + 2 / 1000
+    torch.testing.assert_close(dice_loss(logits, mask)[0], 1 - (2 * common + 1e-6) / (both + 1e-6))

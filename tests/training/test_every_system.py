@@ -1,0 +1,56 @@
+"""Every system is trained, stopped, resumed, scored, asked and exported by the same code."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from grisq.evaluation.checkpoints import evaluate_checkpoint
+from grisq.inference.export import export
+from grisq.inference.segmenter import Segmenter
+from grisq.models.registry import SYSTEMS
+from grisq.training.trainer import train
+
+CHANGES = {"gsva": {"expressions_per_picture": 2}}
+
+
+@pytest.fixture(scope="module", params=SYSTEMS)
+def trained(request, small, small_systems, mini, tmp_path_factory):
+    """A run of six steps, and its name."""
+    system = request.param
+    model = replace(small.model, system=system, **small_systems)
+    preset = replace(small, model=model, train=replace(small.train, **CHANGES.get(system, {})))
+    root = tmp_path_factory.mktemp(system)
+    train(preset, mini, root / "whole", device="cpu", progress=False)
+    train(preset, mini, root / "parts", device="cpu", progress=False, stop_at=3)
+    train(preset, mini, root / "parts", device="cpu", progress=False)
+    return root
+
+
+def test_a_stopped_training_resumes_bit_for_bit(trained):
+    whole, parts = (load_file(trained / run / "last" / "model.safetensors") for run in ("whole", "parts"))
+    assert all(torch.equal(value, parts[name]) for name, value in whole.items())
+
+
+def test_it_is_scored_on_every_split(trained, mini_root):
+    report = evaluate_checkpoint(trained / "whole", mini_root, protocols=["rela", "gsva"], device="cpu", progress=False)
+    for outcome in report["results"].values():
+        assert 0 <= outcome["protocols"]["rela"]["gIoU"] <= 100
+
+
+def test_it_answers_about_a_picture(trained):
+    segmenter = Segmenter.from_pretrained(trained / "whole", device="cpu")
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3), dtype=np.uint8))
+    one, other = segmenter(picture, ["the red dog", "two cats"])
+    assert one.mask.shape == other.mask.shape == (40, 60)
+    assert one.presence is not None
+
+
+def test_it_is_exported(trained, tmp_path):
+    export(trained / "whole", tmp_path / "exported")
+    session = onnxruntime.InferenceSession(tmp_path / "exported" / "model.onnx")
+    assert {each.name for each in session.get_inputs()} == {"images", "valid", "tokens", "token_mask"}
