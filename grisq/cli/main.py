@@ -179,6 +179,7 @@ def encoders(
     work: Annotated[Path | None, typer.Option(help="Folder of what resumes; default: runs/encoders.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Make these alone, by name; repeatable.")] = None,
     pretext: Annotated[str, typer.Option(help="What vision trunks learn: dense or image.")] = "dense",
+    device: DeviceOption = "auto",
 ) -> None:
     """Pretrain small encoders: trunks on what stands where in drawings, text encoders on expressions alone.
 
@@ -192,7 +193,12 @@ def encoders(
         raise InputError(f"There is no pretext {pretext!r}: choose dense or image.")
     chosen = config.override(config.preset(preset), read_settings(set_))
     folder = make_encoders(
-        chosen, out or paths.ENCODERS, work or paths.RUNS / "encoders", only=only or NAMES, pretext=pretext
+        chosen,
+        out or paths.ENCODERS,
+        work or paths.RUNS / "encoders",
+        only=only or NAMES,
+        pretext=pretext,
+        device=device,
     )
     print(f"The encoders and their card are in {folder}")
 

@@ -334,10 +334,11 @@ class MAttNet(System):
         if "heat" not in output.extras:
             return {}
         found, real, meant = batch.instances, batch.instances.real, batch.instances.meant
-        detected = Found(*(output.extras[name] for name in Found._fields))
+        said = {name: value.float() for name, value in output.extras.items()}  # losses are float32 under any autocast
+        detected = Found(*(said[name] for name in Found._fields))
         valid = batch.valid if batch.padded else None
         centers, edges, masks = detector_losses(detected, found.boxes, found.categories, found.masks, real, valid)
-        scores, strange = output.extras["scores"], output.extras["strange_scores"]
+        scores, strange = said["scores"], said["strange_scores"]
         pairs = (meant[:, :, None] & (real & ~meant)[:, None]).float()
         other_object = _mean((MARGIN + scores[:, None] - scores[..., None]).clamp(min=0).flatten(1), pairs.flatten(1))
         other_text = _mean((MARGIN + strange - scores).clamp(min=0), meant.float())
@@ -351,9 +352,7 @@ class MAttNet(System):
         }
         if self.config.mattnet.lambda_attributes:
             colored = real & (found.colors != NO_COLOR)
-            each = F.cross_entropy(
-                output.extras["colors"].flatten(0, 1), found.colors.clamp(min=0).flatten(), reduction="none"
-            )
+            each = F.cross_entropy(said["colors"].flatten(0, 1), found.colors.clamp(min=0).flatten(), reduction="none")
             terms["colors"] = LossTerm(
                 _mean(each.view_as(scores), colored.float()), self.config.mattnet.lambda_attributes
             )

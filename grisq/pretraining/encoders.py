@@ -18,6 +18,7 @@ from grisq.pretraining.schedule import PretrainConfig
 from grisq.pretraining.text import pretrain_bert
 from grisq.pretraining.trunks import TRUNKS
 from grisq.pretraining.vision import Pretext, pretrain_trunk
+from grisq.runtime.device import resolve_device
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder, read_json, write_json
 from grisq.runtime.provenance import provenance
@@ -31,6 +32,7 @@ VISION_SCHEDULES = {
     name: PretrainConfig(steps=8_000 if name == "swin" else 4_000, batch=32, lr=1e-3, weight_decay=0.05)
     for name in TRUNKS
 }
+_WORKERS = 2  # processes that read pictures for a GPU
 TEXT_SCHEDULE = PretrainConfig(steps=4_000, batch=128, lr=1e-3, weight_decay=0.01, save_every=1_000)
 
 _CARD = """# Encoders that have seen drawings
@@ -82,6 +84,7 @@ def make_encoders(
     text: PretrainConfig = TEXT_SCHEDULE,
     pretext: Pretext = "dense",
     data: GRefCOCO | None = None,
+    device: str = "auto",
     progress: bool = True,
 ) -> Path:
     """Pretrain the encoders of a preset's sizes, and write them as a folder; those that it has already stay.
@@ -95,6 +98,7 @@ def make_encoders(
         text: schedule of the text encoders.
         pretext: what the trunks learn, see `grisq.pretraining.vision`.
         data: the set to learn from, by default the synthetic set `encoders`.
+        device: auto, cpu, cuda, cuda:1, mps.
         progress: whether to draw bars.
 
     Returns:
@@ -115,11 +119,10 @@ def make_encoders(
         for name in only:
             state = work / f"{name}.pt"
             if name in TRUNKS:
-                found = _make_trunk(
-                    name, preset, data, vision or VISION_SCHEDULES[name], state, folder, pretext, progress
-                )
+                schedule = vision or VISION_SCHEDULES[name]
+                found = _make_trunk(name, preset, data, schedule, state, folder, pretext, device, progress)
             else:
-                found = _make_text_encoder(name, preset, texts, text, state, folder, progress)
+                found = _make_text_encoder(name, preset, texts, text, state, folder, device, progress)
             measured["encoders"][name] = found | {"provenance": provenance()}
         measured["data"] = data.content_hash
         write_json(folder / MEASURED, measured)
@@ -141,14 +144,17 @@ def _make_trunk(
     state: Path,
     folder: Path,
     pretext: Pretext,
+    device: str,
     progress: bool,
 ) -> dict:
     names, side = Names.of(data), preset.model.image_size
+    if resolve_device(device).type == "cuda":  # which is faster than one process that reads pictures
+        schedule = dataclasses.replace(schedule, workers=_WORKERS)
     pictures, held_out = (
         LabeledPictures(data, np.unique(data.image_ids[data.rows(split)]), names, side) for split in ("train", "val")
     )
     weights, accuracy = pretrain_trunk(
-        name, preset, pictures, held_out, names, schedule, state, pretext=pretext, progress=progress
+        name, preset, pictures, held_out, names, schedule, state, pretext=pretext, device=device, progress=progress
     )
     half = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
     save_file({key: value.contiguous() for key, value in half.items()}, folder / file_of(name))
@@ -156,17 +162,26 @@ def _make_trunk(
 
 
 def _make_text_encoder(
-    name: str, preset: Preset, texts: list[str], schedule: PretrainConfig, state: Path, folder: Path, progress: bool
+    name: str,
+    preset: Preset,
+    texts: list[str],
+    schedule: PretrainConfig,
+    state: Path,
+    folder: Path,
+    device: str,
+    progress: bool,
 ) -> dict:
     model = override(preset, {"model.system": TEXT_SYSTEMS[name]}).model
     tokenizer = ExpressionTokenizer.train(texts, model.text.vocabulary)
     words_only = dataclasses.replace(model.text, vocabulary=len(tokenizer))  # no vector without a piece
     if name == "bert":
-        encoder, right = pretrain_bert(words_only, tokenizer, texts, schedule, state, progress=progress)
+        encoder, right = pretrain_bert(words_only, tokenizer, texts, schedule, state, device=device, progress=progress)
         transformer, task = encoder.bert, "masked words"
     else:
         sized = dataclasses.replace(model, text=words_only)
-        transformer, right = pretrain_next_words(name, sized, tokenizer, texts, schedule, state, progress=progress)
+        transformer, right = pretrain_next_words(
+            name, sized, tokenizer, texts, schedule, state, device=device, progress=progress
+        )
         task = "next words"
     shutil.rmtree(folder / name, ignore_errors=True)
     transformer.half().save_pretrained(folder / name)

@@ -13,6 +13,7 @@ from grisq.models.causal_text_encoder import CausalTextEncoder
 from grisq.models.layers.language_model import new_language_model
 from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
 from grisq.pretraining.text import HELD_OUT, padded
+from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
 
 
@@ -51,18 +52,20 @@ def pretrain_next_words(
     schedule: PretrainConfig,
     state: Path,
     *,
+    device: str = "cpu",
     progress: bool = True,
 ) -> tuple[nn.Module, float]:
     """Train a causal text encoder; a stopped training of the same schedule, sizes and texts resumes from `state`.
 
-    The last 1,000 texts are held out.
+    The last 1,000 texts are held out. `device` is auto, cpu, cuda, cuda:1 or mps.
 
     Returns:
-        The transformer, and the share of the pieces of held-out texts that it predicts.
+        The transformer on the CPU, and the share of the pieces of held-out texts that it predicts.
     """
     seed_everything(schedule.seed)
     tokens = padded([tokenizer.encode(text, config.text.max_tokens) for text in texts], tokenizer.pad_id)
-    model = NextWords(name, config)
+    where = resolve_device(device)
+    tokens, model = tokens.to(where), NextWords(name, config).to(where)
     optimizer = new_optimizer(model, schedule)
     key = key_of(schedule, name, config.text, texts)
     done = schedule.resume(state, key, model, optimizer)
@@ -77,7 +80,7 @@ def pretrain_next_words(
     model.eval()
     with torch.no_grad():
         _, right = _ask(model, tokens[-HELD_OUT:], tokenizer.pad_id)
-    return model.transformer, right
+    return model.cpu().transformer, right
 
 
 def _ask(model: NextWords, tokens: Tensor, pad_id: int) -> tuple[Tensor, float]:

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -23,14 +23,14 @@ class PretrainConfig:
     weight_decay: float
     warmup: int = 100
     save_every: int = 500
-    workers: int = 0
+    workers: int = field(default=0, repr=False)  # processes that read; they change nothing that is learned
     seed: int = 0
 
     def resume(self, state: Path, key: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
         """Load a state that was saved under the same key, if there is one; return the number of finished steps."""
         if not state.is_file():
             return 0
-        stored = torch.load(state, weights_only=True)
+        stored = torch.load(state, map_location="cpu", weights_only=True)
         if stored.get("key") != key:
             return 0
         model.load_state_dict(stored["model"])

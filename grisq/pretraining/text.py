@@ -11,6 +11,7 @@ from grisq.config import TextConfig
 from grisq.data.tokenizer import SPECIAL, ExpressionTokenizer
 from grisq.models.text_encoder import TextEncoder
 from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
+from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
 
 _MASKED = 0.2  # share of the pieces to predict; more than BERT's 0.15, since these expressions are short
@@ -45,18 +46,19 @@ def pretrain_bert(
     schedule: PretrainConfig,
     state: Path,
     *,
+    device: str = "cpu",
     progress: bool = True,
 ) -> tuple[TextEncoder, float]:
     """Train a text encoder; a stopped training of the same schedule, sizes and texts resumes from the file `state`.
 
-    The last 1,000 texts are held out.
+    The last 1,000 texts are held out. `device` is auto, cpu, cuda, cuda:1 or mps.
 
     Returns:
-        The encoder, and the share of masked pieces of the held-out texts that it fills in correctly.
+        The encoder on the CPU, and the share of masked pieces of the held-out texts that it fills in correctly.
     """
     seed_everything(schedule.seed)
     tokens = padded([tokenizer.encode(text, config.max_tokens) for text in texts], tokenizer.pad_id)
-    model = MaskedWords(config)
+    model = MaskedWords(config).to(resolve_device(device))
     optimizer = new_optimizer(model, schedule)
     key = key_of(schedule, config, texts)
     done = schedule.resume(state, key, model, optimizer)
@@ -72,7 +74,7 @@ def pretrain_bert(
     model.eval()
     with torch.no_grad():
         _, right = _ask(model, tokens[-HELD_OUT:], tokenizer.pad_id, torch.Generator().manual_seed(schedule.seed))
-    return model.encoder, right
+    return model.cpu().encoder, right
 
 
 def padded(sequences: list[list[int]], pad_id: int) -> Tensor:
@@ -105,6 +107,8 @@ def _ask(model: MaskedWords, tokens: Tensor, pad_id: int, draw: torch.Generator)
     hidden, asked = mask_words(tokens, model.head[-1].out_features, draw)
     while not asked.any():  # a loss over nothing would be nan
         hidden, asked = mask_words(tokens, model.head[-1].out_features, draw)
+    device = model.head[0].weight.device
+    tokens, hidden, asked = tokens.to(device), hidden.to(device), asked.to(device)
     logits = model(hidden, tokens != pad_id)[asked]
     right = (logits.argmax(-1) == tokens[asked]).float().mean().item()
     return F.cross_entropy(logits, tokens[asked]), right

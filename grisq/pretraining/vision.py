@@ -21,6 +21,7 @@ from grisq.models.layers.padding import mean_over
 from grisq.pretraining.labels import BACKGROUND, IGNORED, STRIDE, Labeled, LabeledPictures, Names
 from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
 from grisq.pretraining.trunks import build_trunk, weights_of
+from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
 
 Pretext = Literal["dense", "image"]
@@ -109,6 +110,7 @@ def pretrain_trunk(
     state: Path,
     *,
     pretext: Pretext = "dense",
+    device: str = "cpu",
     progress: bool = True,
 ) -> tuple[dict[str, Tensor], VisionAccuracy]:
     """Train a trunk; a stopped training of the same schedule, sizes and data resumes from the file `state`.
@@ -122,29 +124,33 @@ def pretrain_trunk(
         config: the schedule.
         state: file from which a stopped training resumes.
         pretext: what it learns.
+        device: auto, cpu, cuda, cuda:1, mps.
         progress: whether to draw a bar.
 
     Returns:
-        The trunk's weights under the names that timm and transformers give them, and its accuracy on the held-out
-        pictures.
+        The trunk's weights on the CPU, under the names that timm and transformers give them, and its accuracy on the
+        held-out pictures.
     """
     seed_everything(config.seed)
-    model = PretextModel(build_trunk(name, preset), names, pretext)
+    where = resolve_device(device)
+    model = PretextModel(build_trunk(name, preset), names, pretext).to(where)
     optimizer = new_optimizer(model, config)
     sizes = [tuple(parameter.shape) for parameter in model.parameters()]
     key = key_of(config, name, pretext, sizes, names, pictures.side, pictures.data.content_hash)
     done = config.resume(state, key, model, optimizer)
     bar = tqdm(total=config.steps, initial=done, unit="step", desc=f"{name}, {pretext}", disable=not progress)
     with bar:
-        for step, batch in enumerate(_batches(pictures, config, done), done):
+        for step, read in enumerate(_batches(pictures, config, done), done):
             cosine_rates(optimizer, step, config)
+            batch = Labeled(*(tensor.to(where, non_blocking=True) for tensor in read))
             loss = loss_of(model(normalize(batch.images, batch.valid), batch.valid), batch, pretext)
             gradient_step(model, optimizer, loss)
             bar.update()
             if step % 50 == 0:
                 bar.set_postfix_str(f"loss {loss.item():.3f}")
             config.save_if_due(state, key, step + 1, model, optimizer)
-    return weights_of(model.trunk), measure(model, held_out, config.batch)
+    accuracy = measure(model, held_out, config.batch)
+    return weights_of(model.cpu().trunk), accuracy
 
 
 def _batches(pictures: LabeledPictures, config: PretrainConfig, done: int) -> Iterator[Labeled]:
@@ -161,9 +167,11 @@ def _batches(pictures: LabeledPictures, config: PretrainConfig, done: int) -> It
 def measure(model: PretextModel, pictures: LabeledPictures, batch: int) -> VisionAccuracy:
     """Accuracy on pictures, unmirrored."""
     model.eval()
+    device = next(model.parameters()).device
     right, seen = np.zeros(2), np.zeros(2)
     draws = [(number, False) for number in range(len(pictures))]
-    for labels in DataLoader(pictures, batch_size=batch, sampler=draws):
+    for read in DataLoader(pictures, batch_size=batch, sampler=draws):
+        labels = Labeled(*(tensor.to(device) for tensor in read))
         for i, (logits, wanted) in enumerate(
             zip(model(normalize(labels.images, labels.valid), labels.valid), (labels.classes, labels.colors))
         ):

@@ -62,6 +62,17 @@ def test_no_gradient_is_dead(config, batch):
     assert all("key.bias" in name or "k_proj.bias" in name for name in silent), silent
 
 
+def test_losses_are_finite_in_bfloat16(config, batch):
+    """What autocast makes of each system's own losses."""
+    model, train = build_model(config), TrainConfig()
+    with torch.autocast("cpu", torch.bfloat16):
+        output = model(*model.inputs(batch))
+    total = total_loss(output, batch, train, model.extra_losses(output, batch, train)).total
+    total.backward()
+    assert total.isfinite()
+    assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+
+
 def letterboxed(image, canvas, filling=0.0):
     """A picture (1, 3, h, w) in the top-left corner of a canvas (H, W), and where it is."""
     (h, w), (H, W) = image.shape[-2:], canvas

@@ -37,7 +37,7 @@ def _captured(seed: int) -> tuple[torch.cuda.CUDAGraph, Callable[[], None]]:
     """A graph of one training step of a new model, and the step itself."""
     torch.manual_seed(seed)
     config = preset("tiny").model
-    batch = workload.random_batch(BATCH, config.image_size, WORDS, 500, "cuda")
+    batch = workload.random_batch(BATCH, config.image_size, WORDS, config.text.vocabulary, "cuda")
     model = workload.build_on(config, "cuda")
     rate = torch.tensor(8e-4, device="cuda")
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, fused=True, capturable=True)
