@@ -17,7 +17,7 @@ from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
 from grisq.experiments.registry import Experiment
 from grisq.experiments.results import SCHEMA, Cost, Example, Result
 from grisq.inference.segmenter import Segmenter
-from grisq.models.base import count_parameters
+from grisq.models.base import parameters_by_part
 from grisq.runtime.distributed import join, rank, world_size
 from grisq.training.history import history_columns, read_history
 
@@ -64,7 +64,7 @@ def measure(
         schema=SCHEMA,
         experiment=experiment.name,
         settings=loaded.about["preset"],
-        parameters={part: count_parameters(module) for part, module in loaded.model.named_children()},
+        parameters=parameters_by_part(loaded.model),
         history=history_columns(run),
         samples={split: _columns(found, data) for split, found in samples.items()},
         examples=[] if experiment.tunes else _examples(segmenter, data),

@@ -203,3 +203,13 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float,
 def count_parameters(module: nn.Module) -> int:
     """Number of trainable parameters; works on the meta device too."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def parameters_by_part(module: nn.Module) -> dict[str, int]:
+    """Number of trainable parameters of each submodule, and of each tensor that belongs to the module itself."""
+    counts: dict[str, int] = {}
+    for name, parameter in module.named_parameters():
+        if parameter.requires_grad:
+            part = name.split(".")[0]
+            counts[part] = counts.get(part, 0) + parameter.numel()
+    return counts

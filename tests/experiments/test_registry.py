@@ -3,8 +3,8 @@ import torch
 
 from grisq.config import PRESETS, override, preset
 from grisq.experiments.registry import EXPERIMENTS, RATES, TUNED, describe_pair, find_experiment, for_tuning, label_of
-from grisq.models.base import count_parameters
-from grisq.models.registry import build_model
+from grisq.models.base import count_parameters, parameters_by_part
+from grisq.models.registry import build_model, build_on_meta
 from grisq.runtime.errors import InputError
 
 
@@ -109,3 +109,11 @@ def test_runs_have_labels_of_their_own():
     assert describe_pair("ours", "rela") == "ours over ReLA"
     assert describe_pair("rela@truth", "rela@masks") == "ReLA: true presence over perfect masks"
     assert describe_pair("rela", "rela@pixels") == "ReLA: own presence over 50-pixel rule"
+
+
+def test_stored_runs_have_the_parameters_of_their_models(stored):
+    """All of them: tensors that belong to the model itself, too, such as ReLA's region queries."""
+    for (name, _), result in stored.items():
+        model = build_on_meta(find_experiment(name).configure(preset("tiny")).model)
+        assert result.parameters == parameters_by_part(model), name
+        assert sum(result.parameters.values()) == count_parameters(model)

@@ -4,7 +4,7 @@ One program takes BLOCK queries of one head of one sample. Sums are float32. Bac
 gradient of `value` is added up with float32 atomics, so its last bits differ between runs, as those of grid_sample do.
 
 Importing this needs triton, which comes with torch's CUDA builds for Linux. Values and gradients are tested in Triton's
-interpreter; no GPU has run it yet (tests/gpu is what the first one runs).
+interpreter and, in tests/gpu, on a GPU.
 """
 
 import torch
