@@ -14,14 +14,25 @@ from grisq.config.schema import (
     VLTConfig,
 )
 
-_DARKNET = ConvNetConfig("darknet", 8, (32, 80, 160, 256), (1, 2, 2, 1))
+_DARKNET = ConvNetConfig(
+    "darknet", 8, (32, 80, 160, 256), (1, 2, 2, 1), pretrained="bundled:encoders/darknet.safetensors"
+)
 _NECK = (48, 80, 128)
-_RESNET = {"stem": 16, "widths": (96, 160, 224, 320), "depths": (1, 1, 2, 1)}
+_RESNET = {"widths": (96, 160, 224, 320), "depths": (1, 1, 2, 1)}
 _OWN_WORDS = {"model.text.pretrained": None}  # learned from scratch, with a vocabulary of the training's expressions
 _SPEAKER = {
     "model.lisa": LISAConfig(
         # CLIP sees the picture at a lower resolution than SAM, as in the original.
-        CLIPEyeConfig(hidden=96, layers=3, heads=4, intermediate=192, side=64, patch=8, read_layer=-1),
+        CLIPEyeConfig(
+            hidden=96,
+            layers=3,
+            heads=4,
+            intermediate=192,
+            side=64,
+            patch=8,
+            read_layer=-1,
+            pretrained="bundled:encoders/clip-vit.safetensors",
+        ),
         SAMConfig(
             hidden=128,
             layers=4,
@@ -34,6 +45,7 @@ _SPEAKER = {
             decoder_feedforward=128,
             decoder_heads=4,
             further_masks=0,
+            pretrained="bundled:encoders/sam.safetensors",
         ),
         lora_rank=0,  # nothing is frozen at this size
     ),
@@ -41,13 +53,14 @@ _SPEAKER = {
     "model.text.layers": 3,
     "model.text.heads": 4,
     "model.text.intermediate": 256,
-} | _OWN_WORDS
+    "model.text.pretrained": "bundled:encoders/llama",
+}
 
 # At `tiny` all have one to three million parameters. Dropout is off, as for the other systems there.
 _TINY = {
     "mattnet": {
         "model.mattnet": MAttNetConfig(
-            ConvNetConfig("resnet", **_RESNET),
+            ConvNetConfig("resnet", 16, **_RESNET, pretrained="bundled:encoders/resnet.safetensors"),
             detector=48,
             categories=30,
             mask_maps=8,
@@ -72,7 +85,7 @@ _TINY = {
     | _OWN_WORDS,
     "cris": {
         "model.cris": CRISConfig(
-            ConvNetConfig("clip-resnet", **(_RESNET | {"stem": 24})),
+            ConvNetConfig("clip-resnet", 24, **_RESNET, pretrained="bundled:encoders/clip-resnet.safetensors"),
             joint=96,
             pool_heads=8,
             pool_side=4,
@@ -81,9 +94,9 @@ _TINY = {
             heads=4,
             feedforward=256,
             dropout=0.0,
-        )
-    }
-    | _OWN_WORDS,
+        ),
+        "model.text.pretrained": "bundled:encoders/clip-text",
+    },
     "lisa": _SPEAKER,
     "gsva": _SPEAKER,
 }
