@@ -234,6 +234,11 @@ class ModelConfig:
         Count | None,
         "hidden channels of the presence head without target query, which then has three layers; none: two layers of C",
     ] = None
+    object_categories: Annotated[
+        CountOrZero,
+        "categories that ours also learns at every position, from the labels that MAttNet has; 0: none",
+    ] = 0
+    object_colors: Annotated[CountOrZero, "colors that it learns with them"] = 0
     mask_mlp_at: Annotated[
         Literal["full", "quarter"], "resolution of the mask MLP's hidden layers; quarter is 16 times cheaper"
     ] = "full"
@@ -271,6 +276,7 @@ class TrainConfig:
     clip: Annotated[Positive | None, "maximum norm of the gradient over all parameters; the paper has none"] = None
     lambda_presence: Annotated[Factor, "weight of the presence loss (Eq. 5)"] = 0.1
     lambda_plurality: Annotated[Factor, "weight of the plurality loss (Eq. 5)"] = 0.01
+    lambda_objects: Annotated[Factor, "weight of what `model.object_categories` adds to the loss"] = 0.1
     presence_weights: Annotated[tuple[Factor, Factor], "class weights of the presence loss: absent, present"] = (
         1.0,
         1.0,

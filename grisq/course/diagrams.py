@@ -10,7 +10,7 @@ from grisq.course.style import OKABE_ITO
 from grisq.runtime.errors import InputError
 
 _FILL = {"picture": "sky blue", "words": "yellow", "both": "bluish green", "answer": "vermillion"}
-_WIDTH, _HEIGHT = 1.35, 0.62
+_WIDTH, _HEIGHT = 1.45, 0.66
 
 
 class Box(NamedTuple):

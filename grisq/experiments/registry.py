@@ -73,6 +73,8 @@ _GSVA = {
 # As many parameters as the query's cross-attention blocks have: tests/experiments/test_registry.py counts them.
 _WIDE = _NO_QUERY | {"model.pooled_hidden": 246}
 
+_FIGURE_4 = ("Figure 4",)
+
 _RUNS = (
     Experiment("baseline", "baseline", _NO_QUERY | _PLAIN, ("Table 2",)),
     Experiment("query", "+ target query", _QUERY | _PLAIN, ("Table 2",), label="query"),
@@ -91,7 +93,14 @@ _RUNS = (
     Experiment("rela", "ReLA", _RELA | _PLAIN, ("Table 1", "Figures 4, 5a, 6")),
     Experiment("lisa", "LISA", _LISA | _PLAIN, ("Table 1",)),
     Experiment("gsva", "GSVA", _GSVA | _PLAIN, ("Table 1",)),
-    Experiment("rela-augmented", "ReLA + augmentation", _RELA, ("Figure 4",), label="ReLA + augm."),
+    Experiment("rela-augmented", "ReLA + augmentation", _RELA, _FIGURE_4, "ReLA + augm."),
+    Experiment("mattnet-augmented", "MAttNet + augmentation", _MATTNET, _FIGURE_4, "MAttNet + augm.", seeds=3),
+    Experiment("lts-augmented", "LTS + augmentation", _LTS, _FIGURE_4, "LTS + augm.", seeds=3),
+    Experiment("vlt-augmented", "VLT + augmentation", _VLT, _FIGURE_4, "VLT + augm.", seeds=3),
+    Experiment("cris-augmented", "CRIS + augmentation", _CRIS, _FIGURE_4, "CRIS + augm.", seeds=3),
+    Experiment("lavt-augmented", "LAVT + augmentation", _LAVT, _FIGURE_4, "LAVT + augm.", seeds=3),
+    Experiment("lisa-augmented", "LISA + augmentation", _LISA, _FIGURE_4, "LISA + augm.", seeds=3),
+    Experiment("gsva-augmented", "GSVA + augmentation", _GSVA, _FIGURE_4, "GSVA + augm.", seeds=3),
     Experiment("baseline-augmented", "baseline + augmentation", _NO_QUERY, ("2x2",), seeds=3, label="baseline + augm."),
     Experiment("query-augmented", "target query + augmentation", _QUERY, ("2x2",), seeds=3, label="query + augm."),
     Experiment(
@@ -100,6 +109,14 @@ _RUNS = (
         _WIDE | _PLAIN,
         label="wide pooled head",
         question="Is it the query, or its 71,000 parameters?",
+        seeds=3,
+    ),
+    Experiment(
+        "ours-objects",
+        "ours, with MAttNet's labels",
+        {"model.object_categories": 27, "model.object_colors": 10},
+        label="ours, MAttNet's labels",
+        question="How much of MAttNet's score do its labels explain: what does ours gain from them?",
         seeds=3,
     ),
     Experiment(

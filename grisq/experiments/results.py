@@ -61,6 +61,8 @@ class Result(msgspec.Struct, forbid_unknown_fields=True):
     provenance: dict  # the same of the evaluation
     precision: str | None = None  # of the evaluation; None: not recorded
     counterfactual: PairOutcomes | None = None  # on the pairs of the data set's scenes; None: it has none
+    # Evaluated in other ways, see `grisq.evaluation.variants`: {way: {metric: percent of val}}.
+    variants: dict[str, dict[str, float]] = msgspec.field(default_factory=dict)
 
     def metrics(self, split: str, protocol: str = "rela") -> dict[str, float]:
         """Percentages by name."""

@@ -1,11 +1,15 @@
+import dataclasses
+
 import pytest
 import torch
 
-from grisq.config import PRESETS, override, preset
+from grisq.config import PRESETS, AugmentConfig, override, preset
 from grisq.experiments.registry import EXPERIMENTS, RATES, TUNED, describe_pair, find_experiment, for_tuning, label_of
 from grisq.models.base import count_parameters, parameters_by_part
-from grisq.models.registry import build_model, build_on_meta
+from grisq.models.registry import SYSTEMS, build_model, build_on_meta
 from grisq.runtime.errors import InputError
+
+OTHERS = ("mattnet", "lts", "vlt", "cris", "lavt", "rela", "lisa", "gsva")  # systems of Table 1 but ours
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -52,10 +56,19 @@ def test_relas_runs_have_its_losses_and_differ_in_augmentation_alone():
 def test_a_run_is_for_a_table_or_has_a_question():
     for experiment in EXPERIMENTS.values():
         assert bool(experiment.shown_in) != bool(experiment.question)
-    assert {name for name, each in EXPERIMENTS.items() if each.shown_in} == {
-        "baseline", "query", "plurality", "no-target", "ours", "lavt", "rela", "rela-augmented", "baseline-augmented",
-        "query-augmented"
-    }  # fmt: skip
+    shown = {name for name, each in EXPERIMENTS.items() if each.shown_in}
+    assert shown == {
+        *("baseline", "query", "plurality", "no-target", "ours", "baseline-augmented", "query-augmented"),
+        *OTHERS,
+        *(f"{name}-augmented" for name in OTHERS),
+    }
+
+
+def test_augmentation_is_all_that_augmented_runs_add():
+    for name in OTHERS:
+        plain, augmented = (find_experiment(each).configure(preset("tiny")) for each in (name, f"{name}-augmented"))
+        assert plain.augment == AugmentConfig(tau_no=0, tau_multi=0)
+        assert dataclasses.replace(plain, augment=preset("tiny").augment) == augmented
 
 
 def parameters(name):
@@ -74,12 +87,12 @@ def test_the_other_systems_are_as_large_as_ours(name):
 
 
 def test_every_system_is_tuned_over_the_same_rates_on_held_out_pictures():
-    for system in ("grisq", "lavt", "rela"):
+    for system in SYSTEMS:
         configured = [find_experiment(name).configure(preset("tiny")) for name in for_tuning(system)]
         assert [each.train.lr for each in configured] == list(RATES)
         assert all(each.train.lr_backbone == each.train.lr / 4 and each.train.holdout == 0.1 for each in configured)
         assert {(each.train.steps, each.train.eval_every) for each in configured} == {(1600, 1600)}
-    assert len(for_tuning()) == 3 * len(RATES)
+    assert len(for_tuning()) == len(SYSTEMS) * len(RATES)
 
 
 def test_a_rate_is_chosen_after_two_thirds_of_a_presets_own_steps():
