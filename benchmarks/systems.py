@@ -1,52 +1,66 @@
-"""What every system of the registry costs on the same encoders: training step and forward, time and memory, on the CPU.
+"""What every system of the registry costs: training step and forward, time and memory, on the CPU.
 
     python benchmarks/systems.py [--rounds 3] [--out benchmarks/systems.json]
 
-`tiny`: 128 px, batch 16. `paper`: 480 px, batch 1, random weights. Memory is the highest of a process that does one
-training step; the systems take turns, so their ratios hold on a noisy machine. Notebook 09 shows the file.
+`tiny`: 128 px, the batch of its experiment. `paper`: published canvas and sizes, batch 1, random weights; systems with
+a large language model are counted alone. Memory is the highest of a process that does one training step; the systems
+take turns, so their ratios hold on a noisy machine. Notebook 09 shows the file.
 """
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
+from drawings import drawn_batch
 from interleaved import in_own_process, medians, options, table
-from model import ours, ours_step, sample
+from model import ours, ours_step
 
-from grisq.config import preset
+from grisq.config import ModelConfig, override, preset
 from grisq.data.sample import Batch
+from grisq.experiments.registry import find_experiment
 from grisq.models.base import System, count_parameters
-from grisq.models.registry import SYSTEMS, build_model
+from grisq.models.registry import SYSTEMS, build_model, build_on_meta
 from grisq.runtime.device import keep_freed_memory, peak_memory_mb
 from grisq.runtime.files import write_json
 from grisq.runtime.provenance import provenance
 
 OURS = "grisq"
-SIZES = {"tiny": {"batch": 16, "words": 10, "vocabulary": 264}, "paper": {"batch": 1}}
+LARGE = 1e9  # parameters that no machine here trains
+
+
+def configuration(size: str, system: str) -> tuple[ModelConfig, int]:
+    """A system at that preset's size, and the samples of a step."""
+    if size == "tiny":
+        experiment = find_experiment("ours" if system == OURS else system)
+        chosen = experiment.configure(preset(size))
+        return chosen.model, chosen.train.batch
+    return override(preset(size), {"model.system": system}).model, 1
 
 
 def contestant(size: str, system: str) -> tuple[System, Batch]:
     """Build a system at that preset's size, and a batch for it."""
-    config = replace(preset(size).model, system=system)
-    return build_model(config), sample(side=config.image_size, **SIZES[size])
+    config, samples = configuration(size, system)
+    return build_model(config), drawn_batch(config, samples)
 
 
-def measure(size: str, rounds: int) -> dict[str, dict[str, float]]:
+def measure(size: str, rounds: int) -> dict[str, dict[str, float | None]]:
     """Measure every system: parameters, seconds of a forward pass and of a step, peak memory in MB."""
     torch.manual_seed(0)
-    models = {system: contestant(size, system) for system in (*(name for name in SYSTEMS if name != OURS), OURS)}
+    order = (*(name for name in SYSTEMS if name != OURS), OURS)
+    counts = {name: count_parameters(build_on_meta(configuration(size, name)[0])) for name in order}
+    models = {name: contestant(size, name) for name in order if counts[name] < LARGE}
     step = medians({name: ours_step(model, batch, "fp32") for name, (model, batch) in models.items()}, rounds)
     forward = medians({name: ours(model.eval(), batch, "fp32") for name, (model, batch) in models.items()}, rounds)
-    return {
-        name: {
-            "parameters": count_parameters(model),
-            "forward_s": round(forward[name], 4),
-            "step_s": round(step[name], 4),
-            "peak_mb": in_own_process([__file__, "--memory", size, name])[0],
+    found = {}
+    for name in order:
+        run = name in models
+        found[name] = {
+            "parameters": counts[name],
+            "forward_s": round(forward[name], 4) if run else None,
+            "step_s": round(step[name], 4) if run else None,
+            "peak_mb": in_own_process([__file__, "--memory", size, name])[0] if run else None,
         }
-        for name, (model, _) in models.items()
-    }
+    return found
 
 
 def print_memory(size: str, system: str) -> None:
@@ -54,6 +68,14 @@ def print_memory(size: str, system: str) -> None:
     model, batch = contestant(size, system)
     ours_step(model, batch, "fp32")()
     print(round(peak_memory_mb()))
+
+
+def _cells(cost: dict, reference: dict) -> list[str]:
+    """The measured cells of a line; dashes for a system that was only counted."""
+    if cost["step_s"] is None:
+        return ["–"] * 4
+    ratio = cost["step_s"] / reference["step_s"]
+    return [f"{cost['forward_s']:.3f}", f"{cost['step_s']:.3f}", f"{ratio:.2f}", f"{cost['peak_mb']:.0f}"]
 
 
 def main() -> None:
@@ -73,9 +95,7 @@ def main() -> None:
     lines = []
     for size, systems in found.items():
         for name, cost in systems.items():
-            ratio = cost["step_s"] / systems[OURS]["step_s"]
-            cells = [f"{cost['parameters'] / 1e6:.1f} M", f"{cost['forward_s']:.3f}", f"{cost['step_s']:.3f}"]
-            lines.append([size, name, *cells, f"{ratio:.2f}", f"{cost['peak_mb']:.0f}"])
+            lines.append([size, name, f"{cost['parameters'] / 1e6:.1f} M", *_cells(cost, systems[OURS])])
     header = ["size", "system", "parameters", "forward, s", "training step, s", "step / ours", "peak memory, MB"]
     print(table(header, lines))
     if arguments.out:

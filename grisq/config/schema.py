@@ -210,7 +210,7 @@ class ModelConfig:
     """
 
     system: Annotated[
-        Literal["grisq", "lavt", "rela", "cris", "lts", "vlt", "lisa", "gsva", "mattnet"],
+        Literal["cris", "grisq", "gsva", "lavt", "lisa", "lts", "mattnet", "rela", "vlt"],
         "the system of Table 1 to build",
     ] = "grisq"
     image_size: Annotated[Side, "side of the square letterboxed input, pixels"] = 480

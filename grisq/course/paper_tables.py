@@ -67,8 +67,8 @@ def _cost_of(system: str, preset: str, cost: Mapping[str, Mapping], made: Sequen
     if made and measured.get("parameters") != sum(made[0].parameters.values()):
         measured = {}
     return {
-        ("cost", "step, ms"): number(1000 * measured.get("step_s", np.nan), 0),
-        ("cost", "memory, MB"): number(measured.get("peak_mb", np.nan), 0),
+        ("cost", "step, ms"): number(1000 * (measured.get("step_s") or np.nan), 0),
+        ("cost", "memory, MB"): number(measured.get("peak_mb") or np.nan, 0),
     }
 
 

@@ -367,7 +367,7 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
 def _distances(boxes: Tensor, real: Tensor) -> Tensor:
     """Between the centers of K boxes, `_FAR` from a box to itself and to what is no object. -> (B, K, K)."""
     centers = (boxes[..., :2] + boxes[..., 2:]) / 2
-    apart = torch.cdist(centers, centers)
+    apart = (centers[:, :, None] - centers[:, None]).norm(dim=-1)  # cdist cannot be exported
     oneself = torch.eye(boxes.shape[1], dtype=torch.bool, device=boxes.device)
     return apart.masked_fill(oneself | ~real[:, None], _FAR)
 

@@ -158,7 +158,8 @@ class ReLA(FusedSystem):
             if valid is not None:
                 hidden = hidden | ~valid[:, None]
             everything = torch.zeros_like(hidden) if valid is None else ~valid[:, None].expand_as(hidden)
-            return torch.where(hidden.all(-1, keepdim=True), everything, hidden)
+            empty = hidden.all(-1, keepdim=True)
+            return (hidden & ~empty) | (everything & empty)  # onnxruntime has no `where` of truth values
 
     def answer(self, regions: Tensor, f: Tensor, size: tuple[int, int]) -> Output:
         """The prediction from the region queries.

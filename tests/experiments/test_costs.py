@@ -11,7 +11,9 @@ def test_every_system_has_its_cost_at_both_sizes():
     assert set(cost) == {"tiny", "paper"}
     for systems in cost.values():
         assert set(systems) == set(SYSTEMS)
-        assert all(each["step_s"] > each["forward_s"] > 0 for each in systems.values())
+        measured = {name for name, each in systems.items() if each["step_s"] is not None}
+        assert set(SYSTEMS) - measured <= {"lisa", "gsva"}  # at `paper` size their language model is counted alone
+        assert all(systems[name]["step_s"] > systems[name]["forward_s"] > 0 for name in measured)
 
 
 def test_a_file_of_something_else_is_named(tmp_path):

@@ -31,7 +31,7 @@ def canvas_of(config, free):
 def batch(mini, reader):
     """A few expressions of two pictures, with and without targets, and all objects of the pictures."""
     with_objects = replace(reader, with_instances=True)
-    return Collate(reader.tokenizer.pad_id)([with_objects.read(int(row)) for row in mini.rows("train")[:8]])
+    return Collate(reader.tokenizer.pad_id)([with_objects.read(int(row)) for row in mini.rows("train")[:16]])
 
 
 def heads(output):

@@ -7,7 +7,7 @@ from safetensors.torch import load_file
 
 from grisq.config import override, preset
 from grisq.models.registry import build_model
-from grisq.pretraining.encoders import make_encoders
+from grisq.pretraining.encoders import NAMES, file_of, make_encoders
 from grisq.pretraining.schedule import PretrainConfig
 from grisq.runtime.paths import ENCODERS
 
@@ -41,5 +41,11 @@ def test_a_model_starts_from_the_encoders_that_were_made(mini, tmp_path, monkeyp
 
 
 def test_the_bundled_encoders_fit_the_preset_and_are_small():
-    assert sum(path.stat().st_size for path in ENCODERS.rglob("*") if path.is_file()) <= 4 * 2**20
+    sizes = {name: _bytes(ENCODERS / file_of(name)) for name in NAMES}
+    assert sizes["swin"] + sizes["bert"] <= 4 * 2**20
+    assert all(0 < size <= 2.5 * 2**20 for size in sizes.values())
     assert len(build_model(preset("tiny").model).load_pretrained()) == 2
+
+
+def _bytes(path):
+    return sum(each.stat().st_size for each in (path.rglob("*") if path.is_dir() else [path]) if each.is_file())

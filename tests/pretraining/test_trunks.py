@@ -39,6 +39,8 @@ def test_a_system_starts_from_the_weights(name, tmp_path):
     save_file(weights, tmp_path / "trunk.safetensors")
     system = TRUNKS[name]
     chosen = {"model.system": system, "model.text.pretrained": None}
+    if system == "lisa":  # which has two trunks
+        chosen |= {"model.lisa.eye.pretrained": None, "model.lisa.sam.pretrained": None}
     chosen[SETTING[name].format(system)] = str(tmp_path / "trunk.safetensors")
     model = build_model(override(preset("tiny"), chosen).model)
     assert len(model.load_pretrained()) == 1
@@ -49,6 +51,6 @@ def test_a_system_starts_from_the_weights(name, tmp_path):
 
 
 def test_the_rates_know_which_parts_were_pretrained():
-    chosen = {"model.system": "cris", "model.cris.trunk.pretrained": "somewhere"}
+    chosen = {"model.system": "cris", "model.cris.trunk.pretrained": "somewhere", "model.text.pretrained": None}
     model = build_model(override(preset("tiny"), chosen).model)
     assert model.backbones == {"trunk.": "somewhere", "text_encoder.": None}

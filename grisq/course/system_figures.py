@@ -1,0 +1,57 @@
+"""What the systems of Table 1 cost and reach, drawn from stored results."""
+
+from collections.abc import Mapping
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from grisq.course.charts import legend_below
+from grisq.course.style import OKABE_ITO
+from grisq.experiments.comparison import means
+from grisq.experiments.selection import Results, runs_of, seeds_of
+
+# How a system says that nothing is meant: color and marker of its point.
+REFUSES_BY = {
+    "size of the mask": (OKABE_ITO["orange"], "o"),
+    "a head": (OKABE_ITO["blue"], "s"),
+    "a word": (OKABE_ITO["reddish purple"], "^"),
+    "no object accepted": (OKABE_ITO["bluish green"], "D"),
+}
+PANELS = {  # by title: the rule about presence, and the metric
+    "own presence": ("", "gIoU"),
+    "true presence: masks alone": ("@truth", "gIoU"),
+    "presence alone": ("", "MCC"),
+}
+
+
+def cost_and_quality(stored: Results, systems: Mapping[str, tuple[str, str]]) -> Figure:
+    """Draw quality on val over the time of a training on one core, a point for each system; upper left is better.
+
+    Args:
+        stored: results by experiment and seed; systems without any are left out.
+        systems: experiment -> (label, how it refuses: a key of `REFUSES_BY`).
+    """
+    trained = {name: about for name, about in systems.items() if seeds_of(stored, name)}
+    figure, axes = plt.subplots(1, len(PANELS), figsize=(11, 3.6))
+    for axis, (title, (rule, metric)) in zip(axes, PANELS.items()):
+        for name, (label, way) in trained.items():
+            minutes = np.mean([run.cost.seconds for run in runs_of(stored, name)]) / 60
+            _point(axis, minutes, means(stored, name + rule)[metric], label, REFUSES_BY[way])
+        axis.set(title=title, xlabel="training, minutes on one core", ylabel=f"{metric} on val, %")
+        axis.margins(x=0.2, y=0.12)
+    used = {way: REFUSES_BY[way] for way in REFUSES_BY if way in {way for _, way in trained.values()}}
+    handles = [
+        plt.Line2D([], [], color=color, marker=marker, linestyle="", label=f'says "nothing" by {way}')
+        for way, (color, marker) in used.items()
+    ]
+    if handles:
+        legend_below(figure, handles)
+    return figure
+
+
+def _point(axis: Axes, x: float, y: float, label: str, style: tuple[str, str]) -> None:
+    color, marker = style
+    axis.plot(x, y, color=color, marker=marker, linestyle="")
+    axis.annotate(label, (x, y), xytext=(5, 3), textcoords="offset points", fontsize=8)
