@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from grisq.config import ConvNetConfig
 from grisq.models.layers.clip_normalization import normalize_for_clip
+from grisq.models.layers.convolution import channels_last
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import pool
 
@@ -39,6 +40,7 @@ class ConvolutionalTrunk(nn.Module):
         for module in self.net.modules():
             if isinstance(module, nn.Conv2d | nn.AvgPool2d | nn.MaxPool2d) and _reads_neighbors(module):
                 module.register_forward_pre_hook(self._without_padding)
+        channels_last(self.net)
 
     def forward(self, image: Tensor, valid: Tensor | None) -> list[FeatureMap]:
         valids = [pool(valid, stride) for stride in STRIDES]
