@@ -8,6 +8,7 @@ from torch import Tensor
 
 from grisq.config import TrainConfig
 from grisq.models.base import LossTerm, Output, of_one_logit
+from grisq.models.layers.conversations import places_of
 from grisq.models.layers.language_model import dice_loss
 from grisq.models.lisa import DICE, LISA, NEXT_WORD, TOKEN
 
@@ -41,7 +42,7 @@ class GSVA(LISA):
         """In training also the true answers, and which samples are turns of one conversation."""
         if not self.training:
             return batch.inputs()
-        return *batch.inputs(), batch.presence, conversations(batch).to(batch.presence.device)
+        return *super().inputs(batch), batch.presence
 
     def forward(
         self,
@@ -49,8 +50,8 @@ class GSVA(LISA):
         valid: Tensor | None,
         tokens: Tensor,
         token_mask: Tensor,
-        presence: Tensor | None = None,
         turns: Tensor | None = None,
+        presence: Tensor | None = None,
     ) -> Output:
         """As every system; with conversations for training.
 
@@ -59,8 +60,8 @@ class GSVA(LISA):
             valid: (B or 1, S, S) bool, or None.
             tokens: (B, T).
             token_mask: (B, T).
-            presence: (B,) long, the true answers, given with `turns`.
             turns: (G, K) long, the samples of each conversation in turn; -1 for none.
+            presence: (B,) long, the true answers, given with `turns`.
         """
         if turns is None:
             output = super().forward(image, valid, tokens, token_mask)
@@ -70,7 +71,7 @@ class GSVA(LISA):
         image, valid = image[first], None if valid is None else valid[first]
         states, words = self._in_turn(image, valid, tokens, token_mask, presence, turns)
         masks = self.decoder(self.decoder.embed(image, valid), states)  # (G, K, h, w)
-        place = _places(turns, len(tokens))
+        place = places_of(turns, len(tokens))
         masks, words = masks.flatten(0, 1)[place], words.flatten(0, 1)[place]
         masks = torch.where(presence[:, None, None] > 0, masks, 0.0)
         return self._with_presence(Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words}))
@@ -147,25 +148,3 @@ class GSVA(LISA):
         dice = (dice_loss(output.mask_logits[:, 1], batch.masks) * batch.presence).mean()
         sizes = self.config.lisa
         return {DICE: LossTerm(dice, sizes.lambda_dice), TOKEN: LossTerm(token, sizes.lambda_token)}
-
-
-def conversations(batch: "Batch") -> Tensor:
-    """Samples of one picture that follow each other talk about it in turn. -> (G, K) long, filled up with -1."""
-    groups: list[list[int]] = []
-    before = None
-    for i, sample in enumerate(batch.samples):
-        if sample.image_id is not None and sample.image_id == before:
-            groups[-1].append(i)
-        else:
-            groups.append([i])
-        before = sample.image_id
-    longest = max(map(len, groups))
-    return torch.tensor([group + [-1] * (longest - len(group)) for group in groups])
-
-
-def _places(turns: Tensor, samples: int) -> Tensor:
-    """Where each sample stands among the flattened turns. (G, K) -> (samples,) long."""
-    flat = turns.flatten()
-    owner = torch.where(flat < 0, samples, flat)  # those of nobody go to one more place, which is dropped
-    places = torch.zeros(samples + 1, dtype=torch.long, device=turns.device)
-    return places.scatter(0, owner, torch.arange(len(flat), device=turns.device))[:samples]

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from grisq.config import ModelConfig, TrainConfig
 from grisq.models.base import LossTerm, Output, System, of_one_logit
+from grisq.models.layers.conversations import conversations, places_of
 from grisq.models.layers.language_model import PromptedMaskDecoder, SeeingLanguageModel, dice_loss
 from grisq.models.layers.lora import add_lora
 from grisq.models.pretrained import load_weights
@@ -71,17 +72,48 @@ class LISA(System):
         """The id of [SEG]."""
         return self.config.text.vocabulary
 
-    def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
+    def inputs(self, batch: "Batch") -> tuple[Tensor | None, ...]:
+        """In training also which samples share a picture: it is encoded once for all of them."""
+        if not self.training:
+            return batch.inputs()
+        return *batch.inputs(), conversations(batch).to(batch.presence.device)
+
+    def forward(
+        self,
+        image: Tensor,
+        valid: Tensor | None,
+        tokens: Tensor,
+        token_mask: Tensor,
+        turns: Tensor | None = None,
+    ) -> Output:
+        """As every system; in training several expressions may share a picture, each a conversation of its own.
+
+        Args:
+            image: (B or 1, 3, S, S).
+            valid: (B or 1, S, S) bool, or None.
+            tokens: (B, T).
+            token_mask: (B, T).
+            turns: (G, K) long, the samples of each picture; -1 for none.
+        """
         self.check_side(image)
-        picture, seen = self.speaker.look(image, valid)
         B = tokens.shape[0]
-        picture, seen = picture.expand(B, -1, -1), seen.expand(B, -1)  # one picture, several expressions
+        if turns is not None:
+            first, places = turns[:, 0], places_of(turns, B)
+            image, valid = image[first], None if valid is None else valid[first]
+        picture, seen = self.speaker.look(image, valid)
+        if turns is None:
+            picture, seen = picture.expand(B, -1, -1), seen.expand(B, -1)  # one picture, several expressions
+        else:
+            picture, seen = (each[places // turns.shape[1]] for each in (picture, seen))
         states, words = self.speaker(picture, seen, tokens, token_mask, token_mask.sum(1, keepdim=True) - 1)
-        embedded = self.decoder.embed(image, valid)  # (B or 1, C, h, w)
-        masks = self.decoder(embedded, states.view(image.shape[0], -1, states.shape[-1]))  # (B or 1, 1 or B, h, w)
-        return Output(
-            of_one_logit(masks.reshape(B, 1, *masks.shape[-2:]), image.shape[-2:]), extras={NEXT_WORD: words[:, 0]}
-        )
+        embedded = self.decoder.embed(image, valid)  # (B, 1 or G, C, h, w)
+        if turns is None:
+            prompts = states.view(image.shape[0], -1, states.shape[-1])
+        else:
+            prompts = states[turns.clamp(min=0), 0]  # (G, K, D)
+        masks = self.decoder(embedded, prompts).flatten(0, 1)  # an expression each
+        masks = masks if turns is None else masks[places]
+        return Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words[:, 0]})
 
     def check_side(self, image: Tensor) -> None:
         """Raise InputError unless image (B, 3, H, W) is a canvas of the configured side."""

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from grisq.models.gsva import GSVA, conversations
+from grisq.models.gsva import GSVA
+from grisq.models.layers.conversations import conversations
 from grisq.models.lisa import NEXT_WORD
 
 
@@ -29,7 +30,7 @@ def test_the_first_turn_of_a_conversation_is_the_expression_alone(gsva, talk):
     image, tokens, mask, presence, turns = talk
     with torch.no_grad():
         alone = gsva(image, None, tokens, mask)
-        together = gsva(image, None, tokens, mask, presence, turns)
+        together = gsva(image, None, tokens, mask, turns, presence)
     for i in (0, 3):
         torch.testing.assert_close(together.presence_logits[i], alone.presence_logits[i], atol=1e-5, rtol=1e-4)
         torch.testing.assert_close(together.mask_logits[i], alone.mask_logits[i], atol=1e-4, rtol=1e-3)
@@ -39,9 +40,9 @@ def test_the_first_turn_of_a_conversation_is_the_expression_alone(gsva, talk):
 def test_an_answer_sees_those_before_it_and_none_after(gsva, talk):
     image, tokens, mask, presence, turns = talk
     with torch.no_grad():
-        found = gsva(image, None, tokens, mask, presence, turns).presence_logits
-        later = gsva(image, None, tokens, mask, torch.tensor([1, 0, 0, 1]), turns).presence_logits
-        earlier = gsva(image, None, tokens, mask, torch.tensor([1, 1, 1, 1]), turns).presence_logits
+        found = gsva(image, None, tokens, mask, turns, presence).presence_logits
+        later = gsva(image, None, tokens, mask, turns, torch.tensor([1, 0, 0, 1])).presence_logits
+        earlier = gsva(image, None, tokens, mask, turns, torch.tensor([1, 1, 1, 1])).presence_logits
     torch.testing.assert_close(found, later)
     torch.testing.assert_close(found[:2], earlier[:2])
     assert not torch.allclose(found[2], earlier[2])
@@ -49,7 +50,7 @@ def test_an_answer_sees_those_before_it_and_none_after(gsva, talk):
 
 def test_a_rejected_expression_has_an_empty_mask_and_gives_no_gradient(gsva, talk):
     image, tokens, mask, presence, turns = talk
-    masks = gsva(image, None, tokens, mask, presence, turns).mask_logits
+    masks = gsva(image, None, tokens, mask, turns, presence).mask_logits
     assert not masks[1].any()
     gsva.zero_grad()
     masks[1].sum().backward()
@@ -59,15 +60,15 @@ def test_a_rejected_expression_has_an_empty_mask_and_gives_no_gradient(gsva, tal
 def test_rejecting_one_leaves_the_masks_of_those_before_it(gsva, talk):
     image, tokens, mask, presence, turns = talk
     with torch.no_grad():
-        found = gsva(image, None, tokens, mask, presence, turns).mask_logits
-        other = gsva(image, None, tokens, mask, torch.tensor([1, 0, 0, 1]), turns).mask_logits
+        found = gsva(image, None, tokens, mask, turns, presence).mask_logits
+        other = gsva(image, None, tokens, mask, turns, torch.tensor([1, 0, 0, 1])).mask_logits
     torch.testing.assert_close(found[[0, 1, 3]], other[[0, 1, 3]])
 
 
 def test_a_conversation_with_the_true_answers_is_teacher_forcing(gsva, talk):
     image, tokens, mask, presence, turns = talk
     with torch.no_grad():
-        forced = gsva(image, None, tokens, mask, presence, turns).presence_logits[:3].softmax(-1)[:, 1]
+        forced = gsva(image, None, tokens, mask, turns, presence).presence_logits[:3].softmax(-1)[:, 1]
     said = gsva.converse(image[:1], None, tokens[:3], mask[:3], answers=presence[:3])
     torch.testing.assert_close(said, forced, atol=1e-5, rtol=1e-4)
 
@@ -99,6 +100,6 @@ def test_training_hands_over_answers_and_turns(gsva, reader, mini):
 
     batch = Collate(reader.tokenizer.pad_id)([reader.read(int(row)) for row in mini.rows("train")[:6]])
     assert len(gsva.inputs(batch)) == 4
-    presence, turns = gsva.train().inputs(batch)[4:]
+    turns, presence = gsva.train().inputs(batch)[4:]
     assert torch.equal(presence, batch.presence)
     assert sorted(turns[turns >= 0].tolist()) == list(range(6))

@@ -116,3 +116,16 @@ def test_dice_by_hand():
     p = logits.sigmoid() / 1000
     common, both = p[mask].sum(), p.sum() + 2 / 1000
     torch.testing.assert_close(dice_loss(logits, mask)[0], 1 - (2 * common + 1e-6) / (both + 1e-6))
+
+
+def test_a_picture_that_is_encoded_once_for_several_expressions_changes_nothing(lisa):
+    one, other = torch.randn(2, 1, 3, 64, 64)
+    image = torch.cat([one, one, other])
+    valid = torch.ones(3, 64, 64, dtype=torch.bool)
+    valid[:2, 40:] = False
+    tokens, mask = words(6, 4, 5)
+    turns = torch.tensor([[0, 1], [2, -1]])
+    with torch.no_grad():
+        shared, apart = (lisa(image, valid, tokens, mask, each) for each in (turns, None))
+    torch.testing.assert_close(shared.mask_logits, apart.mask_logits, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(shared.extras[NEXT_WORD], apart.extras[NEXT_WORD], atol=1e-5, rtol=1e-4)
