@@ -21,6 +21,8 @@ def _divisions(config: ModelConfig) -> Iterator[tuple[str, int, str, int]]:
     yield "model.channels", channels, "model.heads = ", config.heads
     yield "model.channels", channels, "", 8 if channels <= 256 else 32  # up to 32 groups in group normalization
     yield "model.text.hidden", config.text.hidden, "model.text.heads = ", config.text.heads
+    if config.system in ("lisa", "gsva"):  # Llama turns pairs of channels by a position's angle
+        yield "model.text.hidden", config.text.hidden, "2 x model.text.heads = ", 2 * config.text.heads
     for stage, heads in enumerate(config.swin.num_heads):
         width = config.swin.embed_dim * 2**stage
         yield f"The width of Swin's stage {stage + 1} (model.swin.embed_dim x {2**stage})", width, "its heads, ", heads
