@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from grisq.config import ModelConfig, TrainConfig
 from grisq.models.base import LossTerm, Output, System, of_one_logit
@@ -47,24 +47,18 @@ class LISA(System):
         """CLIP's tower, the language model and SAM's encoder."""
         sizes = self.config.lisa
         return {
-            "speaker.eye.": sizes.eye.pretrained,
-            "speaker.language.": self.config.text.pretrained,
+            "speaker.eye.": sizes.aligned or sizes.eye.pretrained,
+            "speaker.project.": sizes.aligned,
+            "speaker.language.": sizes.aligned or self.config.text.pretrained,
             "decoder.sam.": sizes.sam.pretrained,
         }
 
     def load_pretrained(self) -> list[str]:
-        """Fill CLIP's tower, the language model and SAM's image encoder, or all of SAM where a hub has it."""
-        speaker, sam = self.speaker, self.decoder.sam
-        parts = (
-            (speaker.eye, "CLIP vision tower", "model.lisa.eye.pretrained", self.config.lisa.eye.pretrained, 0),
-            (speaker.language, "language model", "model.text.pretrained", self.config.text.pretrained, self.new_words),
-            (sam.vision_encoder, "SAM image encoder", "model.lisa.sam.pretrained", self.config.lisa.sam.pretrained, 0),
-        )
-        loaded = []
-        for module, what, setting, name, new_rows in parts:
-            if name:
-                load_weights(module, what, setting, name, type(module).from_pretrained, new_rows)
-                loaded.append(f"{what}: weights of {name}")
+        """Fill the speaker and SAM's image encoder."""
+        loaded, sam = load_speaker(self.speaker, self.config, self.new_words), self.decoder.sam.vision_encoder
+        if name := self.config.lisa.sam.pretrained:
+            load_weights(sam, "SAM image encoder", "model.lisa.sam.pretrained", name, type(sam).from_pretrained)
+            loaded.append(f"SAM image encoder: weights of {name}")
         return loaded
 
     @property
@@ -137,3 +131,36 @@ class LISA(System):
     def answers(self, presence: Tensor) -> Tensor:
         """The id of the right word after each expression. presence (...) long -> (...) long."""
         return presence.new_full(presence.shape, self.seg)
+
+
+def load_speaker(speaker: SeeingLanguageModel, config: ModelConfig, new_words: int) -> list[str]:
+    """Fill CLIP's tower and the language model, with the projector where they have learned together.
+
+    Args:
+        speaker: to fill.
+        config: names the weights.
+        new_words: entries of the vocabulary that the weights do not have.
+
+    Returns:
+        A line for each part that was loaded.
+
+    Raises:
+        InputError: weights cannot be read or do not fit.
+    """
+    if name := config.lisa.aligned:
+        load_weights(speaker, "speaker", "model.lisa.aligned", name, _no_hub, new_words)
+        return [f"CLIP vision tower, projector and language model: weights of {name}"]
+    parts = (
+        (speaker.eye, "CLIP vision tower", "model.lisa.eye.pretrained", config.lisa.eye.pretrained, 0),
+        (speaker.language, "language model", "model.text.pretrained", config.text.pretrained, new_words),
+    )
+    loaded = []
+    for module, what, setting, name, new_rows in parts:
+        if name:
+            load_weights(module, what, setting, name, type(module).from_pretrained, new_rows)
+            loaded.append(f"{what}: weights of {name}")
+    return loaded
+
+
+def _no_hub(name: str) -> nn.Module:
+    raise FileNotFoundError(f"There is no file {name}.")
