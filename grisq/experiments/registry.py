@@ -10,7 +10,19 @@ from grisq.runtime.errors import InputError
 RATES = (3e-4, 6e-4, 1.2e-3, 2.4e-3)  # learning rates tried for every system alike
 BACKBONE_SHARE = 0.25  # of the learning rate, for encoders that start from pretrained weights
 # By preset and system: the rate that `grisq.experiments.tuning` chose.
-TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType({"tiny": {"grisq": 1.2e-3, "lavt": 6e-4, "rela": 1.2e-3}})
+TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "tiny": {
+            "grisq": 1.2e-3,
+            "mattnet": 1.2e-3,
+            "lts": 1.2e-3,
+            "vlt": 1.2e-3,
+            "cris": 1.2e-3,
+            "lavt": 6e-4,
+            "rela": 1.2e-3,
+        }
+    }
+)
 
 
 def rates(lr: float | None) -> dict[str, object]:
