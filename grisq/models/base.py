@@ -1,5 +1,6 @@
 """What every system of Table 1 offers to training, evaluation, prediction and export."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -202,14 +203,13 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float,
 
 def count_parameters(module: nn.Module) -> int:
     """Number of trainable parameters; works on the meta device too."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+    return sum(parameters_by_part(module).values())
 
 
 def parameters_by_part(module: nn.Module) -> dict[str, int]:
     """Number of trainable parameters of each submodule, and of each tensor that belongs to the module itself."""
-    counts: dict[str, int] = {}
+    counts: Counter[str] = Counter()
     for name, parameter in module.named_parameters():
         if parameter.requires_grad:
-            part = name.split(".")[0]
-            counts[part] = counts.get(part, 0) + parameter.numel()
-    return counts
+            counts[name.split(".")[0]] += parameter.numel()
+    return dict(counts)

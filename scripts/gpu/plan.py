@@ -42,6 +42,11 @@ class Plan:
         return [*options, "--rows", ",".join(self.rows), *(["--dry"] if self.dry else [])]
 
 
+def threads_each(count: int) -> dict[str, str]:
+    """Environment in which each of several processes computes with so many threads of the CPU."""
+    return dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), str(count))
+
+
 class Findings:
     """What a phase has found so far; the file is written anew whenever something is added."""
 

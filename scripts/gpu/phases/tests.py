@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from plan import ROOT, Findings, Plan
+from plan import ROOT, Findings, Plan, threads_each
 
 DRY = "test_the_device_agrees_with_the_cpu and query and padded"  # one case, for the dry mode
 TOLD = re.compile(r"FAILED|ERROR|\d+ (passed|failed)")  # beginnings of lines that the summary shows
@@ -16,8 +16,7 @@ def run(plan: Plan, limit: float, findings: Findings) -> None:
     options = ["-q", "-rA", "-p", "no:cacheprovider", "--import-mode=importlib", "-c", os.devnull]
     command = [sys.executable, "-m", "pytest", str(ROOT / "tests/gpu"), *options, "--rootdir", str(ROOT)]
     command += ["-k", DRY] if plan.dry else ["-n", "6", "--dist", "load"]
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "2")  # six processes share
-    environment = os.environ | threads | ({"GRISQ_TEST_DEVICE": "cpu"} if plan.dry else {})
+    environment = os.environ | threads_each(2) | ({"GRISQ_TEST_DEVICE": "cpu"} if plan.dry else {})
     try:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, timeout=limit, cwd=ROOT)
         text = done.stdout + done.stderr

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from plan import Findings, Plan, read_findings
+from plan import Findings, Plan, read_findings, threads_each
 
 import grisq
 from grisq.config import Preset, override
@@ -67,12 +67,11 @@ def _steps(plan: Plan, limit: float) -> int:
 
 
 def _train_side_by_side(plan: Plan, steps: int, limit: float) -> None:
-    one_thread = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     script, processes = Path(__file__).resolve().parents[1] / "check.py", []
     for row in plan.rows:
         command = [sys.executable, str(script), *plan.arguments(), "--train-row", row, str(steps)]
         with (plan.work / f"{row}.log").open("w", encoding="utf-8") as log:
-            processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | one_thread))
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | threads_each(1)))
     end = time.time() + limit - 8
     while time.time() < end and any(process.poll() is None for process in processes):
         time.sleep(1)
