@@ -44,7 +44,7 @@ class LISA(System):
 
     @property
     def backbones(self) -> dict[str, str | None]:
-        """CLIP's tower, the language model and SAM's encoder."""
+        """CLIP's tower, the language model and SAM."""
         sizes = self.config.lisa
         return {
             "speaker.eye.": sizes.aligned or sizes.eye.pretrained,
@@ -54,11 +54,11 @@ class LISA(System):
         }
 
     def load_pretrained(self) -> list[str]:
-        """Fill the speaker and SAM's image encoder."""
-        loaded, sam = load_speaker(self.speaker, self.config, self.new_words), self.decoder.sam.vision_encoder
+        """Fill the speaker and SAM, whose mask decoder knows what clicks mean."""
+        loaded, sam = load_speaker(self.speaker, self.config, self.new_words), self.decoder.sam
         if name := self.config.lisa.sam.pretrained:
-            load_weights(sam, "SAM image encoder", "model.lisa.sam.pretrained", name, type(sam).from_pretrained)
-            loaded.append(f"SAM image encoder: weights of {name}")
+            load_weights(sam, "SAM", "model.lisa.sam.pretrained", name, type(sam).from_pretrained)
+            loaded.append(f"SAM: weights of {name}")
         return loaded
 
     @property

@@ -166,12 +166,16 @@ class PromptedMaskDecoder(nn.Module):
         return self.sam.vision_encoder(without_padding(image, valid)).last_hidden_state
 
     def forward(self, embedded: Tensor, states: Tensor) -> Tensor:
+        return self.draw(embedded, self.prompt(states)[:, :, None])
+
+    def draw(self, embedded: Tensor, prompts: Tensor) -> Tensor:
+        """Mask logits for embedded prompts, (B, K, tokens of a prompt, C) -> (B, K, h, w)."""
         B, _, h, w = embedded.shape
         nothing = self.sam.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1).expand(B, -1, h, w)
         masks, _ = self.sam.mask_decoder(
             image_embeddings=embedded,
             image_positional_embeddings=self.sam.get_image_wide_positional_embeddings().expand(B, -1, -1, -1),
-            sparse_prompt_embeddings=self.prompt(states)[:, :, None],
+            sparse_prompt_embeddings=prompts,
             dense_prompt_embeddings=nothing,
             multimask_output=False,
         )
