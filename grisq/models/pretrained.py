@@ -126,9 +126,10 @@ def load_weights(
     except Exception as error:  # errors of hub, network and file from three libraries
         raise _unavailable(what, setting, name, error) from None
     wanted = module.state_dict()
-    if new_rows:
-        for key in [key for key, value in found.items() if key in wanted and len(value) + new_rows == len(wanted[key])]:
-            found[key] = torch.cat([found[key].to(wanted[key].dtype), wanted[key][-new_rows:]])
+    for key, value in found.items() if new_rows else ():
+        rows, *rest = value.shape or (0,)
+        if key in wanted and wanted[key].shape == (rows + new_rows, *rest):
+            found[key] = torch.cat([value.to(wanted[key].dtype), wanted[key][-new_rows:]])
     _check_fit(what, name, wanted, found)
     module.load_state_dict({key: found[key] for key in wanted})
 

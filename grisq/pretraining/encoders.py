@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from grisq.config import Preset, override
 from grisq.data.catalog import load_dataset
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.sample import SampleReader
 from grisq.data.tokenizer import ExpressionTokenizer
+from grisq.pretraining.captions import pretrain_captions
+from grisq.pretraining.clicks import pretrain_clicks
 from grisq.pretraining.labels import LabeledPictures, Names
 from grisq.pretraining.next_words import pretrain_next_words
 from grisq.pretraining.schedule import PretrainConfig
@@ -26,14 +30,21 @@ from grisq.runtime.provenance import provenance
 SET = "encoders"  # the synthetic set; no table touches its pictures
 CARD, MEASURED = "README.md", "measured.json"
 TEXT_SYSTEMS = {"bert": "grisq", "clip-text": "cris", "llama": "lisa"}  # the system whose settings give its sizes
-NAMES = (*TRUNKS, *TEXT_SYSTEMS)
+# What learns on from others of the folder, and from which.
+COMPOSED = {"sam-clicks": ("sam",), "llava": ("clip-vit", "llama")}
+NAMES = (*TRUNKS, *TEXT_SYSTEMS, *COMPOSED)
 # Swin has learned twice as long as the others; a step of theirs takes up to twice its time.
 VISION_SCHEDULES = {
     name: PretrainConfig(steps=8_000 if name == "swin" else 4_000, batch=32, lr=1e-3, weight_decay=0.05)
     for name in TRUNKS
 }
+_CACHE = 1200 << 20  # bytes of samples, all of the set's
 _WORKERS = 2  # processes that read pictures for a GPU
 TEXT_SCHEDULE = PretrainConfig(steps=4_000, batch=128, lr=1e-3, weight_decay=0.01, save_every=1_000)
+COMPOSED_SCHEDULES = {
+    "sam-clicks": PretrainConfig(steps=2_000, batch=32, lr=1e-3, weight_decay=0.01),
+    "llava": PretrainConfig(steps=4_000, batch=64, lr=6e-4, weight_decay=0.01, warmup=200),
+}
 
 _CARD = """# Encoders that have seen drawings
 
@@ -60,17 +71,21 @@ _SYSTEMS = {
     "darknet": "LTS, VLT",
     "resnet": "MAttNet",
     "clip-resnet": "CRIS",
-    "clip-vit": "LISA, GSVA",
-    "sam": "LISA, GSVA",
+    "clip-vit": "LISA, GSVA (where `llava` starts)",
+    "sam": "LISA, GSVA (where `sam-clicks` starts)",
     "bert": "ours, LAVT, ReLA",
     "clip-text": "CRIS",
-    "llama": "LISA, GSVA",
+    "llama": "LISA, GSVA (where `llava` starts)",
+    "sam-clicks": "LISA, GSVA",
+    "llava": "LISA, GSVA",
 }
 _TASKS = {
     "dense": "category and color of every position on an object, without any expression",
     "image": "which categories and colors a picture holds, without any expression",
     "masked words": "masked pieces of expressions, without any picture",
     "next words": "the next piece of expressions, without any picture",
+    "clicks": "the mask decoder alone: the object under a click",
+    "captions": "the next piece of expressions, with the picture in view",
 }
 
 
@@ -82,6 +97,7 @@ def make_encoders(
     only: Sequence[str] = NAMES,
     vision: PretrainConfig | None = None,
     text: PretrainConfig = TEXT_SCHEDULE,
+    composed: PretrainConfig | None = None,
     pretext: Pretext = "dense",
     data: GRefCOCO | None = None,
     device: str = "auto",
@@ -96,6 +112,7 @@ def make_encoders(
         only: which encoders to make.
         vision: schedule of the trunks; None for `VISION_SCHEDULES`.
         text: schedule of the text encoders.
+        composed: schedule of those that learn on from others; None for `COMPOSED_SCHEDULES`.
         pretext: what the trunks learn, see `grisq.pretraining.vision`.
         data: the set to learn from, by default the synthetic set `encoders`.
         device: auto, cpu, cuda, cuda:1, mps.
@@ -105,20 +122,27 @@ def make_encoders(
         out.
 
     Raises:
-        InputError: for an unknown encoder, if the set has no colors, or if the disk is full.
+        InputError: for an unknown encoder, for one whose parts are missing, if the set has no colors, or if the disk
+            is full.
     """
     for name in only:
         if name not in NAMES:
             raise InputError(f"There is no encoder {name!r}: choose from {', '.join(NAMES)}.")
+        for part in COMPOSED.get(name, ()):
+            if part not in only and not (out / file_of(part)).exists():
+                raise InputError(f"The encoder {name!r} learns on from {part!r}, which is not in {out}: make both.")
     data = data or load_dataset(dataclasses.replace(preset, data=SET), progress=progress)
     texts = data.expressions["text"].take(data.rows("train")).to_pylist()
     measured = read_json(out / MEASURED) if (out / MEASURED).is_file() else {"encoders": {}}
     with atomic_folder(out, replace=True) as folder:
         if out.is_dir():
             shutil.copytree(out, folder, dirs_exist_ok=True)
-        for name in only:
+        for name in sorted(only, key=NAMES.index):  # parts first
             state = work / f"{name}.pt"
-            if name in TRUNKS:
+            if name in COMPOSED:
+                schedule = composed or COMPOSED_SCHEDULES[name]
+                found = _compose(name, preset, data, schedule, state, folder, device, progress)
+            elif name in TRUNKS:
                 schedule = vision or VISION_SCHEDULES[name]
                 found = _make_trunk(name, preset, data, schedule, state, folder, pretext, device, progress)
             else:
@@ -132,8 +156,8 @@ def make_encoders(
 
 
 def file_of(name: str) -> str:
-    """Where an encoder lies in the folder: a trunk is a file, a text encoder a folder."""
-    return f"{name}.safetensors" if name in TRUNKS else name
+    """Where an encoder lies in the folder: a text encoder is a folder, any other a file."""
+    return name if name in TEXT_SYSTEMS else f"{name}.safetensors"
 
 
 def _make_trunk(
@@ -156,8 +180,7 @@ def _make_trunk(
     weights, accuracy = pretrain_trunk(
         name, preset, pictures, held_out, names, schedule, state, pretext=pretext, device=device, progress=progress
     )
-    half = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
-    save_file({key: value.contiguous() for key, value in half.items()}, folder / file_of(name))
+    _save(weights, folder / file_of(name))
     return {"task": pretext, "schedule": dataclasses.asdict(schedule), "accuracy": accuracy._asdict()}
 
 
@@ -187,6 +210,45 @@ def _make_text_encoder(
     transformer.half().save_pretrained(folder / name)
     tokenizer.save(folder / name)
     return {"task": task, "schedule": dataclasses.asdict(schedule), "accuracy": {"words": right}}
+
+
+def _compose(
+    name: str,
+    preset: Preset,
+    data: GRefCOCO,
+    schedule: PretrainConfig,
+    state: Path,
+    folder: Path,
+    device: str,
+    progress: bool,
+) -> dict:
+    model = override(preset, {"model.system": "lisa"}).model
+    if name == "sam-clicks":
+        encoder = {key: value.float() for key, value in load_file(folder / file_of("sam")).items()}
+        weights, iou = pretrain_clicks(model, encoder, data, schedule, state, device=device, progress=progress)
+        task, accuracy = "clicks", {"IoU": iou}
+    else:
+        words = ExpressionTokenizer.load(folder / "llama")
+        model = dataclasses.replace(
+            model,
+            text=dataclasses.replace(model.text, vocabulary=len(words), pretrained=str(folder / "llama")),
+            lisa=dataclasses.replace(
+                model.lisa,
+                eye=dataclasses.replace(model.lisa.eye, pretrained=str(folder / file_of("clip-vit"))),
+                aligned=None,
+            ),
+        )
+        reader = SampleReader(data, words, model.image_size, model.text.max_tokens, _CACHE)
+        weights, right = pretrain_captions(model, reader, schedule, state, device=device, progress=progress)
+        task, accuracy = "captions", {"words": right}
+    _save(weights, folder / file_of(name))
+    return {"task": task, "schedule": dataclasses.asdict(schedule), "accuracy": accuracy}
+
+
+def _save(weights: dict[str, Tensor], path: Path) -> None:
+    """In half precision."""
+    half = {key: value.half() if value.is_floating_point() else value for key, value in weights.items()}
+    save_file({key: value.contiguous() for key, value in half.items()}, path)
 
 
 def _card(measured: dict, pictures: int, expressions: int) -> str:

@@ -12,6 +12,7 @@ from grisq.models.layers.language_model import SeeingLanguageModel
 from grisq.models.lisa import LISA
 from grisq.pretraining.captions import describe, pretrain_captions
 from grisq.pretraining.schedule import PretrainConfig
+from grisq.runtime.errors import InputError
 
 SCHEDULE = PretrainConfig(steps=6, batch=4, lr=1e-3, weight_decay=0.01, warmup=1, save_every=3)
 
@@ -62,3 +63,12 @@ def test_a_few_steps_lower_the_loss(config, batch):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.7 * losses[0]
+
+
+def test_weights_of_another_width_are_refused(config, tmp_path):
+    wider = replace(config.text, hidden=2 * config.text.hidden)
+    weights = SeeingLanguageModel(config.lisa.eye, wider, 0).state_dict()
+    save_file({key: value.contiguous() for key, value in weights.items()}, tmp_path / "wide.safetensors")
+    aligned = replace(config, lisa=replace(config.lisa, aligned=str(tmp_path / "wide.safetensors")))
+    with pytest.raises(InputError, match=r"The speaker weights .*wide\.safetensors' do not fit"):
+        GSVA(aligned).load_pretrained()

@@ -43,7 +43,9 @@ def test_a_click_is_read_as_sam_reads_it(decoder, config):
     with torch.no_grad():
         embedded = decoder.embed(image, None)
         found = draw(decoder, embedded, places)
-        points, dense = truth.prompt_encoder(places[:, :, None] - 0.5, torch.ones(1, 2, 1, dtype=torch.long), None, None)
+        points, dense = truth.prompt_encoder(
+            places[:, :, None] - 0.5, torch.ones(1, 2, 1, dtype=torch.long), None, None
+        )
         expected, _ = truth.mask_decoder(
             image_embeddings=embedded,
             image_positional_embeddings=truth.get_image_wide_positional_embeddings(),
