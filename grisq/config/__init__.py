@@ -9,7 +9,7 @@ from grisq.config.overrides import flat, from_dict, override, to_dict
 from grisq.config.presets import PRESETS, preset
 from grisq.config.schema import (
     AugmentConfig,
-    CLIPEyeConfig,
+    CLIPVisionTowerConfig,
     ConvNetConfig,
     CRISConfig,
     LAVTConfig,
@@ -29,7 +29,7 @@ from grisq.config.schema import (
 __all__ = [
     "PRESETS",
     "AugmentConfig",
-    "CLIPEyeConfig",
+    "CLIPVisionTowerConfig",
     "CRISConfig",
     "ConvNetConfig",
     "LAVTConfig",

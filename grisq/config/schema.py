@@ -137,7 +137,7 @@ class VLTConfig:
 
 
 @dataclass(frozen=True)
-class CLIPEyeConfig:
+class CLIPVisionTowerConfig:
     """CLIP's vision transformer (Radford et al. 2021); the defaults are ViT-L/14."""
 
     hidden: Annotated[Count, "channels"] = 1024
@@ -172,7 +172,7 @@ class SAMConfig:
 class LISAConfig:
     """LISA (Lai et al. 2024) and GSVA (Xia et al. 2024); the sizes of the language model are `model.text`'s."""
 
-    eye: CLIPEyeConfig = field(default_factory=CLIPEyeConfig)
+    vision_tower: CLIPVisionTowerConfig = field(default_factory=CLIPVisionTowerConfig)
     sam: SAMConfig = field(default_factory=SAMConfig)
     aligned: Annotated[
         str | None,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from grisq.config.schema import (
-    CLIPEyeConfig,
+    CLIPVisionTowerConfig,
     ConvNetConfig,
     CRISConfig,
     LISAConfig,
@@ -20,10 +20,10 @@ _DARKNET = ConvNetConfig(
 _NECK = (48, 80, 128)
 _RESNET = {"widths": (96, 160, 224, 320), "depths": (1, 1, 2, 1)}
 _OWN_WORDS = {"model.text.pretrained": None}  # learned from scratch, with a vocabulary of the training's expressions
-_SPEAKER = {
+_LISA_AND_GSVA = {
     "model.lisa": LISAConfig(
         # CLIP sees the picture at a lower resolution than SAM, as in the original.
-        CLIPEyeConfig(
+        CLIPVisionTowerConfig(
             hidden=96,
             layers=3,
             heads=4,
@@ -45,8 +45,9 @@ _SPEAKER = {
             decoder_feedforward=128,
             decoder_heads=4,
             further_masks=0,
-            pretrained="bundled:encoders/sam.safetensors",
+            pretrained="bundled:encoders/sam-clicks.safetensors",
         ),
+        aligned="bundled:encoders/llava.safetensors",
         lora_rank=0,  # nothing is frozen at this size
     ),
     "model.text.hidden": 128,
@@ -97,8 +98,8 @@ _TINY = {
         ),
         "model.text.pretrained": "bundled:encoders/clip-text",
     },
-    "lisa": _SPEAKER,
-    "gsva": _SPEAKER,
+    "lisa": _LISA_AND_GSVA,
+    "gsva": _LISA_AND_GSVA,
 }
 
 _LLAMA_7B = {
@@ -109,19 +110,19 @@ _LLAMA_7B = {
     "model.text.vocabulary": 32_002,  # Llama's, and two words that LLaVA adds
     "model.text.dropout": 0.0,
     "model.text.max_tokens": 40,
-    "model.text.pretrained": "liuhaotian/LLaVA-Lightning-7B-delta-v1-1",
+    "model.text.pretrained": None,  # LLaVA was published as a difference to Llama; docs/systems.md says how to load it
     "model.image_size": 1024,
 }
 _RECURRENT = {  # LTS, VLT: a GRU of 1,024 over word vectors
     "model.text.hidden": 1024,
     "model.text.heads": 8,
     "model.text.vocabulary": 10_000,
-    "model.text.max_tokens": 15,
+    "model.text.max_tokens": 17,  # 15 words, and the two marks around them
     "model.text.pretrained": None,
     "model.image_size": 416,
 }
 _PAPER = {
-    "mattnet": {"model.text.vocabulary": 1_999, "model.text.max_tokens": 10, "model.text.pretrained": None},
+    "mattnet": {"model.text.vocabulary": 1_999, "model.text.max_tokens": 12, "model.text.pretrained": None},
     "lts": _RECURRENT,
     "vlt": _RECURRENT,
     "cris": {
@@ -130,6 +131,7 @@ _PAPER = {
         "model.text.heads": 8,
         "model.text.intermediate": 2048,
         "model.text.vocabulary": 49_408,
+        "model.text.dropout": 0.0,
         "model.text.max_tokens": 17,
         "model.text.max_tokens_mosaic": 77,  # all the positions that CLIP has
         "model.text.pretrained": None,

@@ -71,13 +71,14 @@ _LAVT = {"model.system": "lavt"} | _WEIGHTS
 _RELA = {"model.system": "rela", "train.presence_weights": (1.1, 0.9), "train.loss_scale": 5.0} | _WEIGHTS
 # The others publish a pixel loss without class weights.
 _EVEN = {"train.pixel_weights": (1.0, 1.0)}
-_MATTNET = {"model.system": "mattnet", "train.lambda_presence": 0.0} | _EVEN  # its threshold has a loss of its own
+# Its threshold has a loss of its own; and it learns to tell two expressions of a picture apart.
+_MATTNET = {"model.system": "mattnet", "train.lambda_presence": 0.0, "train.expressions_per_picture": 2} | _EVEN
 _LTS, _VLT, _CRIS = ({"model.system": name} | _EVEN for name in ("lts", "vlt", "cris"))
 # Pixel loss 2, dice 0.5, next word 1; several expressions of a picture in a step, as released; of sixteen pictures, as
 # the other systems have them.
-_SPEAKER = {"train.loss_scale": 2.0, "train.expressions_per_picture": 4, "train.batch": 64} | _EVEN
-_LISA = {"model.system": "lisa"} | _SPEAKER
-_GSVA = {"model.system": "gsva", "train.lambda_presence": 0.0} | _SPEAKER  # refusing is the next word's loss
+_CONVERSATIONS = {"train.loss_scale": 2.0, "train.expressions_per_picture": 4, "train.batch": 64} | _EVEN
+_LISA = {"model.system": "lisa"} | _CONVERSATIONS
+_GSVA = {"model.system": "gsva", "train.lambda_presence": 0.0} | _CONVERSATIONS  # refusing is the next word's loss
 # As many parameters as the query's cross-attention blocks have: tests/experiments/test_registry.py counts them.
 _WIDE = _NO_QUERY | {"model.pooled_hidden": 246}
 

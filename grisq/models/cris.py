@@ -12,7 +12,7 @@ from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.neck import Neck, for_each_expression
 from grisq.models.layers.padding import extend
-from grisq.models.layers.position_encoding import grid_centers, sequence_positions, sine_positions
+from grisq.models.layers.position_encoding import grid_centers, index_positions, sequence_positions
 from grisq.models.pretrained import load_trunk, load_weights
 
 
@@ -184,7 +184,7 @@ class CRIS(System):
 
     def _decode(self, fused: FeatureMap, words: Tensor, token_mask: Tensor) -> Tensor:
         x = fused.features.flatten(1, 2)
-        positions = sine_positions(grid_centers(fused.size, fused.valid, x), x.shape[-1])
+        positions = index_positions(fused.size, x.shape[-1], x)
         word_positions = sequence_positions(words)
         hidden = None if fused.valid is None else ~fused.flat_valid
         for layer in self.layers:

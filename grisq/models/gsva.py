@@ -8,8 +8,8 @@ from torch import Tensor
 
 from grisq.config import TrainConfig
 from grisq.models.base import LossTerm, Output, of_one_logit
-from grisq.models.layers.conversations import places_of
-from grisq.models.layers.language_model import dice_loss
+from grisq.models.layers.conversations import slot_of_sample
+from grisq.models.layers.prompted_mask_decoder import dice_loss
 from grisq.models.lisa import DICE, LISA, NEXT_WORD, TOKEN
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class GSVA(LISA):
         image, valid = image[first], None if valid is None else valid[first]
         states, words = self._in_turn(image, valid, tokens, token_mask, presence, turns)
         masks = self.decoder(self.decoder.embed(image, valid), states)  # (G, K, h, w)
-        place = places_of(turns, len(tokens))
-        masks, words = masks.flatten(0, 1)[place], words.flatten(0, 1)[place]
+        slots = slot_of_sample(turns, len(tokens))
+        masks, words = masks.flatten(0, 1)[slots], words.flatten(0, 1)[slots]
         masks = torch.where(presence[:, None, None] > 0, masks, 0.0)
         return self._with_presence(Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words}))
 
@@ -118,14 +118,14 @@ class GSVA(LISA):
         turns: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """States (G, K, D) and next words (G, K, words) after each expression of G conversations."""
-        picture, seen = self.speaker.look(image, valid)
+        image_tokens, image_mask = self.llava.image_tokens(image, valid)
         asked = turns.clamp(min=0)
         real = token_mask[asked] & (turns >= 0)[..., None]  # (G, K, T)
         words = torch.cat([tokens[asked], self.answers(presence)[asked][..., None]], dim=2)
-        heard = torch.cat([real, (turns >= 0)[..., None]], dim=2)  # (G, K, T + 1)
+        mask = torch.cat([real, (turns >= 0)[..., None]], dim=2)  # (G, K, T + 1)
         _, K, T = words.shape
-        places = torch.arange(K, device=words.device) * T + (real.sum(2) - 1).clamp(min=0)
-        return self.speaker(picture, seen, words.flatten(1), heard.flatten(1), places)
+        ends = torch.arange(K, device=words.device) * T + (real.sum(2) - 1).clamp(min=0)  # of the expressions
+        return self.llava(image_tokens, image_mask, words.flatten(1), mask.flatten(1), ends)
 
     def _refuse_or_segment(self, words: Tensor) -> Tensor:
         """Logits of [REJ] and [SEG]. (..., words) -> (..., 2)."""
@@ -145,6 +145,6 @@ class GSVA(LISA):
         Args: as `System.extra_losses`.
         """
         token = F.cross_entropy(output.extras[NEXT_WORD].float(), self.answers(batch.presence))
-        dice = (dice_loss(output.mask_logits[:, 1], batch.masks) * batch.presence).mean()
+        dice = (dice_loss(output.mask_logits[:, 1], batch.masks, batch.valid) * batch.presence).mean()
         sizes = self.config.lisa
         return {DICE: LossTerm(dice, sizes.lambda_dice), TOKEN: LossTerm(token, sizes.lambda_token)}

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 
 from grisq.config import ModelConfig, TrainConfig
 from grisq.models.base import LossTerm, Output, System, of_one_logit
-from grisq.models.layers.conversations import conversations, places_of
-from grisq.models.layers.language_model import PromptedMaskDecoder, SeeingLanguageModel, dice_loss
-from grisq.models.layers.lora import add_lora
+from grisq.models.layers.conversations import conversations, slot_of_sample
+from grisq.models.layers.llava import LLaVA
+from grisq.models.layers.lora import LORA_TENSORS, add_lora
+from grisq.models.layers.prompted_mask_decoder import PromptedMaskDecoder, dice_loss
 from grisq.models.pretrained import load_weights
 from grisq.runtime.errors import InputError
 
@@ -20,11 +21,12 @@ NEXT_WORD, DICE, TOKEN = "next_word", "dice", "token"  # the first in Output.ext
 
 
 class LISA(System):
-    """[picture, expression] -> the next word; the state before it is all that the mask decoder hears of the words.
+    """[picture, expression] -> the next word. The hidden state that predicts it is the prompt of SAM's mask decoder.
 
-    The new word [SEG] is the last of the vocabulary, and the right answer to every expression. So nothing in the loss
-    of the words teaches the model to refuse: it has no presence head, and under Sec. 4.1 a mask of fewer than 50
-    pixels at 480x480 predicts "no target". The state is that of the position *before* [SEG], as in the released code.
+    This state is all that the mask decoder knows of the expression. It is that of the position *before* [SEG], as in
+    the released code. [SEG], a new word of the vocabulary, is the right answer to every expression, so the loss of the
+    words cannot teach the model to refuse. It has no presence head: under Sec. 4.1 a mask of fewer than 50 pixels at
+    480x480 predicts "no target".
 
     CLIP and SAM see the letterbox's padding as mean color; the language model does not read its patches. Their
     positions are absolute, so the canvas has one size. `Output.extras` has the logits of the next word, (B, words).
@@ -35,27 +37,32 @@ class LISA(System):
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
-        self.speaker = SeeingLanguageModel(config.lisa.eye, config.text, self.new_words)
+        self.llava = LLaVA(config.lisa.vision_tower, config.text, self.new_words)
         self.decoder = PromptedMaskDecoder(config.lisa.sam, config.image_size, config.text.hidden)
         if config.lisa.lora_rank:
-            add_lora(self.speaker.language.model, config.lisa.lora_rank)
-            for frozen in (self.speaker.eye, self.speaker.project, self.decoder.sam.vision_encoder):
+            add_lora(self.llava.language_model.model, config.lisa.lora_rank)
+            sam = self.decoder.sam
+            for frozen in (self.llava.vision_tower, sam.vision_encoder, sam.prompt_encoder):
                 frozen.requires_grad_(False)
+            if config.lisa.aligned:  # a projector with random weights has to learn
+                self.llava.projector.requires_grad_(False)
 
     @property
     def backbones(self) -> dict[str, str | None]:
-        """CLIP's tower, the language model and SAM."""
+        """CLIP's tower, the language model and SAM; with LoRA none, since all that learns has one rate there."""
         sizes = self.config.lisa
+        if sizes.lora_rank:
+            return {}
         return {
-            "speaker.eye.": sizes.aligned or sizes.eye.pretrained,
-            "speaker.project.": sizes.aligned,
-            "speaker.language.": sizes.aligned or self.config.text.pretrained,
+            "llava.vision_tower.": sizes.aligned or sizes.vision_tower.pretrained,
+            "llava.projector.": sizes.aligned,
+            "llava.language_model.": sizes.aligned or self.config.text.pretrained,
             "decoder.sam.": sizes.sam.pretrained,
         }
 
     def load_pretrained(self) -> list[str]:
-        """Fill the speaker and SAM, whose mask decoder knows what clicks mean."""
-        loaded, sam = load_speaker(self.speaker, self.config, self.new_words), self.decoder.sam
+        """Fill the llava and SAM, whose mask decoder knows what clicks mean."""
+        loaded, sam = load_llava(self.llava, self.config, self.new_words), self.decoder.sam
         if name := self.config.lisa.sam.pretrained:
             load_weights(sam, "SAM", "model.lisa.sam.pretrained", name, type(sam).from_pretrained)
             loaded.append(f"SAM: weights of {name}")
@@ -67,7 +74,7 @@ class LISA(System):
         return self.config.text.vocabulary
 
     def inputs(self, batch: "Batch") -> tuple[Tensor | None, ...]:
-        """In training also which samples share a picture: it is encoded once for all of them."""
+        """In training also which samples share a picture, which is then encoded once for all of them."""
         if not self.training:
             return batch.inputs()
         return *batch.inputs(), conversations(batch).to(batch.presence.device)
@@ -92,21 +99,21 @@ class LISA(System):
         self.check_side(image)
         B = tokens.shape[0]
         if turns is not None:
-            first, places = turns[:, 0], places_of(turns, B)
+            first, slots = turns[:, 0], slot_of_sample(turns, B)
             image, valid = image[first], None if valid is None else valid[first]
-        picture, seen = self.speaker.look(image, valid)
-        if turns is None:
-            picture, seen = picture.expand(B, -1, -1), seen.expand(B, -1)  # one picture, several expressions
+        image_tokens, image_mask = self.llava.image_tokens(image, valid)
+        if turns is None:  # perhaps one picture for several expressions
+            image_tokens, image_mask = image_tokens.expand(B, -1, -1), image_mask.expand(B, -1)
         else:
-            picture, seen = (each[places // turns.shape[1]] for each in (picture, seen))
-        states, words = self.speaker(picture, seen, tokens, token_mask, token_mask.sum(1, keepdim=True) - 1)
+            image_tokens, image_mask = (each[slots // turns.shape[1]] for each in (image_tokens, image_mask))
+        states, words = self.llava(image_tokens, image_mask, tokens, token_mask, token_mask.sum(1, keepdim=True) - 1)
         embedded = self.decoder.embed(image, valid)  # (B, 1 or G, C, h, w)
         if turns is None:
             prompts = states.view(image.shape[0], -1, states.shape[-1])
         else:
             prompts = states[turns.clamp(min=0), 0]  # (G, K, D)
         masks = self.decoder(embedded, prompts).flatten(0, 1)  # an expression each
-        masks = masks if turns is None else masks[places]
+        masks = masks if turns is None else masks[slots]
         return Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words[:, 0]})
 
     def check_side(self, image: Tensor) -> None:
@@ -124,7 +131,7 @@ class LISA(System):
         """
         words = output.extras[NEXT_WORD].float()
         token = F.cross_entropy(words, self.answers(batch.presence))
-        dice = dice_loss(output.mask_logits[:, 1], batch.masks).mean()
+        dice = dice_loss(output.mask_logits[:, 1], batch.masks, batch.valid).mean()
         sizes = self.config.lisa
         return {DICE: LossTerm(dice, sizes.lambda_dice), TOKEN: LossTerm(token, sizes.lambda_token)}
 
@@ -133,11 +140,11 @@ class LISA(System):
         return presence.new_full(presence.shape, self.seg)
 
 
-def load_speaker(speaker: SeeingLanguageModel, config: ModelConfig, new_words: int) -> list[str]:
-    """Fill CLIP's tower and the language model, with the projector where they have learned together.
+def load_llava(llava: LLaVA, config: ModelConfig, new_words: int) -> list[str]:
+    """Fill CLIP's tower and the language model, and the projector where the three have learned together.
 
     Args:
-        speaker: to fill.
+        llava: to fill.
         config: names the weights.
         new_words: entries of the vocabulary that the weights do not have.
 
@@ -147,18 +154,19 @@ def load_speaker(speaker: SeeingLanguageModel, config: ModelConfig, new_words: i
     Raises:
         InputError: weights cannot be read or do not fit.
     """
+    fresh = {"new_rows": new_words, "new_tensors": LORA_TENSORS}
     if name := config.lisa.aligned:
-        load_weights(speaker, "speaker", "model.lisa.aligned", name, _no_hub, new_words)
+        load_weights(llava, "LLaVA", "model.lisa.aligned", name, _no_hub, **fresh)
         return [f"CLIP vision tower, projector and language model: weights of {name}"]
-    parts = (
-        (speaker.eye, "CLIP vision tower", "model.lisa.eye.pretrained", config.lisa.eye.pretrained, 0),
-        (speaker.language, "language model", "model.text.pretrained", config.text.pretrained, new_words),
-    )
     loaded = []
-    for module, what, setting, name, new_rows in parts:
-        if name:
-            load_weights(module, what, setting, name, type(module).from_pretrained, new_rows)
-            loaded.append(f"{what}: weights of {name}")
+    if name := config.lisa.vision_tower.pretrained:
+        tower, setting = llava.vision_tower, "model.lisa.vision_tower.pretrained"
+        load_weights(tower, "CLIP vision tower", setting, name, type(tower).from_pretrained)
+        loaded.append(f"CLIP vision tower: weights of {name}")
+    if name := config.text.pretrained:
+        words = llava.language_model
+        load_weights(words, "language model", "model.text.pretrained", name, type(words).from_pretrained, **fresh)
+        loaded.append(f"language model: weights of {name}")
     return loaded
 
 

@@ -7,10 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.config import MAttNetConfig, ModelConfig, TrainConfig
+from grisq.data.instances import NO_COLOR
 from grisq.models.base import LossTerm, Output, System, check_canvas, of_one_logit
+from grisq.models.layers.conversations import next_of_picture
 from grisq.models.layers.convolution import without_padding
 from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
-from grisq.models.layers.detector import Detector, Found, Proposals, detector_losses, propose, read_regions
+from grisq.models.layers.detector import Detector, DetectorOutput, Proposals, detector_losses, propose, read_regions
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import extend, extents
 from grisq.models.pretrained import load_trunk
@@ -24,8 +26,7 @@ NEIGHBORS = 5
 _SURE = 20.0  # logit of an annotated mask
 _FAR = 1e6  # pixels, for a neighbor that does not exist
 MARGIN = 0.1  # of the ranking losses
-NO_COLOR = -1  # label of an object without one, as in `grisq.data.instances`
-_NOBODY = -20.0  # logit where nothing is proposed
+_REJECTED = -20.0  # logit where nothing is proposed
 
 
 class Scale(nn.Module):
@@ -39,7 +40,7 @@ class Scale(nn.Module):
         return self.gain * F.normalize(x, dim=-1)
 
 
-class Likeness(nn.Module):
+class CosineMatching(nn.Module):
     """cos(MLP(object), MLP(words)). Shapes: objects (B, K, C), words (B, D) -> (B, K).
 
     Layer normalization in place of batch normalization: places without an object would enter its statistics.
@@ -128,16 +129,16 @@ class Matching(nn.Module):
         self.language = LanguageNetwork(vocabulary, D, config.word_dropout)
         self.scale_near, self.scale_deep, self.scale_fused = Scale(near), Scale(deep), Scale(D)
         self.fuse, self.fuse_norm = nn.Linear(near + deep, D), nn.LayerNorm(D)
-        self.attributes = nn.Linear(D, config.attributes)
+        self.attributes = nn.Linear(D, config.attributes).requires_grad_(config.lambda_attributes > 0)
         self.scale_subject = Scale(D)
         self.look, self.look_score = nn.Linear(deep + 2 * D, D), nn.Linear(D, 1)
-        self.subject = Likeness(deep + D, D, D, config.dropout)
+        self.subject = CosineMatching(deep + D, D, D, config.dropout)
         self.scale_where, self.scale_same = Scale(5), Scale(5 * NEIGHBORS)
         self.place_in = nn.Linear(5 + 5 * NEIGHBORS, D)
-        self.place = Likeness(D, D, D, config.dropout)
+        self.place = CosineMatching(D, D, D, config.dropout)
         self.scale_other, self.scale_offset = Scale(deep), Scale(5)
         self.relation_in = nn.Linear(deep + 5, D)
-        self.relation = Likeness(D, D, D, config.dropout)
+        self.relation = CosineMatching(D, D, D, config.dropout)
 
     def forward(self, objects: Objects, phrases: Phrases) -> tuple[Tensor, Tensor]:
         """-> scores (B, K) and those of each module (B, K, 3)."""
@@ -180,7 +181,7 @@ class MAttNet(System):
     """A detector proposes; the words say which of the proposals are meant.
 
     Mask = union of the proposals with kappa (S - tau) > 0; "nothing" = no such proposal. kappa and tau are learned, an
-    extension: the published system always answers with the best proposal (`always_answer`), so it cannot refuse.
+    extension: the released system always answers with the best proposal (`always_answer`), so it cannot refuse.
 
     It learns from the mask and the category of every object of the training pictures, which no other system sees.
     Matching is trained on annotated objects over features that it does not change, as by the authors, and evaluated on
@@ -220,16 +221,17 @@ class MAttNet(System):
         return self.training or self.config.mattnet.annotated
 
     def inputs(self, batch: "Batch") -> tuple[Tensor | None, ...]:
-        """In training, and for the diagnostic, also the annotated objects."""
+        """In training, and for the diagnostic, also the annotated objects; in training an expression to tell apart."""
         if not self.reads_instances:
             return batch.inputs()
-        found = batch.instances
-        if found is None:
+        objects = batch.instances
+        if objects is None:
             raise InputError(
                 "MAttNet learns from the objects of every picture, and these samples have none: read them with "
                 "with_instances=True."
             )
-        return *batch.inputs(), found.boxes, found.categories, found.masks, found.real
+        other = next_of_picture(batch).to(objects.real.device) if self.training else None
+        return *batch.inputs(), objects.boxes, objects.categories, objects.masks, objects.real, other
 
     def forward(
         self,
@@ -241,14 +243,30 @@ class MAttNet(System):
         categories: Tensor | None = None,
         masks: Tensor | None = None,
         real: Tensor | None = None,
+        other: Tensor | None = None,
     ) -> Output:
-        """As every system; with annotated objects (see `InstanceBatch`) these take the place of its proposals."""
+        """As every system; with annotated objects (see `InstanceBatch`) these take the place of its proposals.
+
+        Args:
+            image: as every system's, like the next three.
+            valid: see there.
+            tokens: see there.
+            token_mask: see there.
+            boxes: of the annotated objects, like the next three.
+            categories: see `InstanceBatch`.
+            masks: see there.
+            real: see there.
+            other: (B,) long, for every sample another one of the same picture, or itself; given in training.
+        """
         check_canvas(image)
         sizes = self.config.mattnet
         levels = self.trunk(image, valid)
         found = self.detector(levels)
         if boxes is None:
             proposals = propose(found, sizes.proposals, sizes.least_score)
+            if sizes.always_answer:  # so the likeliest counts, however unlikely it is
+                first = torch.arange(proposals.real.shape[1], device=image.device) == 0
+                proposals = proposals._replace(real=proposals.real | first)
         else:
             proposals = Proposals(boxes, categories, _SURE * (2.0 * masks - 1), real)
         objects = self._objects(levels, proposals, valid, image.shape[-2:])
@@ -259,9 +277,10 @@ class MAttNet(System):
         scores, modules = self.matching(objects, phrases)
         scores, modules = scores.masked_fill(~real, -1.0), modules.masked_fill(~real[..., None], -1.0)
         extras = {"scores": scores, "modules": modules, "word_attention": phrases.attention, "weights": phrases.weights}
-        if self.training and boxes is not None:
-            strangers = Phrases(*(each.roll(1, 0) for each in phrases))
-            extras |= {"strange_scores": self.matching(objects, strangers)[0], "colors": self.matching.colors(objects)}
+        if other is not None:
+            extras["other_text"] = self.matching(objects, Phrases(*(each[other] for each in phrases)))[0]
+            if sizes.lambda_attributes:
+                extras["colors"] = self.matching.colors(objects)
             extras |= found._asdict()
         masks = proposals.masks.expand(B, -1, -1, -1)
         return self._answer(scores, masks, real, levels[0].valid, image.shape[-2:], extras)
@@ -276,10 +295,10 @@ class MAttNet(System):
         extras: dict[str, Tensor],
     ) -> Output:
         """Mask and presence from scores and masks of the candidates. In training the losses below train them."""
-        accepted = (self.kappa * (scores - self.tau)).masked_fill(~real, _NOBODY)  # (B, K)
+        accepted = (self.kappa * (scores - self.tau)).masked_fill(~real, _REJECTED)  # (B, K)
         if self.config.mattnet.always_answer:
-            best = scores.masked_fill(~real, _NOBODY).argmax(1)
-            accepted = torch.where(F.one_hot(best, real.shape[1]).bool() & real, _SURE, _NOBODY)
+            best = scores.masked_fill(~real, _REJECTED).argmax(1)
+            accepted = torch.where(F.one_hot(best, real.shape[1]).bool() & real, _SURE, _REJECTED)
         logit = torch.minimum(accepted[..., None, None], masks).amax(1, keepdim=True)  # (B, 1, S/4, S/4)
         presence = accepted.amax(1)
         if self.training:
@@ -312,6 +331,7 @@ class MAttNet(System):
         alike = proposals.categories[:, :, None] == proposals.categories[:, None]
         same, known = _nearest(apart.masked_fill(~alike, _FAR))
         offsets = _offsets(boxes, same) * known[..., None]
+        # Those of other categories come first, then those of the same; by distance within both.
         others, known_others = _nearest(torch.where(alike & (apart < _FAR), apart + _FAR / 2, apart))
         return Objects(
             near,
@@ -326,22 +346,26 @@ class MAttNet(System):
     def extra_losses(self, output: Output, batch: "Batch", config: TrainConfig) -> dict[str, LossTerm]:
         """Those of the detector and of the matching.
 
-        matching = mean of max(0, 0.1 + S(other object) - S) + max(0, 0.1 + S(other text) - S) over meant objects
+        matching = mean of max(0, 0.1 + S(other object) - S) over pairs of an object that is meant and one that is not
+                   + mean of max(0, 0.1 + S(other text) - S) over objects that are meant, and not by the other text
                    + binary cross-entropy of kappa (S - tau) over all objects
+
+        The other text is about the same picture, if the batch has one.
 
         Args: as `System.extra_losses`.
         """
         if "heat" not in output.extras:
             return {}
-        found, real, meant = batch.instances, batch.instances.real, batch.instances.meant
-        said = {name: value.float() for name, value in output.extras.items()}  # losses are float32 under any autocast
-        detected = Found(*(said[name] for name in Found._fields))
+        objects, real, meant = batch.instances, batch.instances.real, batch.instances.meant
+        extras = {name: value.float() for name, value in output.extras.items()}  # losses are float32 under any autocast
+        found = DetectorOutput(*(extras[name] for name in DetectorOutput._fields))
         valid = batch.valid if batch.padded else None
-        centers, edges, masks = detector_losses(detected, found.boxes, found.categories, found.masks, real, valid)
-        scores, strange = said["scores"], said["strange_scores"]
+        centers, edges, masks = detector_losses(found, objects.boxes, objects.categories, objects.masks, real, valid)
+        scores, of_other_text = extras["scores"], extras["other_text"]
+        told_apart = meant & ~meant[next_of_picture(batch).to(meant.device)]
         pairs = (meant[:, :, None] & (real & ~meant)[:, None]).float()
         other_object = _mean((MARGIN + scores[:, None] - scores[..., None]).clamp(min=0).flatten(1), pairs.flatten(1))
-        other_text = _mean((MARGIN + strange - scores).clamp(min=0), meant.float())
+        other_text = _mean((MARGIN + of_other_text - scores).clamp(min=0), told_apart.float())
         chosen = F.binary_cross_entropy_with_logits(self.kappa * (scores - self.tau), meant.float(), reduction="none")
         matching = other_object + other_text + _mean(chosen, real.float())
         terms = {
@@ -351,8 +375,9 @@ class MAttNet(System):
             "matching": LossTerm(matching, 1.0),
         }
         if self.config.mattnet.lambda_attributes:
-            colored = real & (found.colors != NO_COLOR)
-            each = F.cross_entropy(said["colors"].flatten(0, 1), found.colors.clamp(min=0).flatten(), reduction="none")
+            colored = real & (objects.colors != NO_COLOR)
+            logits, wanted = extras["colors"].flatten(0, 1), objects.colors.clamp(min=0).flatten()
+            each = F.cross_entropy(logits, wanted, reduction="none")
             terms["colors"] = LossTerm(
                 _mean(each.view_as(scores), colored.float()), self.config.mattnet.lambda_attributes
             )

@@ -104,7 +104,14 @@ def load_bert(bert: BertModel, config: TextConfig) -> None:
 
 
 def load_weights(
-    module: nn.Module, what: str, setting: str, name: str, from_hub: Callable[[str], nn.Module], new_rows: int = 0
+    module: nn.Module,
+    what: str,
+    setting: str,
+    name: str,
+    from_hub: Callable[[str], nn.Module],
+    *,
+    new_rows: int = 0,
+    new_tensors: tuple[str, ...] = (),
 ) -> None:
     """Fill a module with weights: those of a file, or of a model that another library opens by its name or folder.
 
@@ -114,7 +121,8 @@ def load_weights(
         setting: that names the weights.
         name: its value.
         from_hub: opens a name or a folder.
-        new_rows: entries of the vocabulary that the weights do not have; they stay random.
+        new_rows: entries of the vocabulary that the weights do not have; they stay as they are.
+        new_tensors: endings of the names of tensors that the weights do not have either.
 
     Raises:
         InputError: the weights cannot be read or do not fit.
@@ -130,6 +138,8 @@ def load_weights(
         rows, *rest = value.shape or (0,)
         if key in wanted and wanted[key].shape == (rows + new_rows, *rest):
             found[key] = torch.cat([value.to(wanted[key].dtype), wanted[key][-new_rows:]])
+    added = {key: value for key, value in wanted.items() if key.endswith(new_tensors)} if new_tensors else {}
+    found = {**added, **found}
     _check_fit(what, name, wanted, found)
     module.load_state_dict({key: found[key] for key in wanted})
 

@@ -1,4 +1,4 @@
-"""Text encoder of LTS, VLT and MAttNet: word vectors and a recurrent network in both directions."""
+"""Text encoder of LTS and VLT: word vectors and a recurrent network in both directions."""
 
 import torch
 from torch import Tensor, nn

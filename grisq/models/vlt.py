@@ -36,10 +36,10 @@ class SentenceAttention(nn.Module):
 
 
 class QueryGeneration(nn.Module):
-    """N queries, each a reading of the same sentence: what of it matters is asked for by the picture.
+    """N queries, each a reading of the same sentence: the picture decides which words matter.
 
-    Each of N maps of the picture, flattened, becomes a vector v_n; it attends to the words:
-    q_n = v_n + Attn(ReLU(W v_n + p); ReLU(W' t + p), ReLU(W' t + p)),   t = ReLU(W_t h)
+    Each of N maps of the picture, flattened, becomes a vector v_n, which attends to the words; p is a position:
+    q_n = v_n + Attn(ReLU(W_q (v_n + p)); ReLU(W_k (t + p)), ReLU(W_v (t + p))),   t = ReLU(W_t h)
 
     Shapes: fused map (B, H, W, C), words (B, T, D), word_mask (B, T) -> queries (B, N, width), readings (B, N, T).
     """
@@ -50,7 +50,7 @@ class QueryGeneration(nn.Module):
         self.maps = nn.Conv2d(width, queries, 1)
         self.vector = nn.Linear(cells, width)
         self.words = nn.Linear(text_channels, width)
-        self.ask, self.answer = nn.Linear(width, width), nn.Linear(width, width)
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
 
     def forward(self, fused: FeatureMap, words: Tensor, word_mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -59,10 +59,10 @@ class QueryGeneration(nn.Module):
         for convolution in self.convolutions:
             x = convolution(x, fused.valid)
         maps = without_padding(self.maps(x), fused.valid).flatten(2)  # (B, N, H * W)
-        v = F.relu(self.vector(maps))
-        t = F.relu(self.words(words))
-        asked, answered = F.relu(self.ask(v) + sequence_positions(v)), F.relu(self.answer(t) + sequence_positions(t))
-        heard, readings = self.attention(asked, answered, answered, key_padding_mask=~word_mask)
+        v, t = F.relu(self.vector(maps)), F.relu(self.words(words))
+        placed_v, placed_t = v + sequence_positions(v), t + sequence_positions(t)
+        q, k, value = F.relu(self.query(placed_v)), F.relu(self.key(placed_t)), F.relu(self.value(placed_t))
+        heard, readings = self.attention(q, k, value, key_padding_mask=~word_mask)
         return v + heard, readings
 
 
@@ -167,6 +167,7 @@ class VLT(System):
         """Attention among positions, then of the queries to them. -> (B, N, width)."""
         x = self.reduce(fused.features.permute(0, 3, 1, 2)).flatten(2).transpose(1, 2)  # (B, H * W, width)
         x = x + sequence_positions(x)  # over the index of the position, as released
+        queries = queries + sequence_positions(queries)
         hidden = None if fused.valid is None else ~fused.flat_valid
         for layer in self.encoder:
             x = layer(x, src_key_padding_mask=hidden)

@@ -16,8 +16,8 @@ from grisq.config import ModelConfig
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.loader import Rows, evenly, load
 from grisq.data.sample import Batch, Collate, SampleReader
-from grisq.models.layers.language_model import SeeingLanguageModel
-from grisq.models.lisa import load_speaker
+from grisq.models.layers.llava import LLaVA
+from grisq.models.lisa import load_llava
 from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
 from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
@@ -51,11 +51,11 @@ def pretrain_captions(
     """
     seed_everything(schedule.seed)
     where, data = resolve_device(device), reader.data
-    model = SeeingLanguageModel(config.lisa.eye, config.text, 0)
-    load_speaker(model, config, 0)
+    model = LLaVA(config.lisa.vision_tower, config.text, 0)
+    load_llava(model, config, 0)
     model.to(where)
     optimizer = new_optimizer(model, schedule)
-    key = key_of(schedule, config.lisa.eye, config.text, reader.side, data.content_hash)
+    key = key_of(schedule, config.lisa.vision_tower, config.text, reader.side, data.content_hash)
     done = schedule.resume(state, key, model, optimizer)
     rows, held_out = (_with_target(data, split) for split in ("train", "val"))
     draws = [generator(schedule.seed, step).integers(len(rows), size=schedule.batch) for step in range(schedule.steps)]
@@ -81,13 +81,13 @@ def pretrain_captions(
     return model.cpu().state_dict(), float(right / pieces)
 
 
-def describe(model: SeeingLanguageModel, batch: Batch) -> tuple[Tensor, tuple[int, int]]:
+def describe(model: LLaVA, batch: Batch) -> tuple[Tensor, tuple[int, int]]:
     """Cross-entropy of the next piece of each expression, and how many pieces are predicted, of how many."""
     image, valid, tokens, heard = batch.inputs()
-    picture, seen = model.look(image, valid)
+    image_tokens, image_mask = model.image_tokens(image, valid)
     B, T = tokens.shape
     places = torch.arange(T - 1, device=tokens.device).expand(B, -1)
-    _, logits = model(picture, seen, tokens, heard, places)  # (B, T - 1, pieces)
+    _, logits = model(image_tokens, image_mask, tokens, heard, places)  # (B, T - 1, pieces)
     asked = heard[:, 1:]
     said, wanted = logits[asked], tokens[:, 1:][asked]
     return F.cross_entropy(said, wanted), (int((said.argmax(-1) == wanted).sum()), len(wanted))

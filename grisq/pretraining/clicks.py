@@ -15,7 +15,7 @@ from grisq.data.instances import STRIDE, InstanceReader
 from grisq.data.letterbox import Letterbox
 from grisq.data.loader import evenly
 from grisq.data.sample import empty_canvas, normalize, open_annotated, place
-from grisq.models.layers.language_model import PromptedMaskDecoder, dice_loss
+from grisq.models.layers.prompted_mask_decoder import PromptedMaskDecoder, dice_loss
 from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
 from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
@@ -150,10 +150,10 @@ def ask(
 
 
 def draw(decoder: PromptedMaskDecoder, embedded: Tensor, places: Tensor) -> Tensor:
-    """Mask logits for clicks. embedded (B, C, h, w), places (B, K, 2) x and y in pixels of the canvas -> (B, K, H, W)."""
+    """Mask logits for clicks. embedded (B, C, h, w), places (B, K, 2), x and y in pixels, -> (B, K, H, W)."""
     side = decoder.sam.config.vision_config.image_size
     at = decoder.sam.shared_image_embedding(places[:, :, None].clone(), (side, side))  # it changes its argument
-    return decoder.draw(embedded, at + _click(decoder).weight)
+    return decoder.decode(embedded, at + _click(decoder).weight)
 
 
 def _click(decoder: PromptedMaskDecoder) -> torch.nn.Embedding:

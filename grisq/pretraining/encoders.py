@@ -234,7 +234,7 @@ def _compose(
             text=dataclasses.replace(model.text, vocabulary=len(words), pretrained=str(folder / "llama")),
             lisa=dataclasses.replace(
                 model.lisa,
-                eye=dataclasses.replace(model.lisa.eye, pretrained=str(folder / file_of("clip-vit"))),
+                vision_tower=dataclasses.replace(model.lisa.vision_tower, pretrained=str(folder / file_of("clip-vit"))),
                 aligned=None,
             ),
         )

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from grisq.config import ModelConfig
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.models.causal_text_encoder import CausalTextEncoder
-from grisq.models.layers.language_model import new_language_model
+from grisq.models.layers.llava import new_language_model
 from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
 from grisq.pretraining.text import HELD_OUT, padded
 from grisq.runtime.device import resolve_device

@@ -5,8 +5,9 @@ from torch import Tensor, nn
 from grisq.config import ModelConfig, Preset, SwinConfig, override
 from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
 from grisq.models.layers.feature_map import FeatureMap
-from grisq.models.layers.language_model import PromptedMaskDecoder, SeeingLanguageModel
+from grisq.models.layers.llava import LLaVA
 from grisq.models.layers.padding import pool
+from grisq.models.layers.prompted_mask_decoder import PromptedMaskDecoder
 from grisq.models.layers.swin import build_swin, run_stage
 
 # By the name of its file: the system whose settings give its sizes.
@@ -55,12 +56,12 @@ class CLIPTrunk(nn.Module):
 
     def __init__(self, model: ModelConfig):
         super().__init__()
-        self.speaker = SeeingLanguageModel(model.lisa.eye, model.text, 1)
-        self.channels = (model.lisa.eye.hidden,)
+        self.llava = LLaVA(model.lisa.vision_tower, model.text, 1)
+        self.channels = (model.lisa.vision_tower.hidden,)
 
     def forward(self, image: Tensor, valid: Tensor | None) -> list[FeatureMap]:
-        states, seen = self.speaker.see(image, valid)
-        side = self.speaker.sizes.side // self.speaker.sizes.patch
+        states, seen = self.llava.patch_features(image, valid)
+        side = self.llava.sizes.side // self.llava.sizes.patch
         return [
             FeatureMap(states.unflatten(1, (side, side)), None if valid is None else seen.unflatten(1, (side, side)))
         ]
@@ -87,5 +88,5 @@ def weights_of(trunk: nn.Module) -> dict[str, Tensor]:
         case SAMTrunk():
             return trunk.decoder.sam.vision_encoder.state_dict()
         case CLIPTrunk():
-            return trunk.speaker.eye.state_dict()
+            return trunk.llava.vision_tower.state_dict()
     return trunk.state_dict()

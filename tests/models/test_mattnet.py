@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -20,8 +21,12 @@ def mattnet(model_config, small_systems):
 
 @pytest.fixture
 def batch(mini, reader):
-    with_objects = replace(reader, with_instances=True)
-    return Collate(reader.tokenizer.pad_id)([with_objects.read(int(row)) for row in mini.rows("train")[:6]])
+    """Six samples of which the first four are pairs about two pictures."""
+    with_objects, rows = replace(reader, with_instances=True), mini.rows("train")
+    by_picture = [rows[mini.image_ids[rows] == picture] for picture in np.unique(mini.image_ids[rows])]
+    by_picture.sort(key=len, reverse=True)
+    chosen = [*by_picture[0][:2], *by_picture[1][:2], by_picture[2][0], by_picture[3][0]]
+    return Collate(reader.tokenizer.pad_id)([with_objects.read(int(row)) for row in chosen])
 
 
 def test_the_matching_has_the_published_size():
@@ -98,7 +103,10 @@ def test_matching_does_not_change_the_trunk(mattnet, batch):
 def test_the_ranking_losses_by_hand(mattnet, batch):
     output = mattnet(*mattnet.inputs(batch))
     value = mattnet.extra_losses(output, batch, TrainConfig())["matching"].value.item()
-    scores, strange = output.extras["scores"], output.extras["strange_scores"]
+    scores, of_other_text = output.extras["scores"], output.extras["other_text"]
+    partner = [1, 0, 3, 2, 4, 5]  # the last two are alone with their picture
+    assert not torch.equal(of_other_text[0], scores[0])
+    assert torch.equal(of_other_text[4][batch.instances.real[4]], scores[4][batch.instances.real[4]])
     total = 0.0
     for b in range(len(batch)):
         real, meant = batch.instances.real[b], batch.instances.meant[b]
@@ -107,7 +115,9 @@ def test_the_ranking_losses_by_hand(mattnet, batch):
             [k for k in range(len(real)) if real[k] and not meant[k]],
         )
         pairs = [max(0.0, MARGIN + (scores[b, j] - scores[b, i]).item()) for i in own for j in other]
-        texts = [max(0.0, MARGIN + (strange[b, i] - scores[b, i]).item()) for i in own]
+        apart = [i for i in own if not batch.instances.meant[partner[b], i]]
+        assert not apart or b < 4
+        texts = [max(0.0, MARGIN + (of_other_text[b, i] - scores[b, i]).item()) for i in apart]
         chosen = [
             F.binary_cross_entropy_with_logits(mattnet.kappa * (scores[b, k] - mattnet.tau), meant[k].float()).item()
             for k in (*own, *other)
@@ -122,9 +132,13 @@ def test_with_no_proposal_above_the_threshold_nothing_is_meant(mattnet, batch):
     assert not any(each.presence > 0.5 or (each.difference > 0).any() for each in decisions)
 
 
-def test_the_published_rule_always_answers_with_one_proposal(mattnet, batch):
+def test_the_released_rule_answers_with_one_proposal_however_unlikely(mattnet, batch):
+    mattnet.eval().detector.heat.bias.data.fill_(-9.0)
+    mattnet.detector.heat.weight.data.mul_(1e-3)
+    assert not (mattnet(*batch.inputs()).extras["scores"] > -1).any()  # no proposal at all
     mattnet.config = override_always(mattnet.config)
-    output = mattnet.eval()(*batch.inputs())
+    output = mattnet(*batch.inputs())
+    assert (output.extras["scores"] > -1).sum(1).tolist() == [1] * len(batch)
     assert output.presence_logits is None
     assert not mattnet.decides_presence
 

@@ -32,10 +32,10 @@ def test_queries_are_what_the_picture_asks_of_the_words():
             x = convolution(x)
         v = F.relu(generation.vector(generation.maps(x).flatten(2)))[0]
         t = F.relu(generation.words(words))
-        asked = F.relu(generation.ask(v) + sequence_positions(v[None])[0])
-        answered = F.relu(generation.answer(t) + sequence_positions(t))[0]
+        asked = F.relu(generation.query(v + sequence_positions(v[None])[0]))
+        keys, values = (F.relu(part(t + sequence_positions(t)))[0] for part in (generation.key, generation.value))
         w, b = generation.attention.in_proj_weight.split(8), generation.attention.in_proj_bias.split(8)
-        q, k, value = asked @ w[0].T + b[0], answered @ w[1].T + b[1], answered @ w[2].T + b[2]
+        q, k, value = asked @ w[0].T + b[0], keys @ w[1].T + b[1], values @ w[2].T + b[2]
         shares = (q @ k.T / 8**0.5).softmax(-1)
         expected = v + generation.attention.out_proj(shares @ value)
     torch.testing.assert_close(readings[0], shares, atol=1e-5, rtol=1e-4)

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from grisq.data.sample import Collate
 from grisq.models.gsva import GSVA
-from grisq.models.layers.language_model import SeeingLanguageModel
+from grisq.models.layers.llava import LLaVA
 from grisq.models.lisa import LISA
 from grisq.pretraining.captions import describe, pretrain_captions
 from grisq.pretraining.schedule import PretrainConfig
@@ -28,7 +28,7 @@ def batch(mini, reader):
 
 
 def test_every_piece_after_the_first_is_asked_for_with_the_picture_in_view(config, batch):
-    model = SeeingLanguageModel(config.lisa.eye, config.text, 0).eval()
+    model = LLaVA(config.lisa.vision_tower, config.text, 0).eval()
     loss, (right, pieces) = describe(model, batch)
     assert pieces == int(batch.token_mask[:, 1:].sum())
     assert 0 <= right <= pieces
@@ -41,19 +41,19 @@ def test_a_finished_pretraining_is_kept_and_lisa_starts_from_it(config, reader, 
     assert 0 <= right <= 1
     again, _ = pretrain_captions(config, reader, SCHEDULE, tmp_path / "whole.pt", progress=False)  # nothing is left
     assert all(torch.equal(value, again[key]) for key, value in whole.items())
-    save_file({key: value.contiguous() for key, value in whole.items()}, tmp_path / "speaker.safetensors")
-    aligned = replace(config, lisa=replace(config.lisa, aligned=str(tmp_path / "speaker.safetensors")))
+    save_file({key: value.contiguous() for key, value in whole.items()}, tmp_path / "llava.safetensors")
+    aligned = replace(config, lisa=replace(config.lisa, aligned=str(tmp_path / "llava.safetensors")))
     for system in (LISA, GSVA):
         model = system(aligned)
         assert len(model.load_pretrained()) == 1
-        words = model.speaker.language.get_input_embeddings().weight
-        assert torch.equal(words[: -system.new_words], whole["language.model.embed_tokens.weight"])
-        assert torch.equal(model.speaker.project.weight, whole["project.weight"])
-        assert model.backbones["speaker.project."] == model.backbones["speaker.eye."] == aligned.lisa.aligned
+        words = model.llava.language_model.get_input_embeddings().weight
+        assert torch.equal(words[: -system.new_words], whole["language_model.model.embed_tokens.weight"])
+        assert torch.equal(model.llava.projector.weight, whole["projector.weight"])
+        assert model.backbones["llava.projector."] == model.backbones["llava.vision_tower."] == aligned.lisa.aligned
 
 
 def test_a_few_steps_lower_the_loss(config, batch):
-    model = SeeingLanguageModel(config.lisa.eye, config.text, 0)
+    model = LLaVA(config.lisa.vision_tower, config.text, 0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
     losses = []
     for _ in range(20):
@@ -67,8 +67,8 @@ def test_a_few_steps_lower_the_loss(config, batch):
 
 def test_weights_of_another_width_are_refused(config, tmp_path):
     wider = replace(config.text, hidden=2 * config.text.hidden)
-    weights = SeeingLanguageModel(config.lisa.eye, wider, 0).state_dict()
+    weights = LLaVA(config.lisa.vision_tower, wider, 0).state_dict()
     save_file({key: value.contiguous() for key, value in weights.items()}, tmp_path / "wide.safetensors")
     aligned = replace(config, lisa=replace(config.lisa, aligned=str(tmp_path / "wide.safetensors")))
-    with pytest.raises(InputError, match=r"The speaker weights .*wide\.safetensors' do not fit"):
+    with pytest.raises(InputError, match=r"The LLaVA weights .*wide\.safetensors' do not fit"):
         GSVA(aligned).load_pretrained()

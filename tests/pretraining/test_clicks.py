@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import SamModel
 
-from grisq.models.layers.language_model import PromptedMaskDecoder
+from grisq.models.layers.prompted_mask_decoder import PromptedMaskDecoder
 from grisq.models.lisa import LISA
 from grisq.pretraining.clicks import CLICKS, ask, draw, embed_pictures, pretrain_clicks
 from grisq.pretraining.schedule import PretrainConfig

@@ -16,8 +16,7 @@ SETTING = {
     "darknet": "model.{}.trunk.pretrained",
     "resnet": "model.{}.trunk.pretrained",
     "clip-resnet": "model.{}.trunk.pretrained",
-    "clip-vit": "model.lisa.eye.pretrained",
-    "sam": "model.lisa.sam.pretrained",
+    "clip-vit": "model.lisa.vision_tower.pretrained",
 }
 
 
@@ -32,15 +31,15 @@ def test_every_trunk_says_what_stands_where(name, pretext):
     assert (classes.shape, colors.shape) == ((*where, 3), (*where, 3))
 
 
-@pytest.mark.parametrize("name", TRUNKS)
+@pytest.mark.parametrize("name", sorted(set(TRUNKS) - {"sam"}))  # no system starts from SAM's encoder alone
 def test_a_system_starts_from_the_weights(name, tmp_path):
     trunk = build_trunk(name, preset("tiny"))
     weights = {key: value.clone().contiguous() for key, value in weights_of(trunk).items()}
     save_file(weights, tmp_path / "trunk.safetensors")
     system = TRUNKS[name]
     chosen = {"model.system": system, "model.text.pretrained": None}
-    if system == "lisa":  # which has two trunks
-        chosen |= {"model.lisa.eye.pretrained": None, "model.lisa.sam.pretrained": None}
+    if system == "lisa":  # which has SAM too
+        chosen |= {"model.lisa.vision_tower.pretrained": None, "model.lisa.sam.pretrained": None}
     chosen[SETTING[name].format(system)] = str(tmp_path / "trunk.safetensors")
     model = build_model(override(preset("tiny"), chosen).model)
     assert len(model.load_pretrained()) == 1

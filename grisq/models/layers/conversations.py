@@ -23,9 +23,19 @@ def conversations(batch: "Batch") -> Tensor:
     return torch.tensor([group + [-1] * (longest - len(group)) for group in groups])
 
 
-def places_of(turns: Tensor, samples: int) -> Tensor:
+def slot_of_sample(turns: Tensor, samples: int) -> Tensor:
     """Where each sample stands among the flattened turns. (G, K) -> (samples,) long."""
     flat = turns.flatten()
-    owner = torch.where(flat < 0, samples, flat)  # those of nobody go to one more place, which is dropped
-    places = torch.zeros(samples + 1, dtype=torch.long, device=turns.device)
-    return places.scatter(0, owner, torch.arange(len(flat), device=turns.device))[:samples]
+    owner = torch.where(flat < 0, samples, flat)  # empty slots belong to one more sample, which is dropped
+    slots = torch.zeros(samples + 1, dtype=torch.long, device=turns.device)
+    return slots.scatter(0, owner, torch.arange(len(flat), device=turns.device))[:samples]
+
+
+def next_of_picture(batch: "Batch") -> Tensor:
+    """For every sample the next one about the same picture, after the last the first; itself if there is no other.
+
+    Samples of one picture are those that stand together. -> (B,) long.
+    """
+    turns = conversations(batch)
+    after = (torch.arange(turns.shape[1]) + 1) % (turns >= 0).sum(1, keepdim=True)  # (G, K)
+    return turns.gather(1, after).flatten()[slot_of_sample(turns, len(batch.samples))]

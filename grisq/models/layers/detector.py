@@ -19,7 +19,7 @@ _UNLIKELY = -2.2  # logit of a share of one in ten, where the heat map starts
 _NEVER = -1e4  # logit in the padding
 
 
-class Found(NamedTuple):
+class DetectorOutput(NamedTuple):
     """What the detector says about every cell of stride 8."""
 
     heat: Tensor  # (B, categories, h, w) logits: is here the center of such an object?
@@ -40,7 +40,7 @@ class Proposals(NamedTuple):
 class Detector(nn.Module):
     """A top-down sum of V3, V4, V5, and convolutions for centers, edges and mask filters.
 
-    Shapes: levels V2, V3, V4, V5 at strides 4, 8, 16, 32 -> Found.
+    Shapes: levels V2, V3, V4, V5 at strides 4, 8, 16, 32 -> DetectorOutput.
     """
 
     def __init__(self, channels_in: tuple[int, ...], *, channels: int, categories: int, maps: int):
@@ -55,7 +55,7 @@ class Detector(nn.Module):
         self.to_maps = nn.Sequential(ConvNorm(channels, channels, 3), nn.Conv2d(channels, maps, 1))
         nn.init.constant_(self.heat.bias, _UNLIKELY)
 
-    def forward(self, levels: list[FeatureMap]) -> Found:
+    def forward(self, levels: list[FeatureMap]) -> DetectorOutput:
         finest, *levels = levels
         x, below = None, None
         for lateral, level in reversed(list(zip(self.laterals, levels))):
@@ -69,10 +69,10 @@ class Detector(nn.Module):
             heat = heat.masked_fill(~below[:, None], _NEVER)
         fine = self.fine(finest.features.permute(0, 3, 1, 2)) + double(x, below)
         fine = self.to_maps[0](fine, finest.valid)
-        return Found(heat, STRIDE * F.softplus(self.edges(y)), self.filters(y), self.to_maps[1](fine))
+        return DetectorOutput(heat, STRIDE * F.softplus(self.edges(y)), self.filters(y), self.to_maps[1](fine))
 
 
-def propose(found: Found, most: int, least: float) -> Proposals:
+def propose(found: DetectorOutput, most: int, least: float) -> Proposals:
     """The `most` highest peaks of the heat map with a probability of at least `least`.
 
     A peak is the highest of its 3x3 neighbors and of all categories at its cell.
@@ -98,14 +98,14 @@ def at_cells(x: Tensor, cells: Tensor) -> Tensor:
     return x.flatten(2).transpose(1, 2).gather(1, cells[..., None].expand(-1, -1, x.shape[1]))
 
 
-def boxes_of(found: Found, cells: Tensor) -> Tensor:
+def boxes_of(found: DetectorOutput, cells: Tensor) -> Tensor:
     """(B, K, 4) in pixels."""
     center, edges = cell_centers(cells, found.heat.shape[-1]), at_cells(found.edges, cells)
     return torch.cat([center - edges[..., :2], center + edges[..., 2:]], dim=-1)
 
 
-def masks_of(found: Found, cells: Tensor) -> Tensor:
-    """Mask logits f . m(x) + (f_x, f_y) . (x - center) / side + f_0 of the objects at cells. -> (B, K, 2 h, 2 w)."""
+def masks_of(found: DetectorOutput, cells: Tensor) -> Tensor:
+    """Mask logits f . m(x) + (f_x, f_y) . (x - center) / 64 px + f_0 of the objects at cells. -> (B, K, 2 h, 2 w)."""
     filters = at_cells(found.filters, cells)  # (B, K, M + 3)
     H, W = found.maps.shape[-2:]
     logits = (filters[..., :-3] @ found.maps.flatten(2)).unflatten(2, (H, W))
@@ -137,7 +137,7 @@ def read_regions(features: Tensor, boxes: Tensor, stride: int, cells: int) -> Te
 
 
 def detector_losses(
-    found: Found, boxes: Tensor, categories: Tensor, masks: Tensor, real: Tensor, valid: Tensor | None
+    found: DetectorOutput, boxes: Tensor, categories: Tensor, masks: Tensor, real: Tensor, valid: Tensor | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Focal loss of centers (Law and Deng 2018), L1 of edges in units of 32 px, dice of masks; means over the samples.
 
@@ -169,7 +169,7 @@ def _center_loss(
     heat: Tensor, cells: Tensor, boxes: Tensor, categories: Tensor, real: Tensor, inside: Tensor | None
 ) -> Tensor:
     """The loss of a heat map that is 1 at centers and falls off as a Gaussian around them, as a mean over samples."""
-    wanted = _foothills(heat, cells, boxes, categories, real)
+    wanted = _gaussian_targets(heat, cells, boxes, categories, real)
     log_p, log_q = F.logsigmoid(heat), F.logsigmoid(-heat)
     p = log_p.exp()
     at_center = -((1 - p) ** 2) * log_p
@@ -180,7 +180,7 @@ def _center_loss(
     return (each.flatten(1).sum(1) / real.sum(1).clamp(min=1)).mean()
 
 
-def _foothills(heat: Tensor, cells: Tensor, boxes: Tensor, categories: Tensor, real: Tensor) -> Tensor:
+def _gaussian_targets(heat: Tensor, cells: Tensor, boxes: Tensor, categories: Tensor, real: Tensor) -> Tensor:
     """(B, categories, h, w): the largest over objects of exp(-d^2 / 2 s^2), s a sixth of the box's shorter side."""
     B, C, h, w = heat.shape
     centers = torch.stack([cells % w, cells // w], dim=-1).float()  # (B, K, 2) in cells

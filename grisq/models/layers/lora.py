@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 ALPHA, DROPOUT = 16, 0.05  # as LISA and GSVA have them
+LORA_TENSORS = (".down", ".up")  # how the names of its own tensors end
 
 
 class LoRALinear(nn.Linear):

@@ -8,7 +8,7 @@ from torchvision.ops import roi_align
 
 from grisq.models.layers.detector import (
     STRIDE,
-    Found,
+    DetectorOutput,
     boxes_of,
     cell_centers,
     detector_losses,
@@ -23,7 +23,7 @@ def found():
     """Two categories on 4x5 cells, nothing likely but one object of each."""
     heat = torch.full((1, 2, 4, 5), -5.0)
     heat[0, 0, 1, 2], heat[0, 0, 1, 3], heat[0, 1, 3, 4] = 3.0, 1.0, 2.0
-    return Found(heat, torch.full((1, 4, 4, 5), 6.0), torch.randn(1, 3 + 3, 4, 5), torch.randn(1, 3, 8, 10))
+    return DetectorOutput(heat, torch.full((1, 4, 4, 5), 6.0), torch.randn(1, 3 + 3, 4, 5), torch.randn(1, 3, 8, 10))
 
 
 def test_peaks_are_proposed_the_likeliest_first(found):
