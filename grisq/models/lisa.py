@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -98,23 +99,26 @@ class LISA(System):
         """
         self.check_side(image)
         B = tokens.shape[0]
-        if turns is not None:
-            first, slots = turns[:, 0], slot_of_sample(turns, B)
+        if turns is None:  # one picture for all expressions, or one for each
+            G = image.shape[0]
+            turns = torch.arange(B, device=tokens.device).view(G, B // G)
+        else:
+            first = turns[:, 0]
             image, valid = image[first], None if valid is None else valid[first]
-        image_tokens, image_mask = self.llava.image_tokens(image, valid)
-        if turns is None:  # perhaps one picture for several expressions
-            image_tokens, image_mask = image_tokens.expand(B, -1, -1), image_mask.expand(B, -1)
-        else:
-            image_tokens, image_mask = (each[slots // turns.shape[1]] for each in (image_tokens, image_mask))
-        states, words = self.llava(image_tokens, image_mask, tokens, token_mask, token_mask.sum(1, keepdim=True) - 1)
-        embedded = self.decoder.embed(image, valid)  # (B, 1 or G, C, h, w)
-        if turns is None:
-            prompts = states.view(image.shape[0], -1, states.shape[-1])
-        else:
-            prompts = states[turns.clamp(min=0), 0]  # (G, K, D)
-        masks = self.decoder(embedded, prompts).flatten(0, 1)  # an expression each
-        masks = masks if turns is None else masks[slots]
-        return Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words[:, 0]})
+        asked, (G, K), T = turns.clamp(min=0), turns.shape, tokens.shape[1]
+        mask = token_mask[asked] & (turns >= 0)[..., None]  # (G, K, T)
+        order = torch.arange(K, device=tokens.device)
+        states, words = self.llava(
+            *self.llava.image_tokens(image, valid),
+            tokens[asked].flatten(1),
+            mask.flatten(1),
+            T * order + (mask.sum(2) - 1).clamp(min=0),
+            conversation=order.repeat_interleave(T),
+        )
+        masks = self.decoder(self.decoder.embed(image, valid), states)  # (G, K, h, w)
+        slots = slot_of_sample(turns, B)
+        masks, words = masks.flatten(0, 1)[slots], words.flatten(0, 1)[slots]
+        return Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words})
 
     def check_side(self, image: Tensor) -> None:
         """Raise InputError unless image (B, 3, H, W) is a canvas of the configured side."""

@@ -84,7 +84,13 @@ class LLaVA(nn.Module):
         return states, pool(shrunk, patch).flatten(1)
 
     def forward(
-        self, image_tokens: Tensor, image_mask: Tensor, tokens: Tensor, token_mask: Tensor, at: Tensor
+        self,
+        image_tokens: Tensor,
+        image_mask: Tensor,
+        tokens: Tensor,
+        token_mask: Tensor,
+        at: Tensor,
+        conversation: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Hidden states at some positions of the text, and the logits of the word that comes next there.
 
@@ -94,21 +100,26 @@ class LLaVA(nn.Module):
             tokens: (B, T) long.
             token_mask: (B, T) bool; False hides a word, wherever it stands.
             at: (B, K) long, positions among the T words.
+            conversation: (T,) long; words of one conversation do not see those of another, which saves reading the
+                picture anew for each. None: all words are one.
 
         Returns:
             (B, K, D) and (B, K, vocabulary + new words).
         """
         x = torch.cat([image_tokens, self.language_model.get_input_embeddings()(tokens)], dim=1)
         real = torch.cat([image_mask, token_mask], dim=1)  # (B, L)
-        L = real.shape[1]
-        causal = torch.ones(L, L, dtype=torch.bool, device=x.device).tril()
+        N, L = image_tokens.shape[1], real.shape[1]
+        visible = torch.ones(L, L, dtype=torch.bool, device=x.device).tril()
+        if conversation is not None:
+            visible[N:, N:] &= conversation[:, None] == conversation
+        visible = visible & real[:, None]  # (B, L, L)
         oneself = torch.eye(L, dtype=torch.bool, device=x.device)  # so that no row of scores is empty
         states = self.language_model.model(
             inputs_embeds=x,
-            attention_mask=(causal & real[:, None, None, :]) | oneself,
-            position_ids=(real.cumsum(1) - 1).clamp(min=0),
+            attention_mask=(visible | oneself)[:, None],
+            position_ids=(visible.sum(2) - 1).clamp(min=0),
             use_cache=False,
         ).last_hidden_state
-        index = (at + image_tokens.shape[1])[..., None].expand(-1, -1, states.shape[-1])
+        index = (at + N)[..., None].expand(-1, -1, states.shape[-1])
         states = states.gather(1, index)
         return states, self.language_model.lm_head(states)
