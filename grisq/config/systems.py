@@ -126,6 +126,7 @@ _PAPER = {
     "lts": _RECURRENT,
     "vlt": _RECURRENT,
     "cris": {
+        "model.cris.pool_pretrained": True,
         "model.text.hidden": 512,
         "model.text.layers": 12,
         "model.text.heads": 8,

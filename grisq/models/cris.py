@@ -1,5 +1,6 @@
 """CRIS (Wang et al. 2022): CLIP's encoders, and a sentence that becomes the filter which reads the map."""
 
+import timm
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,7 +14,10 @@ from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.neck import Neck, for_each_expression
 from grisq.models.layers.padding import extend
 from grisq.models.layers.position_encoding import grid_centers, index_positions, sequence_positions
-from grisq.models.pretrained import load_trunk, load_weights
+from grisq.models.pretrained import fill, load_weights, read_weights
+
+_CLIPS_POOL = {"query": "head.q", "key": "head.k", "value": "head.v", "project": "head.proj"}  # timm's names
+_SHORTCUT = ("shortcut.weight", *(f"shortcut_norm.{name}" for name in nn.BatchNorm2d(1).state_dict()))
 
 
 class DenseAttentionPool(nn.Module):
@@ -44,6 +48,19 @@ class DenseAttentionPool(nn.Module):
         pooled = self.project(attended.transpose(1, 2).flatten(2)).unflatten(1, level.size)
         shortcut = self.shortcut_norm(self.shortcut(level.features).permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return FeatureMap(F.relu(pooled + shortcut), level.valid)
+
+    def load_clip(self, weights: dict[str, Tensor], name: str) -> None:
+        """Fill all but the shortcut with the pool of CLIP, under timm's names.
+
+        Raises: InputError if the weights, which are called `name`, have no such pool.
+        """
+        wanted = {
+            f"{ours}.{kind}": f"{theirs}.{kind}" for ours, theirs in _CLIPS_POOL.items() for kind in ("weight", "bias")
+        }
+        found = {ours: weights[theirs] for ours, theirs in wanted.items() if theirs in weights}
+        if "head.pos_embed" in weights:
+            found["positions"] = weights["head.pos_embed"][1:]  # the first is that of the picture as a whole
+        fill(self, "CLIP attention pool", name, found, new_tensors=_SHORTCUT)
 
     def _positions(self, level: FeatureMap) -> Tensor:
         """-> (B or 1, N, C)."""
@@ -158,13 +175,25 @@ class CRIS(System):
 
     @property
     def backbones(self) -> dict[str, str | None]:
-        """Trunk and text encoder; the attention pool is CLIP's too, but for its shortcut."""
-        return {"trunk.": self.config.cris.trunk.pretrained, "text_encoder.": self.config.text.pretrained}
+        """Trunk, attention pool without its shortcut, and text encoder."""
+        sizes = self.config.cris
+        trunk = sizes.trunk.pretrained
+        pool = dict.fromkeys((f"pool.{part}." for part in _CLIPS_POOL), trunk) | {"pool.positions": trunk}
+        return {
+            "trunk.": trunk,
+            "text_encoder.": self.config.text.pretrained,
+        } | (pool if sizes.pool_pretrained else {})
 
     def load_pretrained(self) -> list[str]:
-        """Fill trunk and text encoder; the attention pool has no weights but those of a whole CLIP."""
-        sizes, text = self.config.cris.trunk, self.config.text.pretrained
-        loaded = [load_trunk(self.trunk, sizes, "model.cris.trunk")] if sizes.pretrained else []
+        """Fill trunk, attention pool and text encoder."""
+        sizes, text, loaded = self.config.cris, self.config.text.pretrained, []
+        if name := sizes.trunk.pretrained:
+            what, setting = "CLIP image encoder", "model.cris.trunk.pretrained"
+            found = read_weights(what, setting, name, lambda name: timm.create_model(name, pretrained=True))
+            fill(self.trunk.net, what, name, found)
+            loaded.append(f"{what}: weights of {name}")
+            if sizes.pool_pretrained:
+                self.pool.load_clip(found, name)
         if text:
             clip = self.text_encoder.clip
             load_weights(clip, "CLIP text encoder", "model.text.pretrained", text, type(clip).from_pretrained)

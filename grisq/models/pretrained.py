@@ -127,20 +127,43 @@ def load_weights(
     Raises:
         InputError: the weights cannot be read or do not fit.
     """
+    fill(module, what, name, read_weights(what, setting, name, from_hub), new_rows=new_rows, new_tensors=new_tensors)
+
+
+def read_weights(what: str, setting: str, name: str, from_hub: Callable[[str], nn.Module]) -> dict[str, Tensor]:
+    """The tensors of a file, or of a model that another library opens by its name or folder; see `load_weights`.
+
+    Raises: InputError if they cannot be read.
+    """
     name = local_copy(name)
     try:
         with _quiet():
-            found = load_state_dict(name) if Path(name).is_file() else from_hub(name).state_dict()
+            return load_state_dict(name) if Path(name).is_file() else from_hub(name).state_dict()
     except Exception as error:  # errors of hub, network and file from three libraries
         raise _unavailable(what, setting, name, error) from None
-    wanted = module.state_dict()
+
+
+def fill(
+    module: nn.Module,
+    what: str,
+    name: str,
+    found: dict[str, Tensor],
+    *,
+    new_rows: int = 0,
+    new_tensors: tuple[str, ...] = (),
+) -> None:
+    """Put tensors into a module; those that it does not have are left out. Arguments as of `load_weights`.
+
+    Raises: InputError if one is missing or has another shape.
+    """
+    wanted, found = module.state_dict(), dict(found)
     for key, value in found.items() if new_rows else ():
         rows, *rest = value.shape or (0,)
         if key in wanted and wanted[key].shape == (rows + new_rows, *rest):
             found[key] = torch.cat([value.to(wanted[key].dtype), wanted[key][-new_rows:]])
-    added = {key: value for key, value in wanted.items() if key.endswith(new_tensors)} if new_tensors else {}
-    found = {**added, **found}
-    _check_fit(what, name, wanted, found)
+    if new_tensors:
+        found = {key: value for key, value in wanted.items() if key.endswith(new_tensors)} | found
+    _check_fit(what, local_copy(name), wanted, found)
     module.load_state_dict({key: found[key] for key in wanted})
 
 

@@ -1,13 +1,18 @@
 """CRIS against its formulae, torch's own attention and the counts of the released code."""
 
+from dataclasses import replace
+
+import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 
 from grisq.config import TextConfig, override, preset
 from grisq.models.causal_text_encoder import CausalTextEncoder
-from grisq.models.cris import DecoderLayer, DenseAttentionPool, Projector, filtered
+from grisq.models.cris import CRIS, DecoderLayer, DenseAttentionPool, Projector, filtered
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.registry import build_on_meta
+from grisq.runtime.errors import InputError
 
 TEXT = TextConfig(hidden=16, layers=2, heads=2, intermediate=32, vocabulary=50, dropout=0.0)
 
@@ -135,3 +140,44 @@ def test_a_head_over_nothing_but_real_positions(model_config):
     with torch.no_grad():
         clean, other = (pool(FeatureMap(each, valid)).features[:, :3, :2] for each in (features, dirty))
     torch.testing.assert_close(clean, other)
+
+
+def clip_weights(model):
+    """What timm's model of CLIP holds: the trunk, and the pool with one more position, for the picture as a whole."""
+    pool = model.pool
+    sizes = {"q": pool.query, "k": pool.key, "v": pool.value, "proj": pool.project}
+    weights = {key: value.contiguous() for key, value in model.trunk.net.state_dict().items()}
+    for name, linear in sizes.items():
+        weights |= {
+            f"head.{name}.weight": torch.randn_like(linear.weight),
+            f"head.{name}.bias": torch.randn_like(linear.bias),
+        }
+    positions, channels = pool.positions.shape
+    return weights | {"head.pos_embed": torch.randn(positions + 1, channels)}
+
+
+def test_the_attention_pool_starts_from_clips(model_config, small_systems, tmp_path):
+    settings = replace(model_config, system="cris", **small_systems)
+    weights = clip_weights(CRIS(settings))
+    path = tmp_path / "clip.safetensors"
+    save_file(weights, path)
+    sizes = replace(settings.cris, trunk=replace(settings.cris.trunk, pretrained=str(path)), pool_pretrained=True)
+    model = CRIS(replace(settings, cris=sizes))
+    shortcut = model.pool.shortcut.weight.clone()
+    assert len(model.load_pretrained()) == 1
+    assert torch.equal(model.pool.key.weight, weights["head.k.weight"])
+    assert torch.equal(model.pool.project.bias, weights["head.proj.bias"])
+    assert torch.equal(model.pool.positions, weights["head.pos_embed"][1:])
+    assert torch.equal(model.pool.shortcut.weight, shortcut)
+    pretrained = [name for name, weights in model.backbones.items() if weights]
+    learned = [name for name, _ in model.pool.named_parameters() if not f"pool.{name}".startswith(tuple(pretrained))]
+    assert learned == ["shortcut.weight", "shortcut_norm.weight", "shortcut_norm.bias"]
+
+
+def test_weights_without_an_attention_pool_are_refused_where_it_is_asked_for(model_config, small_systems, tmp_path):
+    settings = replace(model_config, system="cris", **small_systems)
+    path = tmp_path / "trunk.safetensors"
+    save_file({key: value.contiguous() for key, value in CRIS(settings).trunk.net.state_dict().items()}, path)
+    sizes = replace(settings.cris, trunk=replace(settings.cris.trunk, pretrained=str(path)), pool_pretrained=True)
+    with pytest.raises(InputError, match=r"The CLIP attention pool weights .*trunk\.safetensors' lack"):
+        CRIS(replace(settings, cris=sizes)).load_pretrained()

@@ -39,7 +39,8 @@ def test_a_system_starts_from_the_weights(name, tmp_path):
     system = TRUNKS[name]
     chosen = {"model.system": system, "model.text.pretrained": None}
     if system == "lisa":  # which has SAM too
-        chosen |= {"model.lisa.vision_tower.pretrained": None, "model.lisa.sam.pretrained": None}
+        chosen |= {"model.lisa.aligned": None, "model.lisa.vision_tower.pretrained": None}
+        chosen |= {"model.lisa.sam.pretrained": None}
     chosen[SETTING[name].format(system)] = str(tmp_path / "trunk.safetensors")
     model = build_model(override(preset("tiny"), chosen).model)
     assert len(model.load_pretrained()) == 1
