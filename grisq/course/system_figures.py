@@ -10,7 +10,9 @@ from matplotlib.figure import Figure
 from grisq.course.charts import legend_below
 from grisq.course.style import OKABE_ITO
 from grisq.experiments.comparison import means
+from grisq.experiments.registry import label_of
 from grisq.experiments.selection import Results, runs_of, seeds_of
+from grisq.experiments.tables import mean_and_spread
 
 # How a system says that nothing is meant: color and marker of its point.
 REFUSES_BY = {
@@ -19,15 +21,17 @@ REFUSES_BY = {
     "a word": (OKABE_ITO["reddish purple"], "^"),
     "no object accepted": (OKABE_ITO["bluish green"], "D"),
 }
-PANELS = {  # by title: the rule about presence, and the metric
-    "own presence": ("", "gIoU"),
-    "true presence: masks alone": ("@truth", "gIoU"),
-    "presence alone": ("", "MCC"),
+PANELS = {  # by title: the rule about presence, the metric, and an answer without a model to compare with
+    "own presence": ("", "gIoU", "blind-nothing"),
+    "true presence: masks alone": ("@truth", "gIoU", "blind-all"),
+    "presence alone": ("", "MCC", None),
 }
 
 
 def cost_and_quality(stored: Results, systems: Mapping[str, tuple[str, str]]) -> Figure:
     """Draw quality on val over the time of a training on one core, a point for each system; upper left is better.
+
+    Bars are standard deviations over the seeds. A dashed line is an answer without a model, under the same rule.
 
     Args:
         stored: results by experiment and seed; systems without any are left out.
@@ -35,10 +39,23 @@ def cost_and_quality(stored: Results, systems: Mapping[str, tuple[str, str]]) ->
     """
     trained = {name: about for name, about in systems.items() if seeds_of(stored, name)}
     figure, axes = plt.subplots(1, len(PANELS), figsize=(11, 3.6))
-    for axis, (title, (rule, metric)) in zip(axes, PANELS.items()):
+    for axis, (title, (rule, metric, blind)) in zip(axes, PANELS.items()):
         for name, (label, way) in trained.items():
             minutes = np.mean([run.cost.seconds for run in runs_of(stored, name)]) / 60
-            _point(axis, minutes, means(stored, name + rule)[metric], label, REFUSES_BY[way])
+            values = [means({key: stored[key]}, name + rule)[metric] for key in stored if key[0] == name]
+            _point(axis, minutes, values, label, REFUSES_BY[way])
+        if blind and seeds_of(stored, blind):
+            value = means(stored, blind + rule)[metric]
+            axis.axhline(value, color="0.5", linestyle="--", linewidth=1)
+            axis.annotate(
+                label_of(blind),
+                (0, value),
+                xytext=(3, 3),
+                textcoords="offset points",
+                fontsize=8,
+                color="0.4",
+                xycoords=("axes fraction", "data"),
+            )
         axis.set(title=title, xlabel="training, minutes on one core", ylabel=f"{metric} on val, %")
         axis.margins(x=0.2, y=0.12)
     used = {way: REFUSES_BY[way] for way in REFUSES_BY if way in {way for _, way in trained.values()}}
@@ -51,7 +68,8 @@ def cost_and_quality(stored: Results, systems: Mapping[str, tuple[str, str]]) ->
     return figure
 
 
-def _point(axis: Axes, x: float, y: float, label: str, style: tuple[str, str]) -> None:
+def _point(axis: Axes, x: float, values: list[float], label: str, style: tuple[str, str]) -> None:
     color, marker = style
-    axis.plot(x, y, color=color, marker=marker, linestyle="")
-    axis.annotate(label, (x, y), xytext=(5, 3), textcoords="offset points", fontsize=8)
+    mean, spread = mean_and_spread(values)
+    axis.errorbar(x, mean, yerr=None if np.isnan(spread) else spread, color=color, marker=marker, linestyle="")
+    axis.annotate(label, (x, mean), xytext=(5, 3), textcoords="offset points", fontsize=8)
