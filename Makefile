@@ -37,7 +37,7 @@ results: $(SETUP)  ## train everything behind the tables anew into runs/experime
 	$(BIN)/grisq experiments run --all --preset tiny
 	$(BIN)/grisq experiments references --preset tiny
 
-encoders: $(SETUP)  ## pretrain the two encoders in data/models/encoders again (an hour on one core; resumes)
+encoders: $(SETUP)  ## pretrain the small encoders in data/models/encoders again (hours on one core; resumes)
 	$(BIN)/grisq encoders
 
 test: lint unit notebooks  ## lint, unit tests, then every notebook under nbval

@@ -181,7 +181,7 @@ def encoders(
     pretext: Annotated[str, typer.Option(help="What vision trunks learn: dense or image.")] = "dense",
     device: DeviceOption = "auto",
 ) -> None:
-    """Pretrain small encoders: trunks on what stands where in drawings, text encoders on expressions alone.
+    """Pretrain small encoders: vision on what stands where in drawings, text on expressions, LISA's parts on both.
 
     The same command resumes a pretraining that was stopped.
     """
