@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.config import MAttNetConfig, ModelConfig, TrainConfig
-from grisq.data.instances import NO_COLOR
 from grisq.models.base import LossTerm, Output, System, check_canvas, of_one_logit
 from grisq.models.layers.conversations import next_of_picture
 from grisq.models.layers.convolution import without_padding
@@ -26,6 +25,7 @@ NEIGHBORS = 5
 _SURE = 20.0  # logit of an annotated mask
 _FAR = 1e6  # pixels, for a neighbor that does not exist
 MARGIN = 0.1  # of the ranking losses
+NO_COLOR = -1  # label of an object without one, as in `grisq.data.instances`, which models do not import
 _REJECTED = -20.0  # logit where nothing is proposed
 
 
