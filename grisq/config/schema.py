@@ -137,6 +137,7 @@ class VLTConfig:
     feedforward: Annotated[Count, "hidden channels of a layer's feed-forward part"] = 256
     dropout: Annotated[Share, "rate of dropout in the transformer and over the words"] = 0.1
     drawing: Annotated[Count, "channels of the convolutions that turn drawn maps into a mask"] = 256
+    drawing_stride: Annotated[Literal[16, 8], "stride of the maps that are drawn"] = 16
 
 
 @dataclass(frozen=True)

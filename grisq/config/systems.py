@@ -80,7 +80,17 @@ _TINY = {
     | _OWN_WORDS,
     "vlt": {
         "model.vlt": VLTConfig(
-            _DARKNET, 48, _NECK, queries=8, width=96, layers=2, heads=4, feedforward=128, dropout=0.0, drawing=64
+            _DARKNET,
+            48,
+            _NECK,
+            queries=16,
+            width=128,
+            layers=2,
+            heads=4,
+            feedforward=256,
+            dropout=0.0,
+            drawing=64,
+            drawing_stride=8,  # an object is one or two cells wide at stride 16 of so small a canvas
         )
     }
     | _OWN_WORDS,

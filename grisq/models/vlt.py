@@ -86,17 +86,17 @@ class QueryBalance(nn.Module):
 class Drawing(nn.Module):
     """Every answer is drawn as a map by a linear layer with an output for each position; convolutions do the rest.
 
-    Shapes: answers (B, N, width) -> logits (B, 1, 4 H, 4 W) for maps of (H, W).
+    Shapes: answers (B, N, width) -> logits (B, 1, S/4, S/4) for maps of cells = (S/stride)^2.
     """
 
-    def __init__(self, *, cells: int, queries: int, width: int, hidden: int):
+    def __init__(self, *, cells: int, queries: int, width: int, hidden: int, doublings: int):
         super().__init__()
         self.draw = nn.Linear(width, cells)
-        self.convolutions = nn.ModuleList(ConvNorm(C, hidden, 3) for C in (queries, hidden, hidden))
+        self.convolutions = nn.ModuleList(ConvNorm(C, hidden, 3) for C in (queries, *[hidden] * doublings))
         self.mask_logit = nn.Conv2d(hidden, 1, 1)
 
     def forward(self, answers: Tensor, size: tuple[int, int], valids: list[Tensor | None]) -> Tensor:
-        """`valids` at strides 16, 8 and 4."""
+        """`valids` at the stride of the maps of that size, and at each finer one down to 4."""
         x = F.leaky_relu(self.draw(answers), 0.1).unflatten(2, size)  # (B, N, H, W); a leak, so that no map can die
         x = self.convolutions[0](x, valids[0])
         for convolution, before, after in zip(self.convolutions[1:], valids, valids[1:]):
@@ -134,7 +134,9 @@ class VLT(System):
         self.encoder = nn.ModuleList(nn.TransformerEncoderLayer(**layer) for _ in range(sizes.layers))
         self.decoder = nn.ModuleList(nn.TransformerDecoderLayer(**layer) for _ in range(sizes.layers))
         self.balance = QueryBalance(width)
-        self.drawing = Drawing(cells=cells, queries=N, width=width, hidden=sizes.drawing)
+        doublings = (sizes.drawing_stride // 4).bit_length() - 1
+        drawn = (config.image_size // sizes.drawing_stride) ** 2
+        self.drawing = Drawing(cells=drawn, queries=N, width=width, hidden=sizes.drawing, doublings=doublings)
 
     @property
     def backbones(self) -> dict[str, str | None]:
@@ -157,7 +159,10 @@ class VLT(System):
         queries, readings = self.queries(fused, words, token_mask)
         answers = self._transform(fused, queries)
         trust = self.balance(answers, queries)
-        logit = self.drawing(trust * answers, fused.size, [fused.valid, levels[0].valid, finest.valid])
+        by_stride = {16: fused.valid, 8: levels[0].valid, 4: finest.valid}
+        coarsest = self.config.vlt.drawing_stride
+        valids = [valid for stride, valid in by_stride.items() if stride <= coarsest]
+        logit = self.drawing(trust * answers, (side // coarsest, side // coarsest), valids)
         return Output(
             of_one_logit(extend(logit, finest.valid), image.shape[-2:]),
             extras={READINGS: readings, BALANCE: trust[..., 0]},

@@ -43,7 +43,7 @@ def test_queries_are_what_the_picture_asks_of_the_words():
 
 
 def test_a_query_is_drawn_in_raster_order():
-    drawing = Drawing(cells=6, queries=1, width=3, hidden=4)
+    drawing = Drawing(cells=6, queries=1, width=3, hidden=4, doublings=2)
     seen = {}
     drawing.convolutions[0].register_forward_pre_hook(lambda _, inputs: seen.update(map=inputs[0]))
     answers = torch.randn(1, 1, 3)
