@@ -84,10 +84,10 @@ _TINY = {
             48,
             _NECK,
             queries=16,
-            width=128,
+            width=96,
             layers=2,
             heads=4,
-            feedforward=256,
+            feedforward=128,
             dropout=0.0,
             drawing=64,
             drawing_stride=8,  # an object is one or two cells wide at stride 16 of so small a canvas
