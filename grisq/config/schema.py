@@ -182,6 +182,7 @@ class LISAConfig:
         str | None,
         "weights of tower, projector and language model after they learned to describe pictures; none: each one's own",
     ] = None
+    frozen_encoders: Annotated[bool, "whether CLIP's tower and SAM's image encoder stay as they are"] = True
     lora_rank: Annotated[CountOrZero, "rank of the correction to a frozen language model; 0: all of it is trained"] = 8
     lambda_dice: Annotated[Factor, "weight of the dice loss, as a share of the pixel loss"] = 0.25
     lambda_token: Annotated[Factor, "weight of the next word's cross-entropy, as a share of the pixel loss"] = 0.5

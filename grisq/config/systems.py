@@ -48,7 +48,7 @@ _LISA_AND_GSVA = {
             pretrained="bundled:encoders/sam-clicks.safetensors",
         ),
         aligned="bundled:encoders/llava.safetensors",
-        lora_rank=0,  # nothing is frozen at this size
+        lora_rank=0,  # the language model is small enough to be trained as a whole
     ),
     "model.text.hidden": 128,
     "model.text.layers": 3,

@@ -40,11 +40,12 @@ class LISA(System):
         super().__init__(config)
         self.llava = LLaVA(config.lisa.vision_tower, config.text, self.new_words)
         self.decoder = PromptedMaskDecoder(config.lisa.sam, config.image_size, config.text.hidden)
+        if config.lisa.frozen_encoders:
+            self.llava.vision_tower.requires_grad_(False)
+            self.decoder.sam.vision_encoder.requires_grad_(False)
         if config.lisa.lora_rank:
             add_lora(self.llava.language_model.model, config.lisa.lora_rank)
-            sam = self.decoder.sam
-            for frozen in (self.llava.vision_tower, sam.vision_encoder, sam.prompt_encoder):
-                frozen.requires_grad_(False)
+            self.decoder.sam.prompt_encoder.requires_grad_(False)
             if config.lisa.aligned:  # a projector with random weights has to learn
                 self.llava.projector.requires_grad_(False)
 
