@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from grisq.config import MAttNetConfig, ModelConfig, TrainConfig
 from grisq.models.base import LossTerm, Output, System, check_canvas, of_one_logit
+from grisq.models.layers.bidirectional import both_directions
 from grisq.models.layers.conversations import next_of_picture
 from grisq.models.layers.convolution import without_padding
 from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
@@ -92,11 +93,8 @@ class LanguageNetwork(nn.Module):
 
     def forward(self, tokens: Tensor, token_mask: Tensor) -> Phrases:
         x = F.relu(self.word(self.dropout(self.embedding(tokens))))  # (B, T, D)
+        forward, backward = both_directions(self.ahead, self.back, x, token_mask)
         last = token_mask.sum(1, keepdim=True) - 1
-        place = torch.arange(tokens.shape[1], device=tokens.device)
-        mirrored = torch.where(token_mask, last - place, place)[..., None].expand_as(x)
-        forward = self.ahead(x)[0]
-        backward = self.back(x.gather(1, mirrored))[0].gather(1, mirrored)
         h = torch.cat([forward, backward], dim=-1)
         scores = torch.cat([phrase(h) for phrase in self.phrases], dim=-1).transpose(1, 2)  # (B, 3, T)
         attention = scores.masked_fill(~token_mask[:, None], float("-inf")).softmax(-1)
@@ -278,6 +276,7 @@ class MAttNet(System):
         scores, modules = scores.masked_fill(~real, -1.0), modules.masked_fill(~real[..., None], -1.0)
         extras = {"scores": scores, "modules": modules, "word_attention": phrases.attention, "weights": phrases.weights}
         if other is not None:
+            extras["over_threshold"] = self.kappa * (scores - self.tau)
             extras["other_text"] = self.matching(objects, Phrases(*(each[other] for each in phrases)))[0]
             if sizes.lambda_attributes:
                 extras["colors"] = self.matching.colors(objects)
@@ -366,7 +365,7 @@ class MAttNet(System):
         pairs = (meant[:, :, None] & (real & ~meant)[:, None]).float()
         other_object = _mean((MARGIN + scores[:, None] - scores[..., None]).clamp(min=0).flatten(1), pairs.flatten(1))
         other_text = _mean((MARGIN + of_other_text - scores).clamp(min=0), told_apart.float())
-        chosen = F.binary_cross_entropy_with_logits(self.kappa * (scores - self.tau), meant.float(), reduction="none")
+        chosen = F.binary_cross_entropy_with_logits(extras["over_threshold"], meant.float(), reduction="none")
         matching = other_object + other_text + _mean(chosen, real.float())
         terms = {
             "centers": LossTerm(centers, 1.0),
