@@ -51,7 +51,7 @@ class Result(msgspec.Struct, forbid_unknown_fields=True):
     settings: dict  # the whole configuration
     data: str  # SHA-256 of the annotations
     counts: dict  # {split: {"expressions": n, ...}}
-    parameters: dict[str, int]  # trainable ones, by part of the model
+    parameters: dict[str, int]  # by part of the model, frozen ones too
     results: dict  # {split: {"protocols": {name: {metric: percent}}, "accuracy": {...}}}
     history: dict[str, dict[str, list[float | None]]]  # {"train" | "eval": {column: values}}
     samples: dict[str, Samples]  # outcome of every expression, by split

@@ -73,6 +73,8 @@ class System(nn.Module):
     most_tokens = 512  # that an expression may have
     free_length = True  # whether an exported model takes any number of tokens; a recurrent network is unrolled
     free_canvas = True  # whether any canvas whose sides are multiples of 32 will do; else `image_size` alone
+    image_encoders: tuple[str, ...] = ("trunk.",)  # prefixes of their parameters
+    text_encoders: tuple[str, ...] = ("text_encoder.",)
 
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -120,6 +122,8 @@ class System(nn.Module):
 
 class FusedSystem(System):
     """A system whose encoders are BERT and a Swin with words fused in at every stage (Sec. 3.1): LAVT, ReLA, GRISQ."""
+
+    image_encoders = ("multimodal_encoder.patch_embed.", "multimodal_encoder.stages.")
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
@@ -202,14 +206,23 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float,
 
 
 def count_parameters(module: nn.Module) -> int:
-    """Number of trainable parameters; works on the meta device too."""
+    """Number of parameters, frozen ones too; works on the meta device."""
     return sum(parameters_by_part(module).values())
 
 
+def parameters_by_role(system: System) -> dict[str, int]:
+    """Number of parameters of "image encoders", "text encoders" and "the rest", which fuses, decides and draws."""
+    counts = {"image encoders": 0, "text encoders": 0, "the rest": 0}
+    for name, parameter in system.named_parameters():
+        roles = {"image encoders": system.image_encoders, "text encoders": system.text_encoders}
+        role = next((role for role, prefixes in roles.items() if name.startswith(prefixes)), "the rest")
+        counts[role] += parameter.numel()
+    return counts
+
+
 def parameters_by_part(module: nn.Module) -> dict[str, int]:
-    """Number of trainable parameters of each submodule, and of each tensor that belongs to the module itself."""
+    """Number of parameters of each submodule, and of each tensor that belongs to the module itself."""
     counts: Counter[str] = Counter()
     for name, parameter in module.named_parameters():
-        if parameter.requires_grad:
-            counts[name.split(".")[0]] += parameter.numel()
+        counts[name.split(".")[0]] += parameter.numel()
     return dict(counts)

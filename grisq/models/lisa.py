@@ -35,6 +35,8 @@ class LISA(System):
 
     free_canvas = False
     new_words = 1
+    image_encoders = ("llava.vision_tower.", "decoder.sam.vision_encoder.")
+    text_encoders = ("llava.language_model.",)
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)

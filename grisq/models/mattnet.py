@@ -188,6 +188,7 @@ class MAttNet(System):
 
     learns_from_instances = True
     free_length = False
+    text_encoders = ("matching.language.",)
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from grisq.config import ModelConfig, TrainConfig, override, preset
 from grisq.data.sample import Collate
-from grisq.models.base import FusedSystem, count_parameters
+from grisq.models.base import FusedSystem, count_parameters, parameters_by_role
 from grisq.models.registry import SYSTEMS, build_model, build_on_meta
 from grisq.runtime.errors import InputError
 from grisq.training.losses import total_loss
@@ -261,6 +261,21 @@ def test_own_losses_reach_the_parameters_and_are_means_over_samples(config, read
         model.zero_grad()
         value.backward(retain_graph=True)
         assert any(p.grad is not None and p.grad.any() for p in model.parameters())
+
+
+def test_every_parameter_has_one_role(config):
+    model = build_on_meta(config)
+    roles = parameters_by_role(model)
+    assert sum(roles.values()) == count_parameters(model)
+    assert all(count > 0 for count in roles.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "millions"), [("grisq", 86.7), ("lisa", 303.2 + 637.0), ("vlt", 40.6), ("mattnet", 42.5)]
+)
+def test_image_encoders_at_paper_size(name, millions):
+    model = build_on_meta(override(preset("paper"), {"model.system": name}).model)
+    assert parameters_by_role(model)["image encoders"] == pytest.approx(millions * 1e6, rel=0.004)
 
 
 @pytest.mark.parametrize("name", [name for name, system in SYSTEMS.items() if issubclass(system, FusedSystem)])
