@@ -99,14 +99,14 @@ class CRISConfig:
     joint: Annotated[Count, "channels of the sentence and of the coarsest level, the space that CLIP aligned"] = 512
     pool_heads: Annotated[Count, "heads of CLIP's attention pool"] = 32
     pool_side: Annotated[Count, "side of the grid of positions that CLIP learned"] = 7
-    pool_pretrained: Annotated[
-        bool, "whether the trunk's weights hold CLIP's attention pool, and it starts from them"
-    ] = False
     neck: Annotated[tuple[Count, Count, Count], "channels of the neck at strides 8, 16 and 32"] = (256, 512, 1024)
     layers: Annotated[Count, "decoder layers over positions and words"] = 3
     heads: Annotated[Count, "attention heads of a layer"] = 8
     feedforward: Annotated[Count, "hidden channels of a layer's feed-forward part"] = 2048
     dropout: Annotated[Share, "rate of dropout in the decoder"] = 0.1
+    pool_pretrained: Annotated[
+        bool, "whether the trunk's weights hold CLIP's attention pool, and it starts from them"
+    ] = False
 
 
 @dataclass(frozen=True)
