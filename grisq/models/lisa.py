@@ -102,9 +102,9 @@ class LISA(System):
         """
         self.check_side(image)
         B = tokens.shape[0]
-        if turns is None:  # one picture for all expressions, or one for each
-            G = image.shape[0]
-            turns = torch.arange(B, device=tokens.device).view(G, B // G)
+        if turns is None:  # one picture for each expression, or one for all of them
+            turns = torch.arange(B, device=tokens.device)
+            turns = turns[:, None] if image.shape[0] == B else turns[None]
         else:
             first = turns[:, 0]
             image, valid = image[first], None if valid is None else valid[first]

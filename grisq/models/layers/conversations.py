@@ -28,7 +28,7 @@ def slot_of_sample(turns: Tensor, samples: int) -> Tensor:
     flat = turns.flatten()
     owner = torch.where(flat < 0, samples, flat)  # empty slots belong to one more sample, which is dropped
     slots = torch.zeros(samples + 1, dtype=torch.long, device=turns.device)
-    return slots.scatter(0, owner, torch.arange(len(flat), device=turns.device))[:samples]
+    return slots.scatter(0, owner, torch.arange(flat.shape[0], device=turns.device))[:samples]
 
 
 def next_of_picture(batch: "Batch") -> Tensor:
