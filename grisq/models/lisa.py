@@ -108,7 +108,7 @@ class LISA(System):
         else:
             first = turns[:, 0]
             image, valid = image[first], None if valid is None else valid[first]
-        asked, (G, K), T = turns.clamp(min=0), turns.shape, tokens.shape[1]
+        asked, K, T = turns.clamp(min=0), turns.shape[1], tokens.shape[1]
         mask = token_mask[asked] & (turns >= 0)[..., None]  # (G, K, T)
         order = torch.arange(K, device=tokens.device)
         states, words = self.llava(
