@@ -65,7 +65,7 @@ class LISA(System):
         }
 
     def load_pretrained(self) -> list[str]:
-        """Fill the llava and SAM, whose mask decoder knows what clicks mean."""
+        """Fill LLaVA and SAM, whose mask decoder knows what clicks mean."""
         loaded, sam = load_llava(self.llava, self.config, self.new_words), self.decoder.sam
         if name := self.config.lisa.sam.pretrained:
             load_weights(sam, "SAM", "model.lisa.sam.pretrained", name, type(sam).from_pretrained)

@@ -247,14 +247,14 @@ class MAttNet(System):
         """As every system; with annotated objects (see `InstanceBatch`) these take the place of its proposals.
 
         Args:
-            image: as every system's, like the next three.
-            valid: see there.
-            tokens: see there.
-            token_mask: see there.
-            boxes: of the annotated objects, like the next three.
-            categories: see `InstanceBatch`.
-            masks: see there.
-            real: see there.
+            image: (B or 1, 3, H, W).
+            valid: (B or 1, H, W) bool, or None.
+            tokens: (B, T).
+            token_mask: (B, T).
+            boxes: (B, K, 4).
+            categories: (B, K) long.
+            masks: (B, K, H/4, W/4) bool.
+            real: (B, K) bool.
             other: (B,) long, for every sample another one of the same picture, or itself; given in training.
         """
         check_canvas(image)
@@ -277,6 +277,7 @@ class MAttNet(System):
         scores, modules = scores.masked_fill(~real, -1.0), modules.masked_fill(~real[..., None], -1.0)
         extras = {"scores": scores, "modules": modules, "word_attention": phrases.attention, "weights": phrases.weights}
         if other is not None:
+            extras["other"] = other
             extras["over_threshold"] = self.kappa * (scores - self.tau)
             extras["other_text"] = self.matching(objects, Phrases(*(each[other] for each in phrases)))[0]
             if sizes.lambda_attributes:
@@ -362,7 +363,7 @@ class MAttNet(System):
         valid = batch.valid if batch.padded else None
         centers, edges, masks = detector_losses(found, objects.boxes, objects.categories, objects.masks, real, valid)
         scores, of_other_text = extras["scores"], extras["other_text"]
-        told_apart = meant & ~meant[next_of_picture(batch).to(meant.device)]
+        told_apart = meant & ~meant[output.extras["other"]]
         pairs = (meant[:, :, None] & (real & ~meant)[:, None]).float()
         other_object = _mean((MARGIN + scores[:, None] - scores[..., None]).clamp(min=0).flatten(1), pairs.flatten(1))
         other_text = _mean((MARGIN + of_other_text - scores).clamp(min=0), told_apart.float())

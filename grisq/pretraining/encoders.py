@@ -229,15 +229,13 @@ def _compose(
         task, accuracy = "clicks", {"IoU": iou}
     else:
         words = ExpressionTokenizer.load(folder / "llama")
-        model = dataclasses.replace(
-            model,
-            text=dataclasses.replace(model.text, vocabulary=len(words), pretrained=str(folder / "llama")),
-            lisa=dataclasses.replace(
-                model.lisa,
-                vision_tower=dataclasses.replace(model.lisa.vision_tower, pretrained=str(folder / file_of("clip-vit"))),
-                aligned=None,
-            ),
-        )
+        parts = {
+            "model.lisa.aligned": None,
+            "model.lisa.vision_tower.pretrained": str(folder / file_of("clip-vit")),
+            "model.text.pretrained": str(folder / file_of("llama")),
+            "model.text.vocabulary": len(words),
+        }
+        model = override(preset, {"model.system": "lisa"} | parts).model
         reader = SampleReader(data, words, model.image_size, model.text.max_tokens, _CACHE)
         weights, right = pretrain_captions(model, reader, schedule, state, device=device, progress=progress)
         task, accuracy = "captions", {"words": right}
