@@ -4,13 +4,13 @@ Each had learned alone: the tower what stands where, the language model which pi
 is the next piece with the picture in view, so that the language model learns to look.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from tqdm import tqdm
 
 from grisq.config import ModelConfig
 from grisq.data.grefcoco import GRefCOCO
@@ -18,7 +18,7 @@ from grisq.data.loader import Rows, evenly, load
 from grisq.data.sample import Batch, Collate, SampleReader
 from grisq.models.layers.llava import LLaVA
 from grisq.models.lisa import load_llava
-from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
+from grisq.pretraining.schedule import PretrainConfig, key_of, train
 from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
 
@@ -54,23 +54,16 @@ def pretrain_captions(
     model = LLaVA(config.lisa.vision_tower, config.text, 0)
     load_llava(model, config, 0)
     model.to(where)
-    optimizer = new_optimizer(model, schedule)
     key = key_of(schedule, config.lisa.vision_tower, config.text, reader.side, data.content_hash)
-    done = schedule.resume(state, key, model, optimizer)
     rows, held_out = (_with_target(data, split) for split in ("train", "val"))
     draws = [generator(schedule.seed, step).integers(len(rows), size=schedule.batch) for step in range(schedule.steps)]
     collate = Collate(reader.tokenizer.pad_id)
-    batches = load(Rows(reader, rows), collate, batch_sampler=draws[done:], num_workers=schedule.workers)
-    bar = tqdm(total=schedule.steps, initial=done, unit="step", desc="captions", disable=not progress)
-    with bar:
-        for step, batch in enumerate(batches, done):
-            cosine_rates(optimizer, step, schedule)
-            loss, _ = describe(model, batch.to(where))
-            gradient_step(model, optimizer, loss)
-            bar.update()
-            if step % 50 == 0:
-                bar.set_postfix_str(f"loss {loss.item():.3f}")
-            schedule.save_if_due(state, key, step + 1, model, optimizer)
+
+    def losses(done: int) -> Iterator[Tensor]:
+        for batch in load(Rows(reader, rows), collate, batch_sampler=draws[done:], num_workers=schedule.workers):
+            yield describe(model, batch.to(where))[0]
+
+    train(model, schedule, state, key, losses, what="captions", progress=progress)
     model.eval()
     with torch.no_grad():
         found = [

@@ -1,5 +1,6 @@
 """SAM's mask decoder learns to draw the object under a click, as SAM's had before LISA prompts it with a word."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from grisq.data.letterbox import Letterbox
 from grisq.data.loader import evenly
 from grisq.data.sample import empty_canvas, normalize, open_annotated, place
 from grisq.models.layers.prompted_mask_decoder import PromptedMaskDecoder, dice_loss
-from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
+from grisq.pretraining.schedule import PretrainConfig, key_of, train
 from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
 
@@ -68,23 +69,18 @@ def pretrain_clicks(
         learned.requires_grad_(True)
     decoder.sam.mask_decoder.iou_prediction_head.requires_grad_(False)
     decoder.to(where)
-    train, held_out = (
+    pictures, held_out = (
         embed_pictures(decoder, data, ids, config.image_size, progress)
         for ids in (_pictures(data, "train"), evenly(_pictures(data, "val"), HELD_OUT))
     )
-    optimizer = new_optimizer(decoder, schedule)
-    key = key_of(schedule, config.lisa.sam, config.image_size, data.content_hash)
-    done = schedule.resume(state, key, decoder, optimizer)
-    with tqdm(total=schedule.steps, initial=done, unit="step", desc="clicks", disable=not progress) as bar:
+
+    def losses(done: int) -> Iterator[Tensor]:
         for step in range(done, schedule.steps):
             rng = generator(schedule.seed, step)
-            cosine_rates(optimizer, step, schedule)
-            loss, iou = ask(decoder, train, rng.integers(len(train.masks), size=schedule.batch), rng)
-            gradient_step(decoder, optimizer, loss)
-            bar.update()
-            if step % 50 == 0:
-                bar.set_postfix_str(f"loss {loss.item():.3f}, IoU {iou.mean():.2f}")
-            schedule.save_if_due(state, key, step + 1, decoder, optimizer)
+            yield ask(decoder, pictures, rng.integers(len(pictures.masks), size=schedule.batch), rng)[0]
+
+    key = key_of(schedule, config.lisa.sam, config.image_size, data.content_hash)
+    train(decoder, schedule, state, key, losses, what="clicks", progress=progress)
     decoder.eval()
     rng = generator(schedule.seed, schedule.steps)
     with torch.no_grad():

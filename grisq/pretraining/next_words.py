@@ -1,17 +1,17 @@
 """Causal text encoders learn which word comes next in an expression, without any picture."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from grisq.config import ModelConfig
 from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.models.causal_text_encoder import CausalTextEncoder
 from grisq.models.layers.llava import new_language_model
-from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
+from grisq.pretraining.schedule import PretrainConfig, key_of, train
 from grisq.pretraining.text import HELD_OUT, padded
 from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
@@ -66,17 +66,14 @@ def pretrain_next_words(
     tokens = padded([tokenizer.encode(text, config.text.max_tokens) for text in texts], tokenizer.pad_id)
     where = resolve_device(device)
     tokens, model = tokens.to(where), NextWords(name, config).to(where)
-    optimizer = new_optimizer(model, schedule)
-    key = key_of(schedule, name, config.text, texts)
-    done = schedule.resume(state, key, model, optimizer)
-    bar = tqdm(total=schedule.steps, initial=done, unit="step", desc=f"{name}, next words", disable=not progress)
-    with bar:
+
+    def losses(done: int) -> Iterator[Tensor]:
         for step in range(done, schedule.steps):
             draw = generator(schedule.seed, step).integers(len(tokens) - HELD_OUT, size=schedule.batch)
-            cosine_rates(optimizer, step, schedule)
-            gradient_step(model, optimizer, _ask(model, tokens[torch.from_numpy(draw)], tokenizer.pad_id)[0])
-            bar.update()
-            schedule.save_if_due(state, key, step + 1, model, optimizer)
+            yield _ask(model, tokens[torch.from_numpy(draw)], tokenizer.pad_id)[0]
+
+    key = key_of(schedule, name, config.text, texts)
+    train(model, schedule, state, key, losses, what=f"{name}, next words", progress=progress)
     model.eval()
     with torch.no_grad():
         _, right = _ask(model, tokens[-HELD_OUT:], tokenizer.pad_id)

@@ -1,12 +1,14 @@
-"""The optimizer, the schedule and the resumable state that both pretrainings share."""
+"""The loop, the optimizer, the schedule and the resumable state that all pretrainings share."""
 
 import hashlib
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from grisq.runtime.files import atomic_file
 
@@ -45,6 +47,39 @@ class PretrainConfig:
         state.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(state) as path:
             torch.save(stored, path)
+
+
+def train(
+    model: nn.Module,
+    schedule: PretrainConfig,
+    state: Path,
+    key: str,
+    losses: Callable[[int], Iterable[Tensor]],
+    *,
+    what: str,
+    progress: bool,
+) -> None:
+    """Take all steps of a schedule, or those that a stopped training of the same key left.
+
+    Args:
+        model: to train, on its device.
+        schedule: length and rates.
+        state: file from which a stopped training resumes.
+        key: of what the state rests on, see `key_of`.
+        losses: from the number of finished steps to the losses of the others, each computed when it is asked for.
+        what: it learns, in front of the bar.
+        progress: whether to draw a bar.
+    """
+    optimizer = new_optimizer(model, schedule)
+    done = schedule.resume(state, key, model, optimizer)
+    with tqdm(total=schedule.steps, initial=done, unit="step", desc=what, disable=not progress) as bar:
+        for step, loss in enumerate(losses(done), done):
+            cosine_rates(optimizer, step, schedule)
+            gradient_step(model, optimizer, loss)
+            bar.update()
+            if step % 50 == 0:
+                bar.set_postfix_str(f"loss {loss.item():.3f}")
+            schedule.save_if_due(state, key, step + 1, model, optimizer)
 
 
 def key_of(*parts: object) -> str:

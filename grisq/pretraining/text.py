@@ -1,16 +1,16 @@
 """BERT learns which words fit: masked words over expressions (Devlin et al. 2019), without any picture."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from grisq.config import TextConfig
 from grisq.data.tokenizer import SPECIAL, ExpressionTokenizer
 from grisq.models.text_encoder import TextEncoder
-from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
+from grisq.pretraining.schedule import PretrainConfig, key_of, train
 from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
 
@@ -59,18 +59,14 @@ def pretrain_bert(
     seed_everything(schedule.seed)
     tokens = padded([tokenizer.encode(text, config.max_tokens) for text in texts], tokenizer.pad_id)
     model = MaskedWords(config).to(resolve_device(device))
-    optimizer = new_optimizer(model, schedule)
-    key = key_of(schedule, config, texts)
-    done = schedule.resume(state, key, model, optimizer)
-    bar = tqdm(total=schedule.steps, initial=done, unit="step", desc="BERT, masked words", disable=not progress)
-    with bar:
+
+    def losses(done: int) -> Iterator[Tensor]:
         for step in range(done, schedule.steps):
             draw = torch.Generator().manual_seed(int(generator(schedule.seed, step).integers(2**31)))
             chosen = torch.randint(len(tokens) - HELD_OUT, (schedule.batch,), generator=draw)
-            cosine_rates(optimizer, step, schedule)
-            gradient_step(model, optimizer, _ask(model, tokens[chosen], tokenizer.pad_id, draw)[0])
-            bar.update()
-            schedule.save_if_due(state, key, step + 1, model, optimizer)
+            yield _ask(model, tokens[chosen], tokenizer.pad_id, draw)[0]
+
+    train(model, schedule, state, key_of(schedule, config, texts), losses, what="BERT, masked words", progress=progress)
     model.eval()
     with torch.no_grad():
         _, right = _ask(model, tokens[-HELD_OUT:], tokenizer.pad_id, torch.Generator().manual_seed(schedule.seed))

@@ -13,13 +13,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
 from grisq.config import Preset
 from grisq.data.sample import normalize
 from grisq.models.layers.padding import mean_over
 from grisq.pretraining.labels import BACKGROUND, IGNORED, STRIDE, Labeled, LabeledPictures, Names
-from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
+from grisq.pretraining.schedule import PretrainConfig, key_of, train
 from grisq.pretraining.trunks import build_trunk, weights_of
 from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
@@ -134,21 +133,15 @@ def pretrain_trunk(
     seed_everything(config.seed)
     where = resolve_device(device)
     model = PretextModel(build_trunk(name, preset), names, pretext).to(where)
-    optimizer = new_optimizer(model, config)
     sizes = [tuple(parameter.shape) for parameter in model.parameters()]
     key = key_of(config, name, pretext, sizes, names, pictures.side, pictures.data.content_hash)
-    done = config.resume(state, key, model, optimizer)
-    bar = tqdm(total=config.steps, initial=done, unit="step", desc=f"{name}, {pretext}", disable=not progress)
-    with bar:
-        for step, read in enumerate(_batches(pictures, config, done), done):
-            cosine_rates(optimizer, step, config)
+
+    def losses(done: int) -> Iterator[Tensor]:
+        for read in _batches(pictures, config, done):
             batch = Labeled(*(tensor.to(where, non_blocking=True) for tensor in read))
-            loss = loss_of(model(normalize(batch.images, batch.valid), batch.valid), batch, pretext)
-            gradient_step(model, optimizer, loss)
-            bar.update()
-            if step % 50 == 0:
-                bar.set_postfix_str(f"loss {loss.item():.3f}")
-            config.save_if_due(state, key, step + 1, model, optimizer)
+            yield loss_of(model(normalize(batch.images, batch.valid), batch.valid), batch, pretext)
+
+    train(model, config, state, key, losses, what=f"{name}, {pretext}", progress=progress)
     accuracy = measure(model, held_out, config.batch)
     return weights_of(model.cpu().trunk), accuracy
 
