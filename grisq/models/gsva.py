@@ -8,7 +8,6 @@ from torch import Tensor
 
 from grisq.config import TrainConfig
 from grisq.models.base import LossTerm, Output, of_one_logit
-from grisq.models.layers.conversations import slot_of_sample
 from grisq.models.layers.prompted_mask_decoder import dice_loss
 from grisq.models.lisa import DICE, LISA, NEXT_WORD, TOKEN
 
@@ -69,10 +68,7 @@ class GSVA(LISA):
         self.check_side(image)
         first = turns[:, 0]
         image, valid = image[first], None if valid is None else valid[first]
-        states, words = self._in_turn(image, valid, tokens, token_mask, presence, turns)
-        masks = self.decoder(self.decoder.embed(image, valid), states)  # (G, K, h, w)
-        slots = slot_of_sample(turns, len(tokens))
-        masks, words = masks.flatten(0, 1)[slots], words.flatten(0, 1)[slots]
+        masks, words = self.decode(image, valid, tokens, token_mask, turns, presence)
         masks = torch.where(presence[:, None, None] > 0, masks, 0.0)
         return self._with_presence(Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words}))
 
@@ -102,30 +98,11 @@ class GSVA(LISA):
         said = tokens.new_zeros(K) if answers is None else answers
         probability = torch.zeros(K, device=tokens.device)
         for k in range(K):
-            _, words = self._in_turn(image, valid, tokens, token_mask, said, turns)
+            _, words = self.read(image, valid, tokens, token_mask, turns, said)
             probability[k] = self._refuse_or_segment(words[0, k]).softmax(-1)[1]
             if answers is None:
                 said[k] = probability[k] > 0.5
         return probability
-
-    def _in_turn(
-        self,
-        image: Tensor,
-        valid: Tensor | None,
-        tokens: Tensor,
-        token_mask: Tensor,
-        presence: Tensor,
-        turns: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """States (G, K, D) and next words (G, K, words) after each expression of G conversations."""
-        image_tokens, image_mask = self.llava.image_tokens(image, valid)
-        asked = turns.clamp(min=0)
-        real = token_mask[asked] & (turns >= 0)[..., None]  # (G, K, T)
-        words = torch.cat([tokens[asked], self.answers(presence)[asked][..., None]], dim=2)
-        mask = torch.cat([real, (turns >= 0)[..., None]], dim=2)  # (G, K, T + 1)
-        _, K, T = words.shape
-        ends = torch.arange(K, device=words.device) * T + (real.sum(2) - 1).clamp(min=0)  # of the expressions
-        return self.llava(image_tokens, image_mask, words.flatten(1), mask.flatten(1), ends)
 
     def _refuse_or_segment(self, words: Tensor) -> Tensor:
         """Logits of [REJ] and [SEG]. (..., words) -> (..., 2)."""

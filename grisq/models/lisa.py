@@ -108,20 +108,57 @@ class LISA(System):
         else:
             first = turns[:, 0]
             image, valid = image[first], None if valid is None else valid[first]
-        asked, K, T = turns.clamp(min=0), turns.shape[1], tokens.shape[1]
-        mask = token_mask[asked] & (turns >= 0)[..., None]  # (G, K, T)
-        order = torch.arange(K, device=tokens.device)
-        states, words = self.llava(
-            *self.llava.image_tokens(image, valid),
-            tokens[asked].flatten(1),
-            mask.flatten(1),
-            T * order + (mask.sum(2) - 1).clamp(min=0),
-            conversation=order.repeat_interleave(T),
-        )
-        masks = self.decoder(self.decoder.embed(image, valid), states)  # (G, K, h, w)
-        slots = slot_of_sample(turns, B)
-        masks, words = masks.flatten(0, 1)[slots], words.flatten(0, 1)[slots]
+        masks, words = self.decode(image, valid, tokens, token_mask, turns)
         return Output(of_one_logit(masks[:, None], image.shape[-2:]), extras={NEXT_WORD: words})
+
+    def decode(
+        self,
+        image: Tensor,
+        valid: Tensor | None,
+        tokens: Tensor,
+        token_mask: Tensor,
+        turns: Tensor,
+        presence: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Mask logits (B, h, w) and logits of the next word (B, words) of samples that share pictures.
+
+        Args: as `read`.
+        """
+        states, words = self.read(image, valid, tokens, token_mask, turns, presence)
+        masks = self.decoder(self.decoder.embed(image, valid), states)  # (G, K, h, w)
+        slots = slot_of_sample(turns, tokens.shape[0])
+        return masks.flatten(0, 1)[slots], words.flatten(0, 1)[slots]
+
+    def read(
+        self,
+        image: Tensor,
+        valid: Tensor | None,
+        tokens: Tensor,
+        token_mask: Tensor,
+        turns: Tensor,
+        presence: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Hidden states (G, K, D) and logits of the next word (G, K, words) after each expression of G pictures.
+
+        Args:
+            image: (G, 3, S, S).
+            valid: (G, S, S) bool, or None.
+            tokens: (B, T).
+            token_mask: (B, T).
+            turns: (G, K) long, the samples of each picture; -1 for none.
+            presence: (B,) long. With it the expressions of a picture are one conversation: each sees the earlier ones
+                and their answers, `answers` of this. None: none sees another.
+        """
+        asked, exists = turns.clamp(min=0), (turns >= 0)[..., None]
+        mask = token_mask[asked] & exists  # (G, K, T)
+        last, words = (mask.sum(2) - 1).clamp(min=0), tokens[asked]
+        if presence is not None:
+            words = torch.cat([words, self.answers(presence)[asked][..., None]], dim=2)
+            mask = torch.cat([mask, exists], dim=2)
+        order, T = torch.arange(turns.shape[1], device=tokens.device), words.shape[2]
+        apart = order.repeat_interleave(T) if presence is None else None
+        image_tokens, image_mask = self.llava.image_tokens(image, valid)
+        return self.llava(image_tokens, image_mask, words.flatten(1), mask.flatten(1), T * order + last, apart)
 
     def check_side(self, image: Tensor) -> None:
         """Raise InputError unless image (B, 3, H, W) is a canvas of the configured side."""
