@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from grisq.course.charts import legend_below
 from grisq.course.style import OKABE_ITO
 from grisq.experiments.comparison import means
-from grisq.experiments.registry import label_of
+from grisq.experiments.registry import find_experiment, label_of
+from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of, seeds_of
 from grisq.experiments.tables import mean_and_spread
 
@@ -28,20 +29,24 @@ PANELS = {  # by title: the rule about presence, the metric, and an answer witho
 }
 
 
-def cost_and_quality(stored: Results, systems: Mapping[str, tuple[str, str]]) -> Figure:
-    """Draw quality on val over the time of a training on one core, a point for each system; upper left is better.
+def cost_and_quality(
+    stored: Results, systems: Mapping[str, tuple[str, str]], step_seconds: Mapping[str, float] | None = None
+) -> Figure:
+    """Draw quality on val over the time of a training, a point for each system; upper left is better.
 
     Bars are standard deviations over the seeds. A dashed line is an answer without a model, under the same rule.
 
     Args:
         stored: results by experiment and seed; systems without any are left out.
         systems: experiment -> (label, how it refuses: a key of `REFUSES_BY`).
+        step_seconds: of a training step, by system, all measured together (`grisq.experiments.costs`); without it the
+            time is that of the runs themselves, which may have shared their machine.
     """
     trained = {name: about for name, about in systems.items() if seeds_of(stored, name)}
     figure, axes = plt.subplots(1, len(PANELS), figsize=(11, 3.6))
     for axis, (title, (rule, metric, blind)) in zip(axes, PANELS.items()):
         for name, (label, way) in trained.items():
-            minutes = np.mean([run.cost.seconds for run in runs_of(stored, name)]) / 60
+            minutes = np.mean([_seconds(run, step_seconds) for run in runs_of(stored, name)]) / 60
             values = [means({key: stored[key]}, name + rule)[metric] for key in stored if key[0] == name]
             _point(axis, minutes, values, label, REFUSES_BY[way])
         if blind and seeds_of(stored, blind):
@@ -56,7 +61,7 @@ def cost_and_quality(stored: Results, systems: Mapping[str, tuple[str, str]]) ->
                 color="0.4",
                 xycoords=("axes fraction", "data"),
             )
-        axis.set(title=title, xlabel="training, minutes on one core", ylabel=f"{metric} on val, %")
+        axis.set(title=title, xlabel="training, minutes", ylabel=f"{metric} on val, %")
         axis.margins(x=0.2, y=0.12)
     used = {way: REFUSES_BY[way] for way in REFUSES_BY if way in {way for _, way in trained.values()}}
     handles = [
@@ -66,6 +71,12 @@ def cost_and_quality(stored: Results, systems: Mapping[str, tuple[str, str]]) ->
     if handles:
         legend_below(figure, handles)
     return figure
+
+
+def _seconds(run: Result, step_seconds: Mapping[str, float] | None) -> float:
+    if step_seconds is None:
+        return run.cost.seconds
+    return run.step * step_seconds[find_experiment(run.experiment).system]
 
 
 def _point(axis: Axes, x: float, values: list[float], label: str, style: tuple[str, str]) -> None:

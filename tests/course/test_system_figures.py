@@ -28,6 +28,14 @@ def test_points_are_means_and_bars_spreads_over_the_seeds():
     plt.close(figure)
 
 
+def test_with_the_seconds_of_a_step_the_time_is_that_of_all_steps():
+    stored = collect(RESULTS, "tiny")
+    figure = cost_and_quality(stored, SYSTEMS, {"lavt": 0.1, "rela": 0.25})
+    minutes = [container.lines[0].get_xdata()[0] for container in figure.axes[0].containers]
+    assert minutes == pytest.approx([2400 * 0.1 / 60, 2400 * 0.25 / 60])
+    plt.close(figure)
+
+
 def test_one_seed_has_no_bar_and_nothing_trained_no_point(stored):
     one = {key: each for key, each in stored.items() if key[1] == 0}
     figure = cost_and_quality(one, SYSTEMS)
