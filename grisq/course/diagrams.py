@@ -1,4 +1,4 @@
-"""One drawing for each system of Table 1, all in the same style: where words meet the picture, and what answers."""
+"""One drawing for each system of Table 1, all in the same style: where words meet the picture, and what the outputs are."""
 
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ class Box(NamedTuple):
     """A part of a system."""
 
     text: str
-    kind: str  # what it has seen: picture, words or both; answer for what is said
+    kind: str  # what it has seen: picture, words or both; answer for an output
     x: float
     y: float
 
@@ -40,7 +40,7 @@ DIAGRAMS = {
             trunk=Box("ResNet-101", "picture", 1.7, 2),
             proposals=Box("detector:\nobjects", "picture", 3.4, 2),
             phrases=Box("LSTM, three\nattentions", "words", 1.7, 0),
-            match=Box("who, where,\nnext to whom", "both", 5.1, 1),
+            match=Box("subject, location,\nrelationship", "both", 5.1, 1),
             score=Box("a score for\neach object", "both", 6.8, 1),
             mask=Box("masks above\na threshold", "answer", 8.5, 1),
         ),
@@ -59,8 +59,8 @@ DIAGRAMS = {
             trunk=Box("DarkNet-53", "picture", 1.7, 2),
             words=Box("GRU", "words", 1.7, 0),
             neck=Box("neck: sentence\ntimes map", "both", 3.4, 1),
-            prior=Box("where?\nprior 1/16", "both", 5.1, 0.3),
-            segment=Box("what?\nconvolutions", "both", 6.8, 1),
+            prior=Box("locate:\nprior 1/16", "both", 5.1, 0.3),
+            segment=Box("segment:\nconvolutions", "both", 6.8, 1),
             mask=Box("mask", "answer", 8.5, 1),
         ),
         (
@@ -79,9 +79,9 @@ DIAGRAMS = {
             trunk=Box("DarkNet-53", "picture", 1.7, 2),
             words=Box("GRU", "words", 1.7, 0),
             neck=Box("neck: sentence\ntimes map", "both", 3.4, 2),
-            queries=Box("16 readings of\nthe sentence", "both", 3.4, 0.5),
+            queries=Box("16 queries:\nreadings of words", "both", 3.4, 0.5),
             transformer=Box("transformer", "both", 5.1, 1.25),
-            balance=Box("balance,\ndrawing", "both", 6.8, 1.25),
+            balance=Box("balance,\nmaps", "both", 6.8, 1.25),
             mask=Box("mask", "answer", 8.5, 1.25),
         ),
         (
@@ -102,7 +102,7 @@ DIAGRAMS = {
             trunk=Box("CLIP's\nResNet-101", "picture", 1.7, 2),
             words=Box("CLIP's\ntransformer", "words", 1.7, 0),
             neck=Box("neck: sentence\ntimes map", "both", 3.4, 2),
-            decoder=Box("positions\nread words", "both", 5.1, 2),
+            decoder=Box("positions attend\nto words", "both", 5.1, 2),
             filter=Box("sentence as a\n3×3 filter", "words", 5.1, 0),
             product=Box("filter over\nthe map", "both", 6.8, 1),
             mask=Box("mask", "answer", 8.5, 1),
@@ -134,9 +134,9 @@ DIAGRAMS = {
             swin=Box("Swin, words after\nevery stage", "both", 2.4, 1.4),
             words=Box("BERT", "words", 1.7, 0),
             decoder=Box("pixel decoder", "both", 4.5, 1.4),
-            regions=Box("10×10 regions look,\nlisten, talk", "both", 6.4, 0.6),
+            regions=Box("region queries:\npixels, words,\nother regions", "both", 6.4, 0.6),
             mask=Box("weighted sum\nof masks", "answer", 8.5, 1.4),
-            presence=Box("presence:\ntheir mean", "answer", 8.5, 0.2),
+            presence=Box("presence: mean\nof logits", "answer", 8.5, 0.2),
         ),
         (
             "x > swin",
@@ -174,8 +174,8 @@ DIAGRAMS = {
         _ends(
             clip=Box("CLIP ViT", "picture", 1.7, 1.2),
             sam=Box("SAM's encoder", "picture", 3.4, 2.2),
-            llama=Box("Llama, answers\nin turn", "both", 3.4, 0.4),
-            state=Box("next word", "both", 5.1, 0.4),
+            llama=Box("Llama reads\npatches, words", "both", 3.4, 0.4),
+            state=Box("state for the\nnext word", "both", 5.1, 0.4),
             decoder=Box("SAM's mask\ndecoder", "both", 6.8, 1.4),
             mask=Box("mask", "answer", 8.5, 1.4),
             presence=Box("[SEG] or [REJ]", "answer", 8.5, 0.2),
@@ -216,7 +216,7 @@ DIAGRAMS = {
 
 
 def draw_system(axis: Axes, system: str) -> None:
-    """Draw a system: blue has seen the picture, yellow the words, green both; red is what it answers.
+    """Draw a system: blue has seen the picture, yellow the words, green both; red boxes are outputs.
 
     Raises: InputError for a system without a drawing.
     """

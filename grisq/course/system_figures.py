@@ -15,12 +15,12 @@ from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of, seeds_of
 from grisq.experiments.tables import mean_and_spread
 
-# How a system says that nothing is meant: color and marker of its point.
-REFUSES_BY = {
+# What decides that there is no target: color and marker of a system's point.
+DECIDED_BY = {
     "size of the mask": (OKABE_ITO["orange"], "o"),
     "a head": (OKABE_ITO["blue"], "s"),
     "a word": (OKABE_ITO["reddish purple"], "^"),
-    "no object accepted": (OKABE_ITO["bluish green"], "D"),
+    "the scores of objects": (OKABE_ITO["bluish green"], "D"),
 }
 PANELS = {  # by title: the rule about presence, the metric, and an answer without a model to compare with
     "own presence": ("", "gIoU", "blind-nothing"),
@@ -38,7 +38,7 @@ def cost_and_quality(
 
     Args:
         stored: results by experiment and seed; systems without any are left out.
-        systems: experiment -> (label, how it refuses: a key of `REFUSES_BY`).
+        systems: experiment -> (label, what decides that there is no target: a key of `DECIDED_BY`).
         step_seconds: of a training step, by system, all measured together (`grisq.experiments.costs`); without it the
             time is that of the runs themselves, which may have shared their machine.
     """
@@ -48,7 +48,7 @@ def cost_and_quality(
         for name, (label, way) in trained.items():
             minutes = np.mean([_seconds(run, step_seconds) for run in runs_of(stored, name)]) / 60
             values = [means({key: stored[key]}, name + rule)[metric] for key in stored if key[0] == name]
-            _point(axis, minutes, values, label, REFUSES_BY[way])
+            _point(axis, minutes, values, label, DECIDED_BY[way])
         if blind and seeds_of(stored, blind):
             value = means(stored, blind + rule)[metric]
             axis.axhline(value, color="0.5", linestyle="--", linewidth=1)
@@ -63,9 +63,9 @@ def cost_and_quality(
             )
         axis.set(title=title, xlabel="training, minutes", ylabel=f"{metric} on val, %")
         axis.margins(x=0.2, y=0.12)
-    used = {way: REFUSES_BY[way] for way in REFUSES_BY if way in {way for _, way in trained.values()}}
+    used = {way: DECIDED_BY[way] for way in DECIDED_BY if way in {way for _, way in trained.values()}}
     handles = [
-        plt.Line2D([], [], color=color, marker=marker, linestyle="", label=f'says "nothing" by {way}')
+        plt.Line2D([], [], color=color, marker=marker, linestyle="", label=f"no target decided by {way}")
         for way, (color, marker) in used.items()
     ]
     if handles:

@@ -1,4 +1,4 @@
-"""LTS (Jing et al. 2021): first where, then what. A reconstruction: no code of it was ever published."""
+"""LTS (Jing et al. 2021): locate, then segment. A reconstruction: no code of it was ever published."""
 
 from typing import TYPE_CHECKING
 
@@ -73,9 +73,9 @@ class Segment(nn.Module):
 class LTS(System):
     """Locate, then segment: a supervised map of low resolution says where, and is one more channel of what follows.
 
-    What is known of LTS stands in its abstract and figures: a convolutional trunk and a GRU, an early fusion, an
-    interaction module that gives a position prior, and a light segmenter that reads the prior. The sizes, the trunk
-    and the fusion are those of its neighbors MCN, VLT and CRIS; the interaction is the transformer that it names.
+    A reconstruction from the abstract and the overview figure: a convolutional trunk and a GRU, an early fusion, an
+    interaction module that gives a position prior, and a light segmenter that reads the prior. The trunk is that of
+    MCN and VLT, the fusion that of CRIS; the interaction is the transformer that the abstract names.
 
     It has no presence head: under Sec. 4.1 a mask of fewer than 50 pixels at 480x480 predicts "no target". The logits
     of the prior (B, 1, H/16, W/16) are in `Output.extras`.

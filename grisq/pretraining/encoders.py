@@ -30,7 +30,7 @@ from grisq.runtime.provenance import provenance
 SET = "encoders"  # the synthetic set; no table touches its pictures
 CARD, MEASURED = "README.md", "measured.json"
 TEXT_SYSTEMS = {"bert": "grisq", "clip-text": "cris", "llama": "lisa"}  # the system whose settings give its sizes
-# What learns on from others of the folder, and from which.
+# What starts from others of the folder, and from which.
 COMPOSED = {"sam-clicks": ("sam",), "llava": ("clip-vit", "llama")}
 NAMES = (*TRUNKS, *TEXT_SYSTEMS, *COMPOSED)
 # Swin has learned twice as long as the others; a step of theirs takes up to twice its time.
@@ -46,22 +46,25 @@ COMPOSED_SCHEDULES = {
     "llava": PretrainConfig(steps=4_000, batch=64, lr=6e-4, weight_decay=0.01, warmup=200),
 }
 
-_CARD = """# Encoders that have seen drawings
+_CARD = """# Encoders pretrained on synthetic pictures
 
-What ImageNet-22k is to the paper's Swin and its corpus to BERT (Sec. 4.2), the synthetic set `{set}` is to these:
-{pictures:,} pictures and {expressions:,} expressions, drawn from a seed that no measured set uses.
+The paper's Swin was pretrained on ImageNet-22k, its BERT on a text corpus (Sec. 4.2). These encoders were pretrained on the
+synthetic set `{set}`: {pictures:,} pictures and {expressions:,} expressions, drawn from a seed that no evaluated set uses.
 
-| encoder | of | what it learned | steps | on held-out data |
+| encoder | used by | what it learned | steps | on held-out data |
 |---|---|---|---|---|
 {rows}
 
-Like the paper: encoders start from another task than the one measured, and are trained on at a lower rate. Unlike the
-paper: their pictures come from the same generator as those of the tables, so what they know fits the tables' pictures
-far better than ImageNet fits COCO; and the text encoders have read no English but the grammar's. The grammar repeats
-itself: some held-out expressions are also among those trained on, about another picture. CLIP's two encoders were
-never trained on each other, as the real ones were.
+Held-out data: the accuracy of categories ("classes") and colors over positions on objects; of masked tokens (`bert`) or the
+next token ("words"); the IoU with the object under the click.
 
-Weights are stored in half precision. Annotations SHA-256 `{data}`. Made again by `make encoders`; `measured.json` has
+As in the paper, encoders are pretrained on another task and fine-tuned at a lower learning rate; the image encoders of LISA
+and GSVA stay frozen, as in the originals. Unlike in the paper, their pictures come from the same generator as those of the
+tables, so what they know fits the tables' pictures far better than ImageNet fits COCO, and the text encoders have read only
+sentences of the grammar. The grammar repeats itself: some held-out expressions are also among those of the training, about
+another picture. CLIP's two encoders were never trained together, as the real ones were.
+
+Weights are stored in half precision. Annotations SHA-256 `{data}`. Rebuild with `make encoders`; `measured.json` has
 schedules, versions and machine of each. Sprites in the training pictures: Twemoji, copyright Twitter, Inc. and other
 contributors, CC BY 4.0.
 """
@@ -71,21 +74,21 @@ _SYSTEMS = {
     "darknet": "LTS, VLT",
     "resnet": "MAttNet",
     "clip-resnet": "CRIS",
-    "clip-vit": "LISA, GSVA (where `llava` starts)",
-    "sam": "LISA, GSVA (where `sam-clicks` starts)",
+    "clip-vit": "LISA, GSVA (initialization of `llava`)",
+    "sam": "LISA, GSVA (initialization of `sam-clicks`)",
     "bert": "ours, LAVT, ReLA",
     "clip-text": "CRIS",
-    "llama": "LISA, GSVA (where `llava` starts)",
+    "llama": "LISA, GSVA (initialization of `llava`)",
     "sam-clicks": "LISA, GSVA",
     "llava": "LISA, GSVA",
 }
 _TASKS = {
     "dense": "category and color of every position on an object, without any expression",
     "image": "which categories and colors a picture holds, without any expression",
-    "masked words": "masked pieces of expressions, without any picture",
-    "next words": "the next piece of expressions, without any picture",
+    "masked words": "masked tokens of expressions, without any picture",
+    "next words": "the next token of expressions, without any picture",
     "clicks": "the mask decoder alone: the object under a click",
-    "captions": "the next piece of expressions, with the picture in view",
+    "captions": "the next token of expressions, with the picture in view",
 }
 
 
@@ -112,7 +115,7 @@ def make_encoders(
         only: which encoders to make.
         vision: schedule of the trunks; None for `VISION_SCHEDULES`.
         text: schedule of the text encoders.
-        composed: schedule of those that learn on from others; None for `COMPOSED_SCHEDULES`.
+        composed: schedule of those that start from others; None for `COMPOSED_SCHEDULES`.
         pretext: what the trunks learn, see `grisq.pretraining.vision`.
         data: the set to learn from, by default the synthetic set `encoders`.
         device: auto, cpu, cuda, cuda:1, mps.
