@@ -109,7 +109,7 @@ def small_systems():
             small_trunk("darknet"), 12, (8, 16, 24), 4, 16, layers=1, heads=2, feedforward=32, dropout=0.0, drawing=16
         ),
         "lisa": LISAConfig(
-            CLIPVisionTowerConfig(hidden=16, layers=2, heads=2, intermediate=32, side=64, patch=8, read_layer=-1),
+            CLIPVisionTowerConfig(hidden=16, layers=2, heads=2, intermediate=32, side=32, patch=4, read_layer=-1),
             SAMConfig(
                 hidden=16,
                 layers=2,

@@ -45,11 +45,7 @@ class TrainingPlan:
             raise InputError("The training split has no expressions: choose another split or data set.")
         if np.any(np.diff(self.rows) <= 0):  # `has_target` searches in them
             raise InputError("The rows to train on must be in ascending order, each once: sort them.")
-        if self.batch % self.together:
-            raise InputError(
-                f"A batch of {self.batch} cannot hold whole groups of {self.together} expressions: set train.batch to "
-                "a multiple of train.expressions_per_picture."
-            )
+        check_parts(self.batch, 1, 1, self.together)
 
     def recipes(self, step: int) -> list[Recipe]:
         """Return the recipes of one global batch; steps count from 0."""
@@ -92,16 +88,24 @@ class TrainingPlan:
         return np.array(groups).ravel()
 
 
-def check_parts(batch: int, world: int, accumulate: int) -> None:
+def check_parts(batch: int, world: int, accumulate: int, together: int = 1) -> None:
     """Check that a global batch can be cut evenly over processes and accumulation steps.
 
-    Raises: InputError if it cannot.
+    Args:
+        batch: samples of a step.
+        world: processes.
+        accumulate: accumulation steps.
+        together: expressions of one picture that stay together.
+
+    Raises:
+        InputError: if it cannot.
     """
     parts = world * accumulate
-    if batch % parts:
+    if batch % (parts * together):
+        groups = f" of whole groups of {together} (train.expressions_per_picture)" if together > 1 else ""
         raise InputError(
             f"The global batch of {batch} cannot be cut into {parts} equal parts ({world} processes x "
-            f"{accumulate} accumulation steps): set train.batch to a multiple of {parts}."
+            f"{accumulate} accumulation steps){groups}: set train.batch to a multiple of {parts * together}."
         )
 
 
@@ -115,7 +119,7 @@ class StepSampler(Sampler[list[Slot]]):
     def __init__(
         self, plan: TrainingPlan, *, start: int, stop: int, rank: int = 0, world: int = 1, accumulate: int = 1
     ):
-        check_parts(plan.batch // plan.together, world, accumulate)
+        check_parts(plan.batch, world, accumulate, plan.together)
         self.plan, self.start, self.stop = plan, start, stop
         self.rank, self.world, self.accumulate = rank, world, accumulate
 

@@ -73,6 +73,8 @@ def _bounds(meta: object) -> str:
         words += f" of at least {meta.ge}"
     if meta.le is not None:
         words += f" and at most {meta.le}"
+    if meta.lt is not None:
+        words += f" and below {meta.lt}"
     return words
 
 

@@ -13,6 +13,7 @@ Count = Annotated[int, Meta(ge=1)]
 CountOrZero = Annotated[int, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 ShareBelowOne = Annotated[float, Meta(ge=0, lt=1)]
+Inside = Annotated[float, Meta(gt=0, lt=1)]
 Factor = Annotated[float, Meta(ge=0)]
 Positive = Annotated[float, Meta(gt=0)]
 Tokens = Annotated[int, Meta(ge=3, le=512)]  # [CLS], a piece, [SEP]; BERT has positions for 512
@@ -58,7 +59,11 @@ class ConvNetConfig:
 
 @dataclass(frozen=True)
 class TextConfig:
-    """BERT (Devlin et al. 2019) and its tokenizer."""
+    """The text encoder and its tokenizer: BERT (Devlin et al. 2019) for LAVT, ReLA and ours.
+
+    CRIS and LISA read the same sizes for CLIP's transformer and for Llama; a recurrent network has `hidden`,
+    `vocabulary` and the two limits alone.
+    """
 
     hidden: Annotated[Count, "channels of f^T"] = 768
     layers: Annotated[Count, "transformer layers"] = 12
@@ -198,7 +203,7 @@ class MAttNetConfig:
     mask_maps: Annotated[Count, "maps that all masks of a picture share"] = 16
     proposals: Annotated[Count, "objects proposed at most"] = 12
     annotated: Annotated[bool, "judge the annotated objects instead of proposals, as a diagnostic"] = False
-    least_score: Annotated[Share, "probability of a proposal's center at least"] = 0.3
+    least_score: Annotated[Inside, "probability of a proposal's center at least"] = 0.3
     cells: Annotated[Count, "side of the grid that is read of every box"] = 7
     width: Annotated[Count, "channels of words and of the matching"] = 512
     attributes: Annotated[Count, "attributes, such as colors, that the subject module names"] = 50
@@ -214,7 +219,7 @@ class MAttNetConfig:
 class ModelConfig:
     """Everything in Fig. 2. `target_query` and `plurality` are the switches of Table 2.
 
-    `system` selects another system of Table 1 on the same encoders; its own sizes are in the field of its name. All
+    `system` selects another system of Table 1; its own sizes are in the field of its name. All
     systems read `channels`, `blocks`, `heads`, `points` and `feedforward` where they share a part.
     """
 

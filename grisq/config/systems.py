@@ -13,6 +13,7 @@ from grisq.config.schema import (
     SAMConfig,
     VLTConfig,
 )
+from grisq.runtime.errors import InputError
 
 _DARKNET = ConvNetConfig(
     "darknet", 8, (32, 80, 160, 256), (1, 2, 2, 1), pretrained="bundled:encoders/darknet.safetensors"
@@ -155,6 +156,16 @@ _PAPER = {
 SYSTEM_SETTINGS: Mapping[str, Mapping[str, Mapping[str, object]]] = MappingProxyType({"tiny": _TINY, "paper": _PAPER})
 
 
+def has_sizes(preset: str, system: str) -> bool:
+    """Whether a preset has sizes for a system: those on Swin and BERT take the preset's own, the others need some."""
+    return system not in _TINY or system in SYSTEM_SETTINGS.get(preset, {})
+
+
 def settings_of_system(preset: str, system: str) -> Mapping[str, object]:
-    """What a system changes in a preset, by the name of the setting; nothing for most of those on Swin and BERT."""
+    """What a system changes in a preset, by the name of the setting; nothing for those on Swin and BERT.
+
+    Raises: InputError if the preset has no sizes for the system, which would else be built at its published size.
+    """
+    if not has_sizes(preset, system):
+        raise InputError(f"The preset {preset} has no sizes for {system}: choose {' or '.join(SYSTEM_SETTINGS)}.")
     return SYSTEM_SETTINGS.get(preset, {}).get(system, {})

@@ -1,4 +1,4 @@
-"""One drawing for each system of Table 1, all in the same style: where words meet the picture, and what the outputs are."""
+"""One drawing for each system of Table 1, all in one style: where words meet the picture, and what the outputs are."""
 
 from typing import NamedTuple
 

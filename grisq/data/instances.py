@@ -3,11 +3,14 @@
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
 from grisq.data import masks
-from grisq.data.grefcoco import GRefCOCO
+from grisq.data.grefcoco import GRefCOCO, attributes_of
+from grisq.data.inspection.findings import Fault
+from grisq.data.inspection.outlines import read_outline
 from grisq.data.letterbox import Letterbox
 
 STRIDE = 4  # of their masks
@@ -70,7 +73,11 @@ def stack(samples: list[Instances]) -> InstanceBatch:
 
 
 class InstanceReader:
-    """Reads the objects of a data set's pictures; crowd regions and objects without outline are left out."""
+    """Reads the objects of a data set's pictures.
+
+    Crowd regions are left out, and what the reader of the data set does not check because no expression means it:
+    objects of an unknown category, and those whose outline cannot be read or has no pixel.
+    """
 
     def __init__(self, data: GRefCOCO):
         self.data = data
@@ -90,9 +97,18 @@ class InstanceReader:
             x: of the picture's corner on the canvas.
             y: of the picture's corner on the canvas.
         """
-        found = [each for each in self.data.annotations_of(image_id) if not each.iscrowd and each.segmentation]
         geometry = {"scale": box.scale, "offset": (x, y), "out_height": side, "out_width": side}
-        drawn = [masks.rasterize([each.segmentation], box.height, box.width, **geometry) for each in found]
+        found, drawn = [], []
+        for each in self.data.annotations_of(image_id):
+            if each.iscrowd or each.category_id not in self._category:
+                continue
+            outline = read_outline(each.segmentation, box.height, box.width)
+            if isinstance(outline, Fault):
+                continue
+            mask = masks.rasterize([outline.segmentation], box.height, box.width, **geometry)
+            if mask.any():
+                found.append(each)
+                drawn.append(mask)
         center = slice(STRIDE // 2, None, STRIDE)
         empty = np.zeros((0, side // STRIDE, side // STRIDE), dtype=bool)
         return Instances(
@@ -108,7 +124,7 @@ class InstanceReader:
 
 def colors_of(data: GRefCOCO) -> tuple[str, ...]:
     """The colors that annotations name, in alphabetical order; none in a set of photographs."""
-    found = {each.attributes.get("colour") for info in data.images() for each in data.annotations_of(info.image_id)}
+    found = {attributes_of(text).get("colour") for text in pc.unique(data.annotations["attributes"]).to_pylist()}
     return tuple(sorted(found - {None}))
 
 

@@ -155,7 +155,8 @@ class SampleReader:
 
     With a cache, what was read once is not read again: pictures at the size of the canvas or of a mosaic's cell, masks
     as bits, tokens. Samples are the same, and their arrays belong to the caller. A data worker has a cache of its own,
-    which starts empty and has the same limit. Pictures are taken to stay as they are on the disk.
+    which starts empty and has the same limit. Pictures are taken to stay as they are on the disk. The objects of a
+    picture (`with_instances`) are drawn anew every time.
     """
 
     data: GRefCOCO

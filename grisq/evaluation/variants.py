@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from grisq.checkpoint import Checkpoint
+from grisq.config.answer import THRESHOLD
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.sample import Collate, SampleReader
 from grisq.evaluation.checkpoints import evaluate_loaded
@@ -80,10 +81,10 @@ def _conversations(loaded: Checkpoint, data: GRefCOCO, split: str, *, true: bool
             probability = model.converse(
                 image[:1], None if valid is None else valid[:1], tokens, token_mask, batch.presence if true else None
             )
-        present.append(probability.cpu().numpy() > 0.5)
+        present.append(probability.cpu().numpy() >= THRESHOLD)
         truth.append(batch.presence.cpu().numpy() > 0)
-    said, real = np.concatenate(present), np.concatenate(truth)
-    return {"N-acc": _percent(~said[~real]), "T-acc": _percent(said[real])}
+    predicted, real = np.concatenate(present), np.concatenate(truth)
+    return {"N-acc": _percent(~predicted[~real]), "T-acc": _percent(predicted[real])}
 
 
 def _percent(right: np.ndarray) -> float:

@@ -37,6 +37,7 @@ class Experiment:
     name: str  # in commands and file names
     title: str  # as a row of its table, where it may say what it adds to the one above
     changes: Mapping[str, object] = field(default_factory=dict, hash=False)  # setting -> value, as `--set` takes them
+    at: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False, kw_only=True)  # more, by preset
     shown_in: tuple[str, ...] = ()  # the tables and figures that need it
     label: str = ""  # where it stands alone; the title by default
     question: str = ""  # for a run that no table or figure needs: what a notebook asks of it
@@ -51,13 +52,14 @@ class Experiment:
     def configure(self, preset: Preset) -> Preset:
         """Apply the rate that suits the system at this preset, where one was chosen, and the run's own changes.
 
-        A run that chooses a rate takes two thirds of the preset's steps, with one evaluation at the end.
+        A run that chooses a rate takes two thirds of the steps, with one evaluation at the end.
 
         Raises: InputError for a setting that does not exist.
         """
-        settings = rates(TUNED.get(preset.name, {}).get(self.system)) | dict(self.changes)
+        settings = rates(TUNED.get(preset.name, {}).get(self.system)) | dict(self.at.get(preset.name, {}))
+        settings |= self.changes
         if self.tunes:
-            steps = max(1, preset.train.steps * 2 // 3)
+            steps = max(1, int(settings.get("train.steps", preset.train.steps)) * 2 // 3)
             settings |= {"train.steps": steps, "train.eval_every": steps}
         return override(preset, settings)
 
@@ -74,15 +76,10 @@ _EVEN = {"train.pixel_weights": (1.0, 1.0)}
 # Its threshold has a loss of its own; and it learns to tell two expressions of a picture apart.
 _MATTNET = {"model.system": "mattnet", "train.lambda_presence": 0.0, "train.expressions_per_picture": 2} | _EVEN
 _LTS, _VLT, _CRIS = ({"model.system": name} | _EVEN for name in ("lts", "vlt", "cris"))
-# Pixel loss 2, dice 0.5, next word 1; several expressions of a picture in a step, as released; of sixteen pictures, as
-# the other systems have them. They learn slowly, so they have twice as many steps.
-_CONVERSATIONS = {
-    "train.loss_scale": 2.0,
-    "train.expressions_per_picture": 4,
-    "train.batch": 64,
-    "train.steps": 4800,
-    "train.eval_every": 800,
-} | _EVEN
+# Pixel loss 2, dice 0.5, next word 1; several expressions of a picture in a step, as released.
+_CONVERSATIONS = {"train.loss_scale": 2.0, "train.expressions_per_picture": 4} | _EVEN
+# Of sixteen pictures, as the other systems have them; and twice as many steps, for they learn slowly.
+_SLOW = {"tiny": {"train.batch": 64, "train.steps": 4800, "train.eval_every": 800}}
 _LISA = {"model.system": "lisa"} | _CONVERSATIONS
 _GSVA = {"model.system": "gsva", "train.lambda_presence": 0.0} | _CONVERSATIONS  # refusing is the next word's loss
 # As many parameters as the query's cross-attention blocks have: tests/experiments/test_registry.py counts them.
@@ -106,16 +103,16 @@ _RUNS = (
     Experiment("cris", "CRIS", _CRIS | _PLAIN, ("Table 1",)),
     Experiment("lavt", "LAVT", _LAVT | _PLAIN, ("Table 1",)),
     Experiment("rela", "ReLA", _RELA | _PLAIN, ("Table 1", "Figures 4, 5a, 6")),
-    Experiment("lisa", "LISA", _LISA | _PLAIN, ("Table 1",), seeds=3),
-    Experiment("gsva", "GSVA", _GSVA | _PLAIN, ("Table 1",), seeds=3),
+    Experiment("lisa", "LISA", _LISA | _PLAIN, ("Table 1",), seeds=3, at=_SLOW),
+    Experiment("gsva", "GSVA", _GSVA | _PLAIN, ("Table 1",), seeds=3, at=_SLOW),
     Experiment("rela-augmented", "ReLA + augmentation", _RELA, _FIGURE_4, "ReLA + augm."),
     Experiment("mattnet-augmented", "MAttNet + augmentation", _MATTNET, _FIGURE_4, "MAttNet + augm.", seeds=3),
     Experiment("lts-augmented", "LTS + augmentation", _LTS, _FIGURE_4, "LTS + augm.", seeds=3),
     Experiment("vlt-augmented", "VLT + augmentation", _VLT, _FIGURE_4, "VLT + augm.", seeds=3),
     Experiment("cris-augmented", "CRIS + augmentation", _CRIS, _FIGURE_4, "CRIS + augm.", seeds=3),
     Experiment("lavt-augmented", "LAVT + augmentation", _LAVT, _FIGURE_4, "LAVT + augm.", seeds=3),
-    Experiment("lisa-augmented", "LISA + augmentation", _LISA, _FIGURE_4, "LISA + augm.", seeds=3),
-    Experiment("gsva-augmented", "GSVA + augmentation", _GSVA, _FIGURE_4, "GSVA + augm.", seeds=3),
+    Experiment("lisa-augmented", "LISA + augmentation", _LISA, _FIGURE_4, "LISA + augm.", seeds=3, at=_SLOW),
+    Experiment("gsva-augmented", "GSVA + augmentation", _GSVA, _FIGURE_4, "GSVA + augm.", seeds=3, at=_SLOW),
     Experiment("baseline-augmented", "baseline + augmentation", _NO_QUERY, ("2x2",), seeds=3, label="baseline + augm."),
     Experiment("query-augmented", "target query + augmentation", _QUERY, ("2x2",), seeds=3, label="query + augm."),
     Experiment(
@@ -171,6 +168,7 @@ def _at_rate(experiment: Experiment, lr: float) -> Experiment:
         name=f"{experiment.name}-lr{lr:g}",
         title=f"{experiment.title}, learning rate {lr:g}",
         changes={**experiment.changes, **rates(lr), **_HOLDOUT},
+        at=experiment.at,
         question="Which learning rate suits this system?",
         seeds=1,
         tunes=True,

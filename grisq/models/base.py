@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from grisq.config import ModelConfig, TrainConfig
 from grisq.config.answer import THRESHOLD, Answer
+from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.multimodal_encoder import MultimodalEncoder
-from grisq.models.pretrained import load_bert, load_swin
+from grisq.models.pretrained import load_bert, load_swin, load_trunk
 from grisq.models.text_encoder import TextEncoder
 from grisq.runtime.constants import constant
 from grisq.runtime.errors import InputError
@@ -69,6 +70,7 @@ class System(nn.Module):
     shares what it can.
     """
 
+    least_samples = 1  # of a part of a batch in training
     learns_from_instances = False  # whether training needs all objects of the pictures, see `Batch.instances`
     most_tokens = 512  # that an expression may have
     free_length = True  # whether an exported model takes any number of tokens; a recurrent network is unrolled
@@ -83,7 +85,7 @@ class System(nn.Module):
 
     @property
     def decides_presence(self) -> bool:
-        """Whether the system says itself if anything is meant; else the size of its mask decides."""
+        """Whether the system predicts presence itself; else the size of its mask decides."""
         return self.presence_head is not None
 
     @property
@@ -103,6 +105,12 @@ class System(nn.Module):
         """
         return []
 
+    def check_labels(self, categories: int, colors: int) -> None:
+        """Raise InputError if the settings do not fit a data set with so many categories and colors of objects.
+
+        Training asks a system that learns from instances, before it begins.
+        """
+
     def inputs(self, batch: "Batch") -> tuple[Tensor | None, ...]:
         """What `forward` takes of a batch."""
         return batch.inputs()
@@ -118,6 +126,34 @@ class System(nn.Module):
             config: class weights and whatever else all systems share.
         """
         return {}
+
+
+class TrunkSystem(System):
+    """A system with a convolutional trunk that never sees the words, and words learned from scratch.
+
+    Its sizes are the group of `ModelConfig` that has the system's name; a subclass names it.
+    """
+
+    group: str
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        self.trunk = ConvolutionalTrunk(self.sizes.trunk)
+
+    @property
+    def sizes(self) -> Any:
+        """The system's own group of settings."""
+        return getattr(self.config, self.group)
+
+    @property
+    def backbones(self) -> dict[str, str | None]:
+        """The trunk."""
+        return {"trunk.": self.sizes.trunk.pretrained}
+
+    def load_pretrained(self) -> list[str]:
+        """Fill the trunk."""
+        sizes = self.sizes.trunk
+        return [load_trunk(self.trunk, sizes, f"model.{self.group}.trunk")] if sizes.pretrained else []
 
 
 class FusedSystem(System):
@@ -173,9 +209,17 @@ class FusedSystem(System):
         return words, self.multimodal_encoder(image, words, token_mask, valid)
 
 
-def check_canvas(image: Tensor) -> None:
-    """Raise InputError unless both sides of image (..., H, W) are multiples of 32."""
+def check_count(there: int, what: str, setting: str, known: int) -> None:
+    """Raise InputError if a data set has more categories, colors, ... than a setting provides for."""
+    if there > known:
+        raise InputError(f"The data set has {there} {what}, and {setting} is {known}: set it to {there} or more.")
+
+
+def check_canvas(image: Tensor, side: int | None = None) -> None:
+    """Raise InputError unless both sides of image (..., H, W) are multiples of 32, or `side` if it is given."""
     H, W = image.shape[-2:]
+    if side is not None and not H == W == side:
+        raise InputError(f"The input is {H}x{W} pixels, and this model takes {side}x{side} alone: letterbox it first.")
     if H % STRIDE or W % STRIDE:
         raise InputError(f"The input is {H}x{W} pixels: both sides must be multiples of {STRIDE}; letterbox it first.")
 
@@ -203,6 +247,23 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float,
     """
     weight = constant(tuple(weights), device=logits.device)
     return F.cross_entropy(logits.float(), labels, weight, reduction="sum") / labels.numel()
+
+
+# Small tables that are indexed by position; weight decay would pull them to zero.
+_POSITION_TABLES = (
+    "bias_table",
+    "position_embedding",
+    "positional_embedding",
+    "pool.positions",
+    "pos_embed",
+    "rel_pos_",
+    "level_embedding",
+)
+
+
+def decays(name: str, parameter: Tensor) -> bool:
+    """Whether weight decay applies to a parameter of that name: not to norms, biases and position tables."""
+    return parameter.ndim > 1 and not any(table in name for table in _POSITION_TABLES)
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -81,8 +81,8 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, *, channels: int, text_channels: int, heads: int, feedforward: int, dropout: float):
         super().__init__()
-        self.relate = nn.MultiheadAttention(channels, heads, dropout=dropout, batch_first=True)
-        self.listen = nn.MultiheadAttention(
+        self.self_attention = nn.MultiheadAttention(channels, heads, dropout=dropout, batch_first=True)
+        self.word_attention = nn.MultiheadAttention(
             channels, heads, dropout=dropout, batch_first=True, kdim=text_channels, vdim=text_channels
         )
         self.before = nn.ModuleList(nn.LayerNorm(channels) for _ in range(3))
@@ -100,10 +100,11 @@ class DecoderLayer(nn.Module):
         self, x: Tensor, p: Tensor, hidden: Tensor | None, words: Tensor, word_positions: Tensor, word_mask: Tensor
     ) -> Tensor:
         y = self.before[0](x)
-        attended, _ = self.relate(y + p, y + p, y, key_padding_mask=hidden, need_weights=False)
+        attended, _ = self.self_attention(y + p, y + p, y, key_padding_mask=hidden, need_weights=False)
         x = x + self.dropout(self.after[0](attended))
         y = self.before[1](x)
-        attended, _ = self.listen(y + p, words + word_positions, words, key_padding_mask=~word_mask, need_weights=False)
+        placed = words + word_positions
+        attended, _ = self.word_attention(y + p, placed, words, key_padding_mask=~word_mask, need_weights=False)
         x = x + self.dropout(self.after[1](attended))
         return x + self.dropout(self.feed_forward(self.before[2](x)))
 
@@ -149,6 +150,8 @@ class CRIS(System):
     The trunk reads the picture without the words, so it runs once for all expressions of a picture. There is no
     presence head: under Sec. 4.1 a mask of fewer than 50 pixels at 480x480 predicts "no target".
     """
+
+    least_samples = 2  # the neck normalizes the sentence over them
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)

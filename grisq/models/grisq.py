@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from grisq.config import ModelConfig, TrainConfig
-from grisq.models.base import FusedSystem, LossTerm, Output
+from grisq.models.base import FusedSystem, LossTerm, Output, check_count
 from grisq.models.heads import MaskHead, mlp
 from grisq.models.layers.object_labels import ObjectLabels, object_loss
 from grisq.models.layers.padding import mean_over, pool
@@ -59,6 +59,11 @@ class GRISQ(FusedSystem):
         """Whether training needs all objects of the pictures."""
         return self.object_labels is not None
 
+    def check_labels(self, categories: int, colors: int) -> None:
+        """Raise InputError for more categories or colors than it learns."""
+        check_count(categories, "categories", "model.object_categories", self.config.object_categories)
+        check_count(colors, "colors", "model.object_colors", self.config.object_colors)
+
     def forward(
         self,
         image: Tensor,
@@ -94,5 +99,5 @@ class GRISQ(FusedSystem):
         if batch.instances is None:
             raise InputError("model.object_categories needs all objects of the pictures: read with_instances=True.")
         valid = pool(batch.valid, 8).flatten(1) if batch.padded else None
-        said = (output.extras["categories"], output.extras["colors"])
-        return {"objects": LossTerm(object_loss(*said, batch.instances, valid), config.lambda_objects)}
+        predicted = (output.extras["categories"], output.extras["colors"])
+        return {"objects": LossTerm(object_loss(*predicted, batch.instances, valid), config.lambda_objects)}

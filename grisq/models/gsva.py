@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from grisq.config import TrainConfig
-from grisq.models.base import LossTerm, Output, of_one_logit
+from grisq.config.answer import THRESHOLD
+from grisq.models.base import LossTerm, Output, check_canvas, of_one_logit
 from grisq.models.layers.prompted_mask_decoder import dice_loss
 from grisq.models.lisa import DICE, LISA, NEXT_WORD, TOKEN
 
@@ -65,7 +66,7 @@ class GSVA(LISA):
         if turns is None:
             output = super().forward(image, valid, tokens, token_mask)
             return self._with_presence(output)
-        self.check_side(image)
+        check_canvas(image, self.config.image_size)
         first = turns[:, 0]
         image, valid = image[first], None if valid is None else valid[first]
         masks, words = self.decode(image, valid, tokens, token_mask, turns, presence)
@@ -94,15 +95,18 @@ class GSVA(LISA):
             (K,).
         """
         K = len(tokens)
-        turns = torch.arange(K, device=tokens.device)[None]
-        said = tokens.new_zeros(K) if answers is None else answers
-        probability = torch.zeros(K, device=tokens.device)
+        turns, picture = torch.arange(K, device=tokens.device)[None], self.llava.image_tokens(image, valid)
+
+        def probabilities(in_view: Tensor) -> Tensor:
+            _, words = self.read_tokens(*picture, tokens, token_mask, turns, in_view)
+            return self._refuse_or_segment(words[0]).softmax(-1)[:, 1]
+
+        if answers is not None:  # an answer sees the earlier ones alone, so all can be read at once
+            return probabilities(answers)
+        predicted = tokens.new_zeros(K)
         for k in range(K):
-            _, words = self.read(image, valid, tokens, token_mask, turns, said)
-            probability[k] = self._refuse_or_segment(words[0, k]).softmax(-1)[1]
-            if answers is None:
-                said[k] = probability[k] > 0.5
-        return probability
+            predicted[k] = probabilities(predicted)[k] >= THRESHOLD
+        return probabilities(predicted)
 
     def _refuse_or_segment(self, words: Tensor) -> Tensor:
         """Logits of [REJ] and [SEG]. (..., words) -> (..., 2)."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.config import ModelConfig, TrainConfig
-from grisq.models.base import LossTerm, Output, System, of_one_logit
+from grisq.models.base import LossTerm, Output, System, check_canvas, of_one_logit
 from grisq.models.layers.conversations import conversations, slot_of_sample
 from grisq.models.layers.llava import LLaVA
 from grisq.models.layers.lora import LORA_TENSORS, add_lora
@@ -66,6 +66,11 @@ class LISA(System):
 
     def load_pretrained(self) -> list[str]:
         """Fill LLaVA and SAM, whose mask decoder knows what clicks mean."""
+        if self.config.lisa.aligned and not self.config.text.pretrained:
+            raise InputError(
+                "The weights of model.lisa.aligned have a vocabulary of their own: set model.text.pretrained to the "
+                "folder with its tokenizer."
+            )
         loaded, sam = load_llava(self.llava, self.config, self.new_words), self.decoder.sam
         if name := self.config.lisa.sam.pretrained:
             load_weights(sam, "SAM", "model.lisa.sam.pretrained", name, type(sam).from_pretrained)
@@ -100,7 +105,7 @@ class LISA(System):
             token_mask: (B, T).
             turns: (G, K) long, the samples of each picture; -1 for none.
         """
-        self.check_side(image)
+        check_canvas(image, self.config.image_size)
         B = tokens.shape[0]
         if turns is None:  # one picture for each expression, or one for all of them
             turns = torch.arange(B, device=tokens.device)
@@ -149,6 +154,27 @@ class LISA(System):
             presence: (B,) long. With it the expressions of a picture are one conversation: each sees the earlier ones
                 and their answers, `answers` of this. None: none sees another.
         """
+        return self.read_tokens(*self.llava.image_tokens(image, valid), tokens, token_mask, turns, presence)
+
+    def read_tokens(
+        self,
+        image_tokens: Tensor,
+        image_mask: Tensor,
+        tokens: Tensor,
+        token_mask: Tensor,
+        turns: Tensor,
+        presence: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """The same for pictures that CLIP has seen already.
+
+        Args:
+            image_tokens: (G, N, D), of `LLaVA.image_tokens`.
+            image_mask: (G, N) bool.
+            tokens: as `read`, like all that follow.
+            token_mask: (B, T).
+            turns: (G, K).
+            presence: (B,), or None.
+        """
         asked, exists = turns.clamp(min=0), (turns >= 0)[..., None]
         mask = token_mask[asked] & exists  # (G, K, T)
         last, words = (mask.sum(2) - 1).clamp(min=0), tokens[asked]
@@ -157,16 +183,7 @@ class LISA(System):
             mask = torch.cat([mask, exists], dim=2)
         order, T = torch.arange(turns.shape[1], device=tokens.device), words.shape[2]
         apart = order.repeat_interleave(T) if presence is None else None
-        image_tokens, image_mask = self.llava.image_tokens(image, valid)
         return self.llava(image_tokens, image_mask, words.flatten(1), mask.flatten(1), T * order + last, apart)
-
-    def check_side(self, image: Tensor) -> None:
-        """Raise InputError unless image (B, 3, H, W) is a canvas of the configured side."""
-        side = self.config.image_size
-        if tuple(image.shape[-2:]) != (side, side):
-            raise InputError(
-                f"The input is {image.shape[-2]}x{image.shape[-1]} pixels: {type(self).__name__} needs {side}x{side}."
-            )
 
     def extra_losses(self, output: Output, batch: "Batch", config: TrainConfig) -> dict[str, LossTerm]:
         """Dice of the masks, and cross-entropy of the next word, which is always [SEG].

@@ -7,14 +7,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.config import LTSConfig, ModelConfig, TrainConfig
-from grisq.models.base import LossTerm, Output, System, check_canvas, of_one_logit
+from grisq.models.base import LossTerm, Output, TrunkSystem, check_canvas, of_one_logit
 from grisq.models.layers.convolution import ConvNorm, double
-from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.neck import Neck, for_each_expression
 from grisq.models.layers.padding import extend, mean_over
 from grisq.models.layers.position_encoding import grid_centers, sine_positions
-from grisq.models.pretrained import load_trunk
 from grisq.models.recurrent_text_encoder import RecurrentTextEncoder
 
 if TYPE_CHECKING:
@@ -70,7 +68,7 @@ class Segment(nn.Module):
         return self.mask_logit(self.fine(double(x, v3.valid), finest))
 
 
-class LTS(System):
+class LTS(TrunkSystem):
     """Locate, then segment: a supervised map of low resolution says where, and is one more channel of what follows.
 
     A reconstruction from the abstract and the overview figure: a convolutional trunk and a GRU, an early fusion, an
@@ -81,12 +79,13 @@ class LTS(System):
     of the prior (B, 1, H/16, W/16) are in `Output.extras`.
     """
 
+    group = "lts"
+    least_samples = 2  # the neck normalizes the sentence over them
     free_length = False
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
-        sizes: LTSConfig = config.lts
-        self.trunk = ConvolutionalTrunk(sizes.trunk)
+        sizes: LTSConfig = self.sizes
         D = config.text.hidden
         self.text_encoder = RecurrentTextEncoder(config.text.vocabulary, sizes.embedding, D)
         _, *channels = self.trunk.channels
@@ -94,16 +93,6 @@ class LTS(System):
         C = sizes.neck[1]
         self.locate = Locate(C, D, sizes.heads, sizes.feedforward, sizes.dropout)
         self.segment = Segment(C, channels[0], sizes.segmenter)
-
-    @property
-    def backbones(self) -> dict[str, str | None]:
-        """The trunk; words are learned from scratch."""
-        return {"trunk.": self.config.lts.trunk.pretrained}
-
-    def load_pretrained(self) -> list[str]:
-        """Fill the trunk."""
-        sizes = self.config.lts.trunk
-        return [load_trunk(self.trunk, sizes, "model.lts.trunk")] if sizes.pretrained else []
 
     def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
         check_canvas(image)

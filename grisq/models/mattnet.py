@@ -7,15 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.config import MAttNetConfig, ModelConfig, TrainConfig
-from grisq.models.base import LossTerm, Output, System, check_canvas, of_one_logit
+from grisq.models.base import LossTerm, Output, TrunkSystem, check_canvas, check_count, of_one_logit
 from grisq.models.layers.bidirectional import both_directions
 from grisq.models.layers.conversations import next_of_picture
 from grisq.models.layers.convolution import without_padding
-from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
 from grisq.models.layers.detector import Detector, DetectorOutput, Proposals, detector_losses, propose, read_regions
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import extend, extents
-from grisq.models.pretrained import load_trunk
 from grisq.runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -129,7 +127,7 @@ class Matching(nn.Module):
         self.fuse, self.fuse_norm = nn.Linear(near + deep, D), nn.LayerNorm(D)
         self.attributes = nn.Linear(D, config.attributes).requires_grad_(config.lambda_attributes > 0)
         self.scale_subject = Scale(D)
-        self.look, self.look_score = nn.Linear(deep + 2 * D, D), nn.Linear(D, 1)
+        self.cells, self.cell_score = nn.Linear(deep + 2 * D, D), nn.Linear(D, 1)
         self.subject = CosineMatching(deep + D, D, D, config.dropout)
         self.scale_where, self.scale_same = Scale(5), Scale(5 * NEIGHBORS)
         self.place_in = nn.Linear(5 + 5 * NEIGHBORS, D)
@@ -158,7 +156,7 @@ class Matching(nn.Module):
     def _subject(self, objects: Objects, q: Tensor) -> Tensor:
         v = torch.cat([self.scale_deep(objects.deep), self.scale_fused(self.fused(objects))], dim=-1)
         words = self.scale_subject(q)[:, None, None].expand(*v.shape[:3], -1)
-        attention = self.look_score(torch.tanh(self.look(torch.cat([v, words], dim=-1)))).softmax(2)
+        attention = self.cell_score(torch.tanh(self.cells(torch.cat([v, words], dim=-1)))).softmax(2)
         return self.subject((attention * v).sum(2), q)
 
     def _place(self, objects: Objects, q: Tensor) -> Tensor:
@@ -175,7 +173,7 @@ class Matching(nn.Module):
         return torch.where(objects.known, likeness, 0.0).amax(-1)  # a missing neighbor counts as 0
 
 
-class MAttNet(System):
+class MAttNet(TrunkSystem):
     """A detector proposes; the words say which of the proposals are meant.
 
     Mask = union of the proposals with kappa (S - tau) > 0; "nothing" = no such proposal. kappa and tau are learned, an
@@ -186,14 +184,14 @@ class MAttNet(System):
     its own proposals; with `annotated` on the annotated ones, as a diagnostic.
     """
 
+    group = "mattnet"
     learns_from_instances = True
     free_length = False
     text_encoders = ("matching.language.",)
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
-        sizes: MAttNetConfig = config.mattnet
-        self.trunk = ConvolutionalTrunk(sizes.trunk)
+        sizes: MAttNetConfig = self.sizes
         channels = self.trunk.channels
         self.detector = Detector(channels, channels=sizes.detector, categories=sizes.categories, maps=sizes.mask_maps)
         self.matching = Matching(sizes, config.text.vocabulary, *channels[2:])
@@ -204,15 +202,14 @@ class MAttNet(System):
         """By its threshold, unless it always answers."""
         return not self.config.mattnet.always_answer
 
-    @property
-    def backbones(self) -> dict[str, str | None]:
-        """The trunk; words are learned from scratch."""
-        return {"trunk.": self.config.mattnet.trunk.pretrained}
-
-    def load_pretrained(self) -> list[str]:
-        """Fill the trunk."""
-        sizes = self.config.mattnet.trunk
-        return [load_trunk(self.trunk, sizes, "model.mattnet.trunk")] if sizes.pretrained else []
+    def check_labels(self, categories: int, colors: int) -> None:
+        """Raise InputError for more categories or colors than it has, and for the diagnostic `annotated`."""
+        sizes = self.sizes
+        if sizes.annotated:
+            raise InputError("model.mattnet.annotated is a diagnostic of evaluation: set it to false for a training.")
+        check_count(categories, "categories", "model.mattnet.categories", sizes.categories)
+        if sizes.lambda_attributes:
+            check_count(colors, "colors", "model.mattnet.attributes", sizes.attributes)
 
     @property
     def reads_instances(self) -> bool:

@@ -1,4 +1,4 @@
-"""Pretrained weights for the two backbones: Swin from timm, BERT from transformers (Sec. 4.2).
+"""Pretrained weights for backbones: Swin and the convolutional trunks from timm, transformers' text and vision models.
 
 Weights that do not fill every tensor of the backbone are refused: a backbone that is half random trains without an
 error and never becomes good.

@@ -5,16 +5,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.config import ModelConfig, VLTConfig
-from grisq.models.base import Output, System, of_one_logit
+from grisq.models.base import Output, TrunkSystem, check_canvas, of_one_logit
 from grisq.models.layers.convolution import ConvNorm, double, without_padding
-from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.neck import Neck, coordinates, for_each_expression
 from grisq.models.layers.padding import extend
 from grisq.models.layers.position_encoding import sequence_positions
-from grisq.models.pretrained import load_trunk
 from grisq.models.recurrent_text_encoder import RecurrentTextEncoder
-from grisq.runtime.errors import InputError
 
 READINGS, BALANCE = "readings", "balance"  # in Output.extras
 
@@ -62,8 +59,8 @@ class QueryGeneration(nn.Module):
         v, t = F.relu(self.vector(maps)), F.relu(self.words(words))
         placed_v, placed_t = v + sequence_positions(v), t + sequence_positions(t)
         q, k, value = F.relu(self.query(placed_v)), F.relu(self.key(placed_t)), F.relu(self.value(placed_t))
-        heard, readings = self.attention(q, k, value, key_padding_mask=~word_mask)
-        return v + heard, readings
+        attended, readings = self.attention(q, k, value, key_padding_mask=~word_mask)
+        return v + attended, readings
 
 
 class QueryBalance(nn.Module):
@@ -104,21 +101,22 @@ class Drawing(nn.Module):
         return self.mask_logit(x)
 
 
-class VLT(System):
+class VLT(TrunkSystem):
     """Queries made from the picture and the words, a transformer, a balance of its answers, and the drawing.
 
     Two linear layers have an input or an output for every position of the map, so the canvas has one size. There is no
     presence head: under Sec. 4.1 a mask of fewer than 50 pixels at 480x480 predicts "no target". `Output.extras` has
-    how much each query listened to each word, (B, N, T), and how far it was trusted, (B, N).
+    the attention of each query to each word, (B, N, T), and the weight of its answer, (B, N).
     """
 
+    group = "vlt"
+    least_samples = 2  # the neck normalizes the sentence over them
     free_canvas = False
     free_length = False
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
-        sizes: VLTConfig = config.vlt
-        self.trunk = ConvolutionalTrunk(sizes.trunk)
+        sizes: VLTConfig = self.sizes
         D, width, N = config.text.hidden, sizes.width, sizes.queries
         self.text_encoder = RecurrentTextEncoder(config.text.vocabulary, sizes.embedding, D)
         self.sentence = SentenceAttention(D, sizes.dropout)
@@ -138,20 +136,9 @@ class VLT(System):
         drawn = (config.image_size // sizes.drawing_stride) ** 2
         self.drawing = Drawing(cells=drawn, queries=N, width=width, hidden=sizes.drawing, doublings=doublings)
 
-    @property
-    def backbones(self) -> dict[str, str | None]:
-        """The trunk; words are learned from scratch."""
-        return {"trunk.": self.config.vlt.trunk.pretrained}
-
-    def load_pretrained(self) -> list[str]:
-        """Fill the trunk."""
-        sizes = self.config.vlt.trunk
-        return [load_trunk(self.trunk, sizes, "model.vlt.trunk")] if sizes.pretrained else []
-
     def forward(self, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Output:
         side = self.config.image_size
-        if tuple(image.shape[-2:]) != (side, side):
-            raise InputError(f"The input is {image.shape[-2]}x{image.shape[-1]} pixels: VLT needs {side}x{side}.")
+        check_canvas(image, side)
         levels = self.trunk(image, valid)
         words = self.text_encoder(tokens, token_mask)
         finest, *levels = for_each_expression(levels, words.shape[0])

@@ -18,7 +18,7 @@ from grisq.data.loader import Rows, evenly, load
 from grisq.data.sample import Batch, Collate, SampleReader
 from grisq.models.layers.llava import LLaVA
 from grisq.models.lisa import load_llava
-from grisq.pretraining.schedule import PretrainConfig, key_of, train
+from grisq.pretraining.schedule import PretrainConfig, hash_of, key_of, train
 from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
 
@@ -36,7 +36,7 @@ def pretrain_captions(
 ) -> tuple[dict[str, Tensor], float]:
     """Train tower, projector and language model on expressions that mean something in their picture.
 
-    A stopped training of the same schedule, sizes and data resumes from the file `state`.
+    A stopped training of the same schedule, sizes, data and initial weights resumes from the file `state`.
 
     Args:
         config: of LISA; its tower and language model start from the weights that it names.
@@ -53,8 +53,10 @@ def pretrain_captions(
     where, data = resolve_device(device), reader.data
     model = LLaVA(config.lisa.vision_tower, config.text, 0)
     load_llava(model, config, 0)
+    key = key_of(
+        schedule, config.lisa.vision_tower, config.text, reader.side, data.content_hash, hash_of(model.state_dict())
+    )
     model.to(where)
-    key = key_of(schedule, config.lisa.vision_tower, config.text, reader.side, data.content_hash)
     rows, held_out = (_with_target(data, split) for split in ("train", "val"))
     draws = [generator(schedule.seed, step).integers(len(rows), size=schedule.batch) for step in range(schedule.steps)]
     collate = Collate(reader.tokenizer.pad_id)
@@ -76,14 +78,14 @@ def pretrain_captions(
 
 def describe(model: LLaVA, batch: Batch) -> tuple[Tensor, tuple[int, int]]:
     """Cross-entropy of the next piece of each expression, and how many pieces are predicted, of how many."""
-    image, valid, tokens, heard = batch.inputs()
+    image, valid, tokens, token_mask = batch.inputs()
     image_tokens, image_mask = model.image_tokens(image, valid)
     B, T = tokens.shape
     places = torch.arange(T - 1, device=tokens.device).expand(B, -1)
-    _, logits = model(image_tokens, image_mask, tokens, heard, places)  # (B, T - 1, pieces)
-    asked = heard[:, 1:]
-    said, wanted = logits[asked], tokens[:, 1:][asked]
-    return F.cross_entropy(said, wanted), (int((said.argmax(-1) == wanted).sum()), len(wanted))
+    _, logits = model(image_tokens, image_mask, tokens, token_mask, places)  # (B, T - 1, pieces)
+    real = token_mask[:, 1:]
+    predicted, wanted = logits[real], tokens[:, 1:][real]
+    return F.cross_entropy(predicted, wanted), (int((predicted.argmax(-1) == wanted).sum()), len(wanted))
 
 
 def _with_target(data: GRefCOCO, split: str) -> np.ndarray:

@@ -17,7 +17,7 @@ from grisq.data.letterbox import Letterbox
 from grisq.data.loader import evenly
 from grisq.data.sample import empty_canvas, normalize, open_annotated, place
 from grisq.models.layers.prompted_mask_decoder import PromptedMaskDecoder, dice_loss
-from grisq.pretraining.schedule import PretrainConfig, key_of, train
+from grisq.pretraining.schedule import PretrainConfig, hash_of, key_of, train
 from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
 
@@ -28,7 +28,7 @@ _POSITIVE = 1  # SAM's number of a click on the object
 
 
 class EmbeddedPictures(NamedTuple):
-    """What a frozen encoder says of pictures, and their objects. S is the side of the canvas."""
+    """The features of pictures from a frozen encoder, and their objects. S is the side of the canvas."""
 
     embedded: Tensor  # (N, C, h, w), half precision
     masks: list[np.ndarray]  # of each picture: (objects, S/4, S/4) bool, none of them empty
@@ -46,7 +46,7 @@ def pretrain_clicks(
 ) -> tuple[dict[str, Tensor], float]:
     """Train the mask decoder on clicks, over an image encoder that stays as it is.
 
-    A stopped training of the same schedule, sizes and data resumes from the file `state`.
+    A stopped training of the same schedule, sizes, data and encoder resumes from the file `state`.
 
     Args:
         config: of LISA.
@@ -79,7 +79,7 @@ def pretrain_clicks(
             rng = generator(schedule.seed, step)
             yield ask(decoder, pictures, rng.integers(len(pictures.masks), size=schedule.batch), rng)[0]
 
-    key = key_of(schedule, config.lisa.sam, config.image_size, data.content_hash)
+    key = key_of(schedule, config.lisa.sam, config.image_size, data.content_hash, hash_of(encoder))
     train(decoder, schedule, state, key, losses, what="clicks", progress=progress)
     decoder.eval()
     rng = generator(schedule.seed, schedule.steps)

@@ -48,21 +48,22 @@ COMPOSED_SCHEDULES = {
 
 _CARD = """# Encoders pretrained on synthetic pictures
 
-The paper's Swin was pretrained on ImageNet-22k, its BERT on a text corpus (Sec. 4.2). These encoders were pretrained on the
-synthetic set `{set}`: {pictures:,} pictures and {expressions:,} expressions, drawn from a seed that no evaluated set uses.
+The paper's Swin was pretrained on ImageNet-22k, its BERT on a text corpus (Sec. 4.2). These encoders were pretrained
+on the synthetic set `{set}`: {pictures:,} pictures and {expressions:,} expressions, drawn from a seed that no
+evaluated set uses.
 
 | encoder | used by | what it learned | steps | on held-out data |
 |---|---|---|---|---|
 {rows}
 
-Held-out data: the accuracy of categories ("classes") and colors over positions on objects; of masked tokens (`bert`) or the
-next token ("words"); the IoU with the object under the click.
+Held-out data: the accuracy of categories ("classes") and colors over positions on objects; of masked tokens (`bert`)
+or the next token ("words"); the IoU with the object under the click.
 
-As in the paper, encoders are pretrained on another task and fine-tuned at a lower learning rate; the image encoders of LISA
-and GSVA stay frozen, as in the originals. Unlike in the paper, their pictures come from the same generator as those of the
-tables, so what they know fits the tables' pictures far better than ImageNet fits COCO, and the text encoders have read only
-sentences of the grammar. The grammar repeats itself: some held-out expressions are also among those of the training, about
-another picture. CLIP's two encoders were never trained together, as the real ones were.
+As in the paper, encoders are pretrained on another task and fine-tuned at a lower learning rate; the image encoders
+of LISA and GSVA stay frozen, as in the originals. Unlike in the paper, their pictures come from the same generator as
+those of the tables, so what they know fits the tables' pictures far better than ImageNet fits COCO, and the text
+encoders have read only sentences of the grammar. The grammar repeats itself: some held-out expressions are also among
+those of the training, about another picture. CLIP's two encoders were never trained together, as the real ones were.
 
 Weights are stored in half precision. Annotations SHA-256 `{data}`. Rebuild with `make encoders`; `measured.json` has
 schedules, versions and machine of each. Sprites in the training pictures: Twemoji, copyright Twitter, Inc. and other

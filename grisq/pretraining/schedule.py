@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from grisq.models.base import decays
 from grisq.runtime.files import atomic_file
 
 _CLIP = 1.0
@@ -87,14 +88,21 @@ def key_of(*parts: object) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
+def hash_of(weights: Mapping[str, Tensor]) -> str:
+    """Hash of weights by name, for a state that rests on them."""
+    found = hashlib.sha256()
+    for name in sorted(weights):
+        found.update(name.encode() + weights[name].detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
 def new_optimizer(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
     """AdamW; norms, biases and position tables do not decay."""
-    decays = {True: [], False: []}
+    parameters = {True: [], False: []}
     for name, parameter in model.named_parameters():
-        decays[parameter.ndim > 1 and "bias_table" not in name and "position" not in name].append(parameter)
+        parameters[decays(name, parameter)].append(parameter)
     groups = [
-        {"params": parameters, "weight_decay": config.weight_decay if decay else 0.0}
-        for decay, parameters in decays.items()
+        {"params": those, "weight_decay": config.weight_decay if decay else 0.0} for decay, those in parameters.items()
     ]
     return torch.optim.AdamW(groups, lr=config.lr, fused=True)
 

@@ -111,5 +111,8 @@ def test_one_by_one_is_the_plan_without_groups():
 
 
 def test_a_batch_that_cuts_a_picture_is_refused():
-    with pytest.raises(InputError, match="cannot hold whole groups of 3"):
+    with pytest.raises(
+        InputError,
+        match=r"of whole groups of 3 \(train.expressions_per_picture\): set train.batch to a multiple of 3\.",
+    ):
         grouped(3)

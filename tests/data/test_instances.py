@@ -1,12 +1,16 @@
 """Objects of a picture on its canvas: boxes, categories, masks and which are meant."""
 
+import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 
 from grisq.augment.recipes import Mosaic, NoTarget
 from grisq.augment.render import RecipeDataset
+from grisq.data import grefcoco
 from grisq.data.instances import Instances, colors_of, stack
 from grisq.data.sample import Collate
 
@@ -29,6 +33,32 @@ def test_objects_are_those_of_the_annotation(reader, mini):
         for box, each in zip(objects.boxes, annotated):
             x, y, width, height = each.bbox
             assert np.abs(box - np.array([x, y, x + width, y + height]) * scale).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"segmentation": [1.0, 2.0, 3.0, 4.0]},
+        {"segmentation": {"size": [40, 40], "counts": [1600]}},
+        {"segmentation": [[1.0, 2.0, 3.0, 4.0]]},
+        {"segmentation": None},
+        {"category_id": 999},
+    ],
+)
+def test_what_no_expression_means_may_be_broken(mini_root, mini, tmp_path, reader, broken):
+    """The reader of a data set checks targets alone."""
+    root = shutil.copytree(mini_root, tmp_path / "set", ignore=shutil.ignore_patterns(".grisq-cache"))
+    path = root / "grefcoco" / "instances.json"
+    whole = json.loads(path.read_text())
+    targets = {ann for row in range(len(mini.expressions)) for ann in mini.expression(row).ann_ids}
+    spare = next(each for each in whole["annotations"] if each["id"] not in targets)
+    spare.update(broken)
+    path.write_text(json.dumps(whole))
+    data = grefcoco.load(root)
+    row = next(int(r) for r in mini.rows("train") if mini.expression(int(r)).image_id == spare["image_id"])
+    before = with_objects(reader).read(row).instances
+    after = replace(reader, data=data, with_instances=True).read(row).instances
+    assert len(after.boxes) == len(before.boxes) - 1
 
 
 def test_the_union_of_those_meant_is_the_mask(reader, mini):

@@ -80,6 +80,15 @@ def test_a_conversation_goes_on_with_the_models_own_answers(gsva, talk):
     torch.testing.assert_close(own, again)
 
 
+def test_a_picture_is_encoded_once_for_a_conversation(gsva, talk, monkeypatch):
+    image, tokens, mask, presence, _ = talk
+    seen, encode = [], gsva.llava.image_tokens
+    monkeypatch.setattr(gsva.llava, "image_tokens", lambda *picture: seen.append(1) or encode(*picture))
+    gsva.converse(image[:1], None, tokens[:3], mask[:3])
+    gsva.converse(image[:1], None, tokens[:3], mask[:3], answers=presence[:3])
+    assert len(seen) == 2
+
+
 def test_presence_is_which_of_two_words_is_likelier(gsva, talk):
     image, tokens, mask, _, _ = talk
     output = gsva(image, None, tokens, mask)
@@ -91,8 +100,14 @@ def test_presence_is_which_of_two_words_is_likelier(gsva, talk):
 
 
 def test_samples_of_one_picture_that_follow_each_other_are_one_conversation():
-    few = SimpleNamespace(samples=[SimpleNamespace(image_id=each) for each in (7, 7, 9, None, None, 9, 9)])
-    assert conversations(few).tolist() == [[0, 1], [2, -1], [3, -1], [4, -1], [5, 6]]
+    few = [SimpleNamespace(image_id=each, text=str(i)) for i, each in enumerate((7, 7, 9, None, None, 9, 9))]
+    assert conversations(SimpleNamespace(samples=few)).tolist() == [[0, 1], [2, -1], [3, -1], [4, -1], [5, 6]]
+
+
+def test_no_expression_comes_twice_in_a_conversation():
+    """Its answer would be in view the second time."""
+    few = [SimpleNamespace(image_id=7, text=text) for text in ("a", "b", "a", "b", "c", "c")]
+    assert conversations(SimpleNamespace(samples=few)).tolist() == [[0, 1, -1], [2, 3, 4], [5, -1, -1]]
 
 
 def test_training_hands_over_answers_and_turns(gsva, reader, mini):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from transformers import LlavaConfig, LlavaForConditionalGeneration
 
@@ -12,6 +13,7 @@ from grisq.models.layers.llava import LLaVA
 from grisq.models.layers.prompted_mask_decoder import dice_loss
 from grisq.models.lisa import LISA, NEXT_WORD
 from grisq.models.registry import build_on_meta
+from grisq.runtime.errors import InputError
 
 LORA = 4_194_304
 
@@ -58,7 +60,8 @@ def test_picture_and_words_are_read_as_llava_reads_them(lisa):
         from grisq.models.layers.clip_normalization import normalize_for_clip
 
         ids = torch.cat([torch.full((1, image_tokens.shape[1]), 1), tokens], dim=1)
-        expected = truth(input_ids=ids, pixel_values=normalize_for_clip(image)).logits[0, -1]
+        pixels = F.interpolate(normalize_for_clip(image), size=(32, 32), mode="bilinear", antialias=True)
+        expected = truth(input_ids=ids, pixel_values=pixels).logits[0, -1]
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
@@ -77,8 +80,29 @@ def test_patches_of_the_padding_are_not_read(lisa):
     valid = torch.ones(1, 64, 64, dtype=torch.bool)
     valid[:, 40:] = False
     _, seen = lisa.llava.image_tokens(torch.randn(1, 3, 64, 64), valid)
-    assert seen.view(8, 8)[:5].all()
-    assert not seen.view(8, 8)[5:].any()
+    side = lisa.config.lisa.vision_tower.side // lisa.config.lisa.vision_tower.patch
+    rows = 40 * side // 64
+    assert seen.view(side, side)[:rows].all()
+    assert not seen.view(side, side)[rows:].any()
+
+
+def test_what_the_padding_tells_the_language_model_changes_nothing(lisa):
+    image_tokens, image_mask = lisa.llava.image_tokens(torch.randn(1, 3, 64, 64), None)
+    image_mask[:, 40:] = False
+    noise = torch.where(image_mask[..., None], image_tokens, torch.randn_like(image_tokens))
+    (tokens, mask), last = words(5), torch.tensor([[4]])
+    with torch.no_grad():
+        clean, dirty = (lisa.llava(each, image_mask, tokens, mask, last)[0] for each in (image_tokens, noise))
+        other = lisa.llava(noise, torch.ones_like(image_mask), tokens, mask, last)[0]
+    torch.testing.assert_close(clean, dirty)
+    assert not torch.allclose(clean, other)
+
+
+def test_weights_with_a_vocabulary_of_their_own_need_their_tokenizer():
+    """Else a tokenizer is trained, and every id means another piece."""
+    tiny = override(preset("tiny"), {"model.system": "lisa", "model.text.pretrained": None})
+    with pytest.raises(InputError, match=r"model\.lisa\.aligned have a vocabulary of their own: set model\.text"):
+        LISA(tiny.model).load_pretrained()
 
 
 def test_words_reach_the_mask_through_one_state_alone(lisa):
@@ -145,7 +169,7 @@ def test_lora_starts_from_weights_that_have_none_of_it(lisa, tmp_path):
     weights = {key: value.contiguous() for key, value in LLaVA(tower, words, 0).state_dict().items()}
     save_file(weights, tmp_path / "llava.safetensors")
     sizes = replace(lisa.config.lisa, lora_rank=2, aligned=str(tmp_path / "llava.safetensors"))
-    model = LISA(replace(lisa.config, lisa=sizes))
+    model = LISA(replace(lisa.config, lisa=sizes, text=replace(words, pretrained="a tokenizer")))
     assert len(model.load_pretrained()) == 1
     layer = model.llava.language_model.model.layers[0].self_attn.q_proj
     assert torch.equal(layer.weight, weights["language_model.model.layers.0.self_attn.q_proj.weight"])

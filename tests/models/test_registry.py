@@ -1,13 +1,17 @@
 """What every system must do, ours and the baselines alike."""
 
+import inspect
 import re
 import typing
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from timm.layers import BatchNormAct2d, convert_sync_batchnorm
+from torch import nn
 
 from grisq.config import ModelConfig, TrainConfig, override, preset
 from grisq.data.sample import Collate
@@ -245,9 +249,16 @@ def test_backbones_are_parts_of_the_system(config):
 
 def test_own_losses_reach_the_parameters_and_are_means_over_samples(config, reader, mini):
     """Parts of a batch average to the whole, as accumulation and several processes need it."""
-    model, train = build_model(config).eval(), TrainConfig(pixel_weights=(0.9, 1.1))
+    model, train = build_model(config).train(), TrainConfig(pixel_weights=(0.9, 1.1))
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()  # the one thing that makes a sample depend on the others
     with_objects = replace(reader, with_instances=True)
-    samples = [with_objects.read(int(row)) for row in mini.rows("train")[:4]]
+    rows = mini.rows("train")
+    pictures = list(dict.fromkeys(mini.image_ids[rows].tolist()))[:2]  # two expressions of each of two pictures
+    rows = np.concatenate([rows[mini.image_ids[rows] == picture][:2] for picture in pictures])
+    samples = [with_objects.read(int(row)) for row in rows]
+    assert len(samples) == 4
     collate = Collate(reader.tokenizer.pad_id)
 
     def own(batch):
@@ -255,6 +266,7 @@ def test_own_losses_reach_the_parameters_and_are_means_over_samples(config, read
         return model.extra_losses(output, batch, train)
 
     whole, parts = own(collate(samples)), [own(collate(samples[:2])), own(collate(samples[2:]))]
+    assert bool(whole) == (config.system in ("mattnet", "lts", "rela", "lisa", "gsva"))
     for name, (value, weight) in whole.items():
         assert weight > 0
         torch.testing.assert_close(value, sum(part[name].value for part in parts) / 2)
@@ -286,6 +298,18 @@ def test_paper_size_has_the_published_backbone(name):
     assert trunk + 1024 * 1000 + 1000 + 2 * 1024 == pytest.approx(87.7e6, rel=0.003)
 
 
+def test_norms_over_several_gpus_keep_their_activations(config):
+    """Torch's own conversion drops those that timm's norms hold, and the trunk would be almost linear."""
+    model = build_model(config)
+    held = {name: module.act for name, module in model.named_modules() if isinstance(module, BatchNormAct2d)}
+    assert bool(held) == (config.system in ("lts", "vlt", "cris"))
+    converted = dict(convert_sync_batchnorm(model).named_modules())
+    for name, activation in held.items():
+        assert isinstance(converted[name], nn.SyncBatchNorm)
+        assert type(converted[name].act) is type(activation)
+        assert "act" in inspect.getsource(type(converted[name]).forward)
+
+
 def test_a_canvas_that_is_no_multiple_of_32_is_refused(config):
-    with pytest.raises(InputError, match=r"multiples of 32|needs 64x64"):
+    with pytest.raises(InputError, match=r"multiples of 32|takes 64x64 alone"):
         build_model(config)(torch.randn(1, 3, 60, 64), None, *words(1))

@@ -77,5 +77,5 @@ def test_a_query_that_is_not_trusted_changes_nothing(model_config, small_systems
 def test_the_sizes_of_two_layers_follow_the_canvas(model_config, small_systems):
     large = VLT(replace(model_config, system="vlt", image_size=96, **small_systems))
     assert large.queries.vector.in_features == large.drawing.draw.out_features == 36
-    with pytest.raises(InputError, match="VLT needs 96x96"):
+    with pytest.raises(InputError, match="takes 96x96 alone"):
         large(torch.randn(1, 3, 64, 64), None, torch.randint(5, 200, (1, 4)), torch.ones(1, 4).bool())

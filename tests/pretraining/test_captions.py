@@ -42,7 +42,8 @@ def test_a_finished_pretraining_is_kept_and_lisa_starts_from_it(config, reader, 
     again, _ = pretrain_captions(config, reader, SCHEDULE, tmp_path / "whole.pt", progress=False)  # nothing is left
     assert all(torch.equal(value, again[key]) for key, value in whole.items())
     save_file({key: value.contiguous() for key, value in whole.items()}, tmp_path / "llava.safetensors")
-    aligned = replace(config, lisa=replace(config.lisa, aligned=str(tmp_path / "llava.safetensors")))
+    lisa = replace(config.lisa, aligned=str(tmp_path / "llava.safetensors"))
+    aligned = replace(config, lisa=lisa, text=replace(config.text, pretrained="a tokenizer"))
     for system in (LISA, GSVA):
         model = system(aligned)
         assert len(model.load_pretrained()) == 1
@@ -69,6 +70,7 @@ def test_weights_of_another_width_are_refused(config, tmp_path):
     wider = replace(config.text, hidden=2 * config.text.hidden)
     weights = LLaVA(config.lisa.vision_tower, wider, 0).state_dict()
     save_file({key: value.contiguous() for key, value in weights.items()}, tmp_path / "wide.safetensors")
-    aligned = replace(config, lisa=replace(config.lisa, aligned=str(tmp_path / "wide.safetensors")))
+    lisa = replace(config.lisa, aligned=str(tmp_path / "wide.safetensors"))
+    aligned = replace(config, lisa=lisa, text=replace(config.text, pretrained="a tokenizer"))
     with pytest.raises(InputError, match=r"The LLaVA weights .*wide\.safetensors' do not fit"):
         GSVA(aligned).load_pretrained()

@@ -57,6 +57,17 @@ def test_a_click_is_read_as_sam_reads_it(decoder, config):
     assert torch.equal(places, before)
 
 
+def test_another_encoder_begins_anew(decoder, config, mini, tmp_path):
+    """Else the decoder of the old encoder would be kept beside the new one."""
+    encoder = decoder.sam.vision_encoder.state_dict()
+    state = tmp_path / "state.pt"
+    first, _ = pretrain_clicks(config, encoder, mini, SCHEDULE, state, progress=False)
+    other = {name: value + 0.1 for name, value in encoder.items()}
+    second, _ = pretrain_clicks(config, other, mini, SCHEDULE, state, progress=False)
+    assert all(torch.equal(second[f"vision_encoder.{name}"], value) for name, value in other.items())
+    assert not torch.equal(second["mask_decoder.mask_tokens.weight"], first["mask_decoder.mask_tokens.weight"])
+
+
 def test_every_click_stands_on_the_object_that_is_wanted(decoder, pictures, monkeypatch):
     seen = {}
 

@@ -6,9 +6,12 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file
 
+from grisq import checkpoint
+from grisq.data.sample import Collate
 from grisq.evaluation.checkpoints import evaluate_checkpoint
 from grisq.inference.export import export
 from grisq.inference.segmenter import Segmenter
@@ -50,7 +53,20 @@ def test_it_answers_about_a_picture(trained):
     assert one.presence is not None
 
 
-def test_it_is_exported(trained, tmp_path):
-    export(trained / "whole", tmp_path / "exported")
-    session = onnxruntime.InferenceSession(tmp_path / "exported" / "model.onnx")
-    assert {each.name for each in session.get_inputs()} == {"images", "valid", "tokens", "token_mask"}
+def test_it_is_exported_and_answers_as_before(trained, reader, mini, tmp_path):
+    session = onnxruntime.InferenceSession(export(trained / "whole", tmp_path / "exported") / "model.onnx")
+    shapes = {each.name: each.shape for each in session.get_inputs()}
+    assert set(shapes) == {"images", "valid", "tokens", "token_mask"}
+    loaded = checkpoint.load(trained / "whole" / "last")
+    rows = sorted(map(int, mini.rows("val")), key=lambda row: len(mini.expression(row).text))
+    batch = Collate(reader.tokenizer.pad_id)([reader.read(row) for row in (rows[0], rows[-1])])  # of unequal length
+    given = {name: getattr(batch, name) for name in shapes}
+    if isinstance(length := shapes["tokens"][1], int):  # a recurrent encoder takes this number alone
+        more = (0, length - batch.tokens.shape[1])
+        given["tokens"] = F.pad(given["tokens"], more, value=reader.tokenizer.pad_id)
+        given["token_mask"] = F.pad(given["token_mask"], more)
+    found = session.run(["mask_logits"], {name: each.numpy() for name, each in given.items()})[0]
+    with torch.no_grad():
+        expected = loaded.model(*batch.inputs()).mask_logits
+    inside = batch.valid[:, None].expand_as(expected).numpy()
+    np.testing.assert_allclose(found[inside], expected.numpy()[inside], atol=2e-3, rtol=1e-3)

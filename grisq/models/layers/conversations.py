@@ -10,15 +10,20 @@ if TYPE_CHECKING:
 
 
 def conversations(batch: "Batch") -> Tensor:
-    """Samples of one picture that follow each other belong together. -> (G, K) long, filled up with -1."""
+    """Samples of one picture that follow each other belong together. -> (G, K) long, filled up with -1.
+
+    An expression that comes a second time begins a new group: in a conversation its answer would already be in view.
+    """
     groups: list[list[int]] = []
-    before = None
+    before, asked = None, set()
     for i, sample in enumerate(batch.samples):
-        if sample.image_id is not None and sample.image_id == before:
+        if sample.image_id is not None and sample.image_id == before and sample.text not in asked:
             groups[-1].append(i)
         else:
             groups.append([i])
+            asked = set()
         before = sample.image_id
+        asked.add(sample.text)
     longest = max(map(len, groups))
     return torch.tensor([group + [-1] * (longest - len(group)) for group in groups])
 

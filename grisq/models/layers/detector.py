@@ -20,7 +20,7 @@ _NEVER = -1e4  # logit in the padding
 
 
 class DetectorOutput(NamedTuple):
-    """What the detector says about every cell of stride 8."""
+    """What the detector predicts for every cell of stride 8."""
 
     heat: Tensor  # (B, categories, h, w) logits: is here the center of such an object?
     edges: Tensor  # (B, 4, h, w) pixels from the cell's center to the left, upper, right and lower edge

@@ -32,10 +32,6 @@ class LoRALinear(nn.Linear):
         low = F.linear(F.linear(self.dropout(x), self.down), self.up)
         return super().forward(x) + self.scale * low
 
-    def merged(self) -> Tensor:
-        """The one matrix that does the same, (out, in)."""
-        return self.weight + self.scale * self.up @ self.down
-
 
 def add_lora(transformer: nn.Module, rank: int, names: tuple[str, ...] = ("q_proj", "v_proj")) -> None:
     """Freeze all of a transformer but its word embedding, and adapt the named projections of its attention. In place.
