@@ -16,7 +16,7 @@ TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType(
             "grisq": 1.2e-3,
             "mattnet": 1.2e-3,
             "lts": 1.2e-3,
-            "vlt": 1.2e-3,
+            "vlt": 6e-4,
             "cris": 1.2e-3,
             "lavt": 6e-4,
             "rela": 1.2e-3,

@@ -1,6 +1,6 @@
 """MAttNet (Yu et al. 2018): look at objects first, then ask which of them the words fit."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -8,169 +8,22 @@ from torch import Tensor, nn
 
 from grisq.config import MAttNetConfig, ModelConfig, TrainConfig
 from grisq.models.base import LossTerm, Output, TrunkSystem, check_canvas, check_count, of_one_logit
-from grisq.models.layers.bidirectional import both_directions
 from grisq.models.layers.conversations import next_of_picture
 from grisq.models.layers.convolution import without_padding
 from grisq.models.layers.detector import Detector, DetectorOutput, Proposals, detector_losses, propose, read_regions
 from grisq.models.layers.feature_map import FeatureMap
+from grisq.models.layers.object_geometry import FAR, distances, nearest, offsets_to
+from grisq.models.layers.object_matching import Matching, Objects, Phrases
 from grisq.models.layers.padding import extend, extents
 from grisq.runtime.errors import InputError
 
 if TYPE_CHECKING:
     from grisq.data.sample import Batch
 
-MODULES = ("subject", "place", "relation")
-NEIGHBORS = 5
 _SURE = 20.0  # logit of an annotated mask
-_FAR = 1e6  # pixels, for a neighbor that does not exist
 MARGIN = 0.1  # of the ranking losses
 NO_COLOR = -1  # label of an object without one, as in `grisq.data.instances`, which models do not import
 _REJECTED = -20.0  # logit where nothing is proposed
-
-
-class Scale(nn.Module):
-    """n(x) = g * x / |x| with a learned g, 20 at the start. Shapes: (..., C) -> (..., C)."""
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.gain = nn.Parameter(torch.full((channels,), 20.0))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.gain * F.normalize(x, dim=-1)
-
-
-class CosineMatching(nn.Module):
-    """cos(MLP(object), MLP(words)). Shapes: objects (B, K, C), words (B, D) -> (B, K).
-
-    Layer normalization in place of batch normalization: places without an object would enter its statistics.
-    """
-
-    def __init__(self, channels: int, text_channels: int, width: int, dropout: float):
-        super().__init__()
-        self.of_object, self.of_words = (
-            nn.Sequential(
-                nn.Linear(C, width),
-                nn.LayerNorm(width),
-                nn.ReLU(),
-                nn.Dropout(dropout),
-                nn.Linear(width, width),
-                nn.LayerNorm(width),
-            )
-            for C in (channels, text_channels)
-        )
-
-    def forward(self, objects: Tensor, words: Tensor) -> Tensor:
-        pair = F.normalize(self.of_object(objects), dim=-1), F.normalize(self.of_words(words), dim=-1)
-        return (pair[0] @ pair[1][..., None])[..., 0]
-
-
-class Phrases(NamedTuple):
-    """An expression taken apart."""
-
-    queries: Tensor  # (B, 3, D), one for each module
-    attention: Tensor  # (B, 3, T), the words that it read
-    weights: Tensor  # (B, 3), how much each module counts
-
-
-class LanguageNetwork(nn.Module):
-    """Three attentions over the words, one for each module, and the weights of the modules.
-
-    q^m = sum_t softmax_t(f_m . h_t) x_t,   w = softmax(W [last state forward, first state backward])
-
-    with x the embedded words and h the states of a bidirectional LSTM over them.
-    """
-
-    def __init__(self, vocabulary: int, width: int, dropout: float):
-        super().__init__()
-        self.embedding = nn.Embedding(vocabulary, width)
-        self.word = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
-        self.ahead, self.back = (nn.LSTM(width, width, batch_first=True) for _ in range(2))
-        self.phrases = nn.ModuleList(nn.Linear(2 * width, 1) for _ in MODULES)
-        self.weights = nn.Linear(2 * width, len(MODULES))
-
-    def forward(self, tokens: Tensor, token_mask: Tensor) -> Phrases:
-        x = F.relu(self.word(self.dropout(self.embedding(tokens))))  # (B, T, D)
-        forward, backward = both_directions(self.ahead, self.back, x, token_mask)
-        last = token_mask.sum(1, keepdim=True) - 1
-        h = torch.cat([forward, backward], dim=-1)
-        scores = torch.cat([phrase(h) for phrase in self.phrases], dim=-1).transpose(1, 2)  # (B, 3, T)
-        attention = scores.masked_fill(~token_mask[:, None], float("-inf")).softmax(-1)
-        end = forward.gather(1, last[..., None].expand(-1, -1, x.shape[-1]))[:, 0]
-        weights = self.weights(torch.cat([end, backward[:, 0]], dim=-1)).softmax(-1)
-        return Phrases(attention @ x, attention, weights)
-
-
-class Objects(NamedTuple):
-    """What the modules read of K candidates."""
-
-    near: Tensor  # G4 (B, K, R, C4), of R cells of each box
-    deep: Tensor  # G5 (B, K, R, C5)
-    where: Tensor  # l (B, K, 5)
-    same: Tensor  # delta (B, K, 25), of the nearest of the same category
-    others: Tensor  # (B, K, 5) long, the nearest others, those of other categories first
-    offsets: Tensor  # delta to each of them (B, K, 5, 5)
-    known: Tensor  # (B, K, 5) bool, False where there are fewer
-
-
-class Matching(nn.Module):
-    """S = sum_m w_m S_m over subject, place and relation: how well the words fit each candidate, from -1 to 1.
-
-    13,955,164 parameters at the published sizes.
-    """
-
-    def __init__(self, config: MAttNetConfig, vocabulary: int, near: int, deep: int):
-        super().__init__()
-        D = config.width
-        self.language = LanguageNetwork(vocabulary, D, config.word_dropout)
-        self.scale_near, self.scale_deep, self.scale_fused = Scale(near), Scale(deep), Scale(D)
-        self.fuse, self.fuse_norm = nn.Linear(near + deep, D), nn.LayerNorm(D)
-        self.attributes = nn.Linear(D, config.attributes).requires_grad_(config.lambda_attributes > 0)
-        self.scale_subject = Scale(D)
-        self.cells, self.cell_score = nn.Linear(deep + 2 * D, D), nn.Linear(D, 1)
-        self.subject = CosineMatching(deep + D, D, D, config.dropout)
-        self.scale_where, self.scale_same = Scale(5), Scale(5 * NEIGHBORS)
-        self.place_in = nn.Linear(5 + 5 * NEIGHBORS, D)
-        self.place = CosineMatching(D, D, D, config.dropout)
-        self.scale_other, self.scale_offset = Scale(deep), Scale(5)
-        self.relation_in = nn.Linear(deep + 5, D)
-        self.relation = CosineMatching(D, D, D, config.dropout)
-
-    def forward(self, objects: Objects, phrases: Phrases) -> tuple[Tensor, Tensor]:
-        """-> scores (B, K) and those of each module (B, K, 3)."""
-        subject, place, relation = phrases.queries.unbind(1)
-        each = torch.stack(
-            [self._subject(objects, subject), self._place(objects, place), self._relation(objects, relation)], dim=-1
-        )
-        return (each * phrases.weights[:, None]).sum(-1), each
-
-    def fused(self, objects: Objects) -> Tensor:
-        """u (B, K, R, D)."""
-        both = torch.cat([self.scale_near(objects.near), self.scale_deep(objects.deep)], dim=-1)
-        return F.relu(self.fuse_norm(self.fuse(both)))
-
-    def colors(self, objects: Objects) -> Tensor:
-        """Logits of the attributes (B, K, attributes)."""
-        return self.attributes(self.fused(objects).mean(2))
-
-    def _subject(self, objects: Objects, q: Tensor) -> Tensor:
-        v = torch.cat([self.scale_deep(objects.deep), self.scale_fused(self.fused(objects))], dim=-1)
-        words = self.scale_subject(q)[:, None, None].expand(*v.shape[:3], -1)
-        attention = self.cell_score(torch.tanh(self.cells(torch.cat([v, words], dim=-1)))).softmax(2)
-        return self.subject((attention * v).sum(2), q)
-
-    def _place(self, objects: Objects, q: Tensor) -> Tensor:
-        x = torch.cat([self.scale_where(objects.where), self.scale_same(objects.same)], dim=-1)
-        return self.place(self.place_in(x), q)
-
-    def _relation(self, objects: Objects, q: Tensor) -> Tensor:
-        pooled = objects.deep.mean(2)  # (B, K, C5)
-        B, K, N = objects.others.shape
-        index = objects.others.flatten(1)[..., None].expand(-1, -1, pooled.shape[-1])
-        others = pooled.gather(1, index).view(B, K, N, -1)
-        r = self.relation_in(torch.cat([self.scale_other(others), self.scale_offset(objects.offsets)], dim=-1))
-        likeness = self.relation(r.flatten(1, 2), q).view(B, K, N)
-        return torch.where(objects.known, likeness, 0.0).amax(-1)  # a missing neighbor counts as 0
 
 
 class MAttNet(TrunkSystem):
@@ -325,30 +178,26 @@ class MAttNet(TrunkSystem):
         height, width = height_width[:, :1], height_width[:, 1:]
         area = (x2 - x1) * (y2 - y1) / (width * height)
         where = torch.stack([x1 / width, y1 / height, x2 / width, y2 / height, area], dim=-1)
-        apart = _distances(boxes, proposals.real)
+        apart = distances(boxes, proposals.real)
         alike = proposals.categories[:, :, None] == proposals.categories[:, None]
-        same, known = _nearest(apart.masked_fill(~alike, _FAR))
-        offsets = _offsets(boxes, same) * known[..., None]
+        same, known = nearest(apart.masked_fill(~alike, FAR))
+        offsets = offsets_to(boxes, same) * known[..., None]
         # Those of other categories come first, then those of the same; by distance within both.
-        others, known_others = _nearest(torch.where(alike & (apart < _FAR), apart + _FAR / 2, apart))
+        others, known_others = nearest(torch.where(alike & (apart < FAR), apart + FAR / 2, apart))
         return Objects(
             near,
             deep,
             where,
             offsets.flatten(2),
             others,
-            _offsets(boxes, others) * known_others[..., None],
+            offsets_to(boxes, others) * known_others[..., None],
             known_others,
         )
 
     def extra_losses(self, output: Output, batch: "Batch", config: TrainConfig) -> dict[str, LossTerm]:
         """Those of the detector and of the matching.
 
-        matching = mean of max(0, 0.1 + S(other object) - S) over pairs of an object that is meant and one that is not
-                   + mean of max(0, 0.1 + S(other text) - S) over objects that are meant, and not by the other text
-                   + binary cross-entropy of kappa (S - tau) over all objects
-
-        The other text is about the same picture, if the batch has one.
+        matching = `ranking_loss` + binary cross-entropy of kappa (S - tau) over all objects
 
         Args: as `System.extra_losses`.
         """
@@ -359,13 +208,10 @@ class MAttNet(TrunkSystem):
         found = DetectorOutput(*(extras[name] for name in DetectorOutput._fields))
         valid = batch.valid if batch.padded else None
         centers, edges, masks = detector_losses(found, objects.boxes, objects.categories, objects.masks, real, valid)
-        scores, of_other_text = extras["scores"], extras["other_text"]
-        told_apart = meant & ~meant[output.extras["other"]]
-        pairs = (meant[:, :, None] & (real & ~meant)[:, None]).float()
-        other_object = _mean((MARGIN + scores[:, None] - scores[..., None]).clamp(min=0).flatten(1), pairs.flatten(1))
-        other_text = _mean((MARGIN + of_other_text - scores).clamp(min=0), told_apart.float())
+        scores = extras["scores"]
         chosen = F.binary_cross_entropy_with_logits(extras["over_threshold"], meant.float(), reduction="none")
-        matching = other_object + other_text + _mean(chosen, real.float())
+        matching = ranking_loss(scores, extras["other_text"], real, meant, output.extras["other"])
+        matching = matching + _mean(chosen, real.float())
         terms = {
             "centers": LossTerm(centers, 1.0),
             "edges": LossTerm(edges, 1.0),
@@ -382,36 +228,23 @@ class MAttNet(TrunkSystem):
         return terms
 
 
+def ranking_loss(scores: Tensor, of_other_text: Tensor, real: Tensor, meant: Tensor, other: Tensor) -> Tensor:
+    """Mean of max(0, 0.1 + S(other object) - S) over pairs of an object that is meant and one that is not, plus mean of
+    max(0, 0.1 + S(other text) - S) over objects that are meant, and not by the other text.
+
+    Args:
+        scores: S (B, K).
+        of_other_text: (B, K), of the same objects for another expression.
+        real: (B, K) bool, False where there is no object.
+        meant: (B, K) bool.
+        other: (B,) long, the sample of the other expression; the sample itself where its picture has none.
+    """
+    pairs = (meant[:, :, None] & (real & ~meant)[:, None]).float()
+    other_object = _mean((MARGIN + scores[:, None] - scores[..., None]).clamp(min=0).flatten(1), pairs.flatten(1))
+    told_apart = meant & ~meant[other]
+    return other_object + _mean((MARGIN + of_other_text - scores).clamp(min=0), told_apart.float())
+
+
 def _mean(values: Tensor, weights: Tensor) -> Tensor:
     """Weighted mean of each sample, 0 where nothing has weight, and the mean over the samples. (B, N) -> scalar."""
     return ((values * weights).sum(1) / weights.sum(1).clamp(min=1)).mean()
-
-
-def _distances(boxes: Tensor, real: Tensor) -> Tensor:
-    """Between the centers of K boxes, `_FAR` from a box to itself and to what is no object. -> (B, K, K)."""
-    centers = (boxes[..., :2] + boxes[..., 2:]) / 2
-    apart = (centers[:, :, None] - centers[:, None]).norm(dim=-1)  # cdist cannot be exported
-    oneself = torch.eye(boxes.shape[1], dtype=torch.bool, device=boxes.device)
-    return apart.masked_fill(oneself | ~real[:, None], _FAR)
-
-
-def _nearest(apart: Tensor) -> tuple[Tensor, Tensor]:
-    """The nearest five of each: which (B, K, 5) long, and whether they exist (B, K, 5) bool."""
-    missing = max(0, NEIGHBORS - apart.shape[2])
-    distance, which = F.pad(apart, (0, missing), value=_FAR).topk(NEIGHBORS, dim=2, largest=False)
-    known = distance < _FAR
-    return torch.where(known, which, 0), known
-
-
-def _offsets(boxes: Tensor, which: Tensor) -> Tensor:
-    """delta: corners of each neighbor from one's own center in units of one's own sides, and the ratio of areas.
-
-    Shapes: boxes (B, K, 4), which (B, K, N) long -> (B, K, N, 5).
-    """
-    B, K, N = which.shape
-    theirs = boxes.gather(1, which.flatten(1)[..., None].expand(-1, -1, 4)).view(B, K, N, 4)
-    sides = (boxes[..., 2:] - boxes[..., :2]).clamp(min=1)[:, :, None]  # (B, K, 1, 2)
-    center = ((boxes[..., :2] + boxes[..., 2:]) / 2)[:, :, None]
-    corners = (theirs - torch.cat([center, center], dim=-1)) / torch.cat([sides, sides], dim=-1)
-    area = (theirs[..., 2:] - theirs[..., :2]).prod(-1, keepdim=True) / sides.prod(-1, keepdim=True)
-    return torch.cat([corners, area], dim=-1)

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 
 from grisq.config import TrainConfig, override, preset
 from grisq.data.sample import Collate
-from grisq.models.mattnet import MARGIN, LanguageNetwork, MAttNet, _nearest, _offsets
+from grisq.models.layers.object_geometry import nearest, offsets_to
+from grisq.models.layers.object_matching import LanguageNetwork
+from grisq.models.mattnet import MARGIN, MAttNet
 from grisq.models.registry import build_on_meta
 from grisq.runtime.errors import InputError
 
@@ -58,10 +60,10 @@ def test_offsets_and_neighbors_by_hand():
     which = torch.tensor([[[1], [0]]])
     # From the center (5, 10) of the first, in units of its sides 10 and 20; the other has twice its area.
     expected = [(10 - 5) / 10, (20 - 10) / 20, (30 - 5) / 10, (40 - 10) / 20, 400 / 200]
-    torch.testing.assert_close(_offsets(boxes, which)[0, 0, 0], torch.tensor(expected))
+    torch.testing.assert_close(offsets_to(boxes, which)[0, 0, 0], torch.tensor(expected))
     apart = torch.tensor([[[1e6, 3.0, 1.0], [3.0, 1e6, 1e6], [1.0, 1e6, 1e6]]])
-    nearest, known = _nearest(apart)
-    assert nearest[0, 0, :2].tolist() == [2, 1]
+    closest, known = nearest(apart)
+    assert closest[0, 0, :2].tolist() == [2, 1]
     assert known[0].sum(-1).tolist() == [2, 1, 1]
 
 
