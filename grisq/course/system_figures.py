@@ -37,12 +37,12 @@ def cost_and_quality(
     Bars are standard deviations over the seeds. A dashed line is an answer without a model, under the same rule.
 
     Args:
-        stored: results by experiment and seed; systems without any are left out.
+        stored: results by experiment and seed; systems without any are left out, and those without a measured time.
         systems: experiment -> (label, what decides that there is no target: a key of `DECIDED_BY`).
         step_seconds: of a training step, by system, all measured together (`grisq.experiments.costs`); without it the
             time is that of the runs themselves, which may have shared their machine.
     """
-    trained = {name: about for name, about in systems.items() if seeds_of(stored, name)}
+    trained = {name: about for name, about in systems.items() if seeds_of(stored, name) and _timed(name, step_seconds)}
     figure, axes = plt.subplots(1, len(PANELS), figsize=(11, 3.6))
     for axis, (title, (rule, metric, blind)) in zip(axes, PANELS.items()):
         for name, (label, way) in trained.items():
@@ -71,6 +71,10 @@ def cost_and_quality(
     if handles:
         legend_below(figure, handles)
     return figure
+
+
+def _timed(experiment: str, step_seconds: Mapping[str, float] | None) -> bool:
+    return step_seconds is None or find_experiment(experiment).system in step_seconds
 
 
 def _seconds(run: Result, step_seconds: Mapping[str, float] | None) -> float:

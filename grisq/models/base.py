@@ -90,7 +90,7 @@ class System(nn.Module):
 
     @property
     def reads_instances(self) -> bool:
-        """Whether batches have to carry all objects of their pictures, in the mode that the system is in."""
+        """Whether `inputs` needs all objects of the pictures, in the mode that the system is in."""
         return False
 
     @property

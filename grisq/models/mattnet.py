@@ -66,7 +66,7 @@ class MAttNet(TrunkSystem):
 
     @property
     def reads_instances(self) -> bool:
-        """Whether batches have to carry all objects of their pictures."""
+        """In training, and for the diagnostic `annotated`."""
         return self.training or self.config.mattnet.annotated
 
     def inputs(self, batch: "Batch") -> tuple[Tensor | None, ...]:
