@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -24,6 +23,7 @@ from grisq.data.instances import colors_of
 from grisq.data.loader import ended_workers_explained
 from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import Evaluator
+from grisq.models.layers.synchronized_norm import synchronize_norms
 from grisq.runtime.byte_cache import MB
 from grisq.runtime.device import peak_memory_mb
 from grisq.runtime.distributed import agree, lost_connections_explained
@@ -251,8 +251,7 @@ class Trainer:
         texts = self.data.expressions["text"].take(self.rows.train).to_pylist()
         model, tokenizer = initial_model(config, texts, self.seed, start, accelerator.print)
         if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-            # Over the global batch; torch has none for CPUs. timm's way keeps the activation that its norms hold.
-            model = convert_sync_batchnorm(model)
+            model = synchronize_norms(model)
         model.to(accelerator.device)
         self.model, self.optimizer = accelerator.prepare(model, build_optimizer(model, self.config))
         self.system = accelerator.unwrap_model(self.model)  # has all methods; the wrapper has forward alone

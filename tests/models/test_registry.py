@@ -10,12 +10,13 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from timm.layers import BatchNormAct2d, convert_sync_batchnorm
+from timm.layers import BatchNormAct2d
 from torch import nn
 
 from grisq.config import ModelConfig, TrainConfig, override, preset
 from grisq.data.sample import Collate
 from grisq.models.base import FusedSystem, count_parameters, parameters_by_role
+from grisq.models.layers.synchronized_norm import synchronize_norms
 from grisq.models.registry import SYSTEMS, build_model, build_on_meta
 from grisq.runtime.errors import InputError
 from grisq.training.losses import total_loss
@@ -303,7 +304,7 @@ def test_norms_over_several_gpus_keep_their_activations(config):
     model = build_model(config)
     held = {name: module.act for name, module in model.named_modules() if isinstance(module, BatchNormAct2d)}
     assert bool(held) == (config.system in ("lts", "vlt", "cris"))
-    converted = dict(convert_sync_batchnorm(model).named_modules())
+    converted = dict(synchronize_norms(model).named_modules())
     for name, activation in held.items():
         assert isinstance(converted[name], nn.SyncBatchNorm)
         assert type(converted[name].act) is type(activation)
