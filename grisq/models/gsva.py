@@ -98,15 +98,16 @@ class GSVA(LISA):
         turns, picture = torch.arange(K, device=tokens.device)[None], self.llava.image_tokens(image, valid)
 
         def probabilities(in_view: Tensor) -> Tensor:
-            _, words = self.read_tokens(*picture, tokens, token_mask, turns, in_view)
+            _, words = self.read(*picture, tokens, token_mask, turns, in_view)
             return self._refuse_or_segment(words[0]).softmax(-1)[:, 1]
 
         if answers is not None:  # an answer sees the earlier ones alone, so all can be read at once
             return probabilities(answers)
-        predicted = tokens.new_zeros(K)
+        predicted, found = tokens.new_zeros(K), []
         for k in range(K):
-            predicted[k] = probabilities(predicted)[k] >= THRESHOLD
-        return probabilities(predicted)
+            found.append(probabilities(predicted)[k])
+            predicted[k] = found[k] >= THRESHOLD
+        return torch.stack(found)
 
     def _refuse_or_segment(self, words: Tensor) -> Tensor:
         """Logits of [REJ] and [SEG]. (..., words) -> (..., 2)."""

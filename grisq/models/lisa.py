@@ -127,36 +127,21 @@ class LISA(System):
     ) -> tuple[Tensor, Tensor]:
         """Mask logits (B, h, w) and logits of the next word (B, words) of samples that share pictures.
 
-        Args: as `read`.
+        Args:
+            image: (G, 3, S, S).
+            valid: (G, S, S) bool, or None.
+            tokens: as `read`, like all that follow.
+            token_mask: (B, T).
+            turns: (G, K).
+            presence: (B,), or None.
         """
-        states, words = self.read(image, valid, tokens, token_mask, turns, presence)
+        picture = self.llava.image_tokens(image, valid)
+        states, words = self.read(*picture, tokens, token_mask, turns, presence)
         masks = self.decoder(self.decoder.embed(image, valid), states)  # (G, K, h, w)
         slots = slot_of_sample(turns, tokens.shape[0])
         return masks.flatten(0, 1)[slots], words.flatten(0, 1)[slots]
 
     def read(
-        self,
-        image: Tensor,
-        valid: Tensor | None,
-        tokens: Tensor,
-        token_mask: Tensor,
-        turns: Tensor,
-        presence: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Hidden states (G, K, D) and logits of the next word (G, K, words) after each expression of G pictures.
-
-        Args:
-            image: (G, 3, S, S).
-            valid: (G, S, S) bool, or None.
-            tokens: (B, T).
-            token_mask: (B, T).
-            turns: (G, K) long, the samples of each picture; -1 for none.
-            presence: (B,) long. With it the expressions of a picture are one conversation: each sees the earlier ones
-                and their answers, `answers` of this. None: none sees another.
-        """
-        return self.read_tokens(*self.llava.image_tokens(image, valid), tokens, token_mask, turns, presence)
-
-    def read_tokens(
         self,
         image_tokens: Tensor,
         image_mask: Tensor,
@@ -165,15 +150,16 @@ class LISA(System):
         turns: Tensor,
         presence: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """The same for pictures that CLIP has seen already.
+        """Hidden states (G, K, D) and logits of the next word (G, K, words) after each expression of G pictures.
 
         Args:
             image_tokens: (G, N, D), of `LLaVA.image_tokens`.
             image_mask: (G, N) bool.
-            tokens: as `read`, like all that follow.
+            tokens: (B, T).
             token_mask: (B, T).
-            turns: (G, K).
-            presence: (B,), or None.
+            turns: (G, K) long, the samples of each picture; -1 for none.
+            presence: (B,) long. With it the expressions of a picture are one conversation: each sees the earlier ones
+                and their answers, `answers` of this. None: none sees another.
         """
         asked, exists = turns.clamp(min=0), (turns >= 0)[..., None]
         mask = token_mask[asked] & exists  # (G, K, T)

@@ -14,7 +14,7 @@ from grisq.models.layers.detector import Detector, DetectorOutput, Proposals, de
 from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.object_geometry import FAR, distances, nearest, offsets_to
 from grisq.models.layers.object_matching import Matching, Objects, Phrases
-from grisq.models.layers.padding import extend, extents
+from grisq.models.layers.padding import extend, extents, mean_of_weighted
 from grisq.runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ class MAttNet(TrunkSystem):
         scores = extras["scores"]
         chosen = F.binary_cross_entropy_with_logits(extras["over_threshold"], meant.float(), reduction="none")
         matching = ranking_loss(scores, extras["other_text"], real, meant, output.extras["other"])
-        matching = matching + _mean(chosen, real.float())
+        matching = matching + mean_of_weighted(chosen, real.float())
         terms = {
             "centers": LossTerm(centers, 1.0),
             "edges": LossTerm(edges, 1.0),
@@ -223,7 +223,7 @@ class MAttNet(TrunkSystem):
             logits, wanted = extras["colors"].flatten(0, 1), objects.colors.clamp(min=0).flatten()
             each = F.cross_entropy(logits, wanted, reduction="none")
             terms["colors"] = LossTerm(
-                _mean(each.view_as(scores), colored.float()), self.config.mattnet.lambda_attributes
+                mean_of_weighted(each.view_as(scores), colored.float()), self.config.mattnet.lambda_attributes
             )
         return terms
 
@@ -240,11 +240,7 @@ def ranking_loss(scores: Tensor, of_other_text: Tensor, real: Tensor, meant: Ten
         other: (B,) long, the sample of the other expression; the sample itself where its picture has none.
     """
     pairs = (meant[:, :, None] & (real & ~meant)[:, None]).float()
-    other_object = _mean((MARGIN + scores[:, None] - scores[..., None]).clamp(min=0).flatten(1), pairs.flatten(1))
+    short_by = (MARGIN + scores[:, None] - scores[..., None]).clamp(min=0)  # (B, K, K): meant, other
+    other_object = mean_of_weighted(short_by.flatten(1), pairs.flatten(1))
     told_apart = meant & ~meant[other]
-    return other_object + _mean((MARGIN + of_other_text - scores).clamp(min=0), told_apart.float())
-
-
-def _mean(values: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean of each sample, 0 where nothing has weight, and the mean over the samples. (B, N) -> scalar."""
-    return ((values * weights).sum(1) / weights.sum(1).clamp(min=1)).mean()
+    return other_object + mean_of_weighted((MARGIN + of_other_text - scores).clamp(min=0), told_apart.float())

@@ -18,13 +18,14 @@ def parameter_groups(model: System, config: TrainConfig) -> list[dict]:
     for name, parameter in model.named_parameters():
         backbone = name.startswith(prefixes)
         base_lr = config.lr_backbone if name.startswith(pretrained) else config.lr
+        decayed = decays(name, parameter)
         group = groups.setdefault(
-            (backbone, base_lr, decays(name, parameter)),
+            (backbone, base_lr, decayed),
             {
-                "name": f"{'backbone' if backbone else 'new'}{'' if decays(name, parameter) else ', no decay'}",
+                "name": f"{'backbone' if backbone else 'new'}{'' if decayed else ', no decay'}",
                 "params": [],
                 "base_lr": base_lr,
-                "weight_decay": config.weight_decay if decays(name, parameter) else 0.0,
+                "weight_decay": config.weight_decay if decayed else 0.0,
             },
         )
         group["params"].append(parameter)

@@ -266,9 +266,8 @@ class Trainer:
         """Raise InputError if the system cannot learn from this data in parts of this size."""
         if self.system.learns_from_instances:
             self.system.check_labels(len(self.data.categories), len(colors_of(self.data)))
-        processes, accelerator = self.accelerator.num_processes, self.accelerator
-        part = self.config.batch // (processes * self.config.accumulate)
-        together = part * processes if accelerator.device.type == "cuda" else part  # norms are over all GPUs
+        apart = 1 if self.accelerator.device.type == "cuda" else self.accelerator.num_processes  # GPUs share norms
+        together = self.config.batch // (apart * self.config.accumulate)
         if together < self.system.least_samples:
             raise InputError(
                 f"{type(self.system).__name__} learns from parts of at least {self.system.least_samples} samples, and "

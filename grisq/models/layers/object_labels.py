@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grisq.models.layers.padding import mean_of_weighted
+
 if TYPE_CHECKING:
     from grisq.data.instances import InstanceBatch
 
@@ -58,4 +60,4 @@ def object_loss(categories: Tensor, colors: Tensor, objects: "InstanceBatch", va
 def _mean(logits: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
     """Weighted mean of each sample, 0 where nothing has weight, and the mean over the samples. -> scalar."""
     each = F.cross_entropy(logits.float().transpose(1, 2), labels, reduction="none")  # (B, N)
-    return ((each * weight).sum(1) / weight.sum(1).clamp(min=1)).mean()
+    return mean_of_weighted(each, weight)
