@@ -20,6 +20,8 @@ TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType(
             "cris": 1.2e-3,
             "lavt": 6e-4,
             "rela": 1.2e-3,
+            "lisa": 2.4e-3,
+            "gsva": 1.2e-3,
         }
     }
 )
