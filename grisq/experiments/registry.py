@@ -134,6 +134,15 @@ _RUNS = (
         seeds=3,
     ),
     Experiment(
+        "vlt-long",
+        "VLT, twice as many steps",
+        _VLT | _PLAIN,
+        at={"tiny": {"train.steps": 4800, "train.eval_every": 480}},
+        label="VLT, twice the steps",
+        question="Under the true presence VLT is level with painting all objects: is it unable, or slow?",
+        seeds=1,
+    ),
+    Experiment(
         "ours-level3",
         "ours, presence from stride 16",
         {"model.query_level": 3},
