@@ -36,8 +36,9 @@ def test_table_1_has_the_papers_values_and_our_means(stored):
     assert line["std"] == pytest.approx(np.std(values(stored, "rela", "cIoU", "testA"), ddof=1))
     assert line["seeds"] == len(seeds_of(stored, "rela"))
     assert np.isnan(table.loc[("rela", "val", "T-acc"), "paper"])
-    assert table.loc["gsva"]["mean"].isna().all()
-    assert (table.loc["gsva"]["seeds"] == 0).all()
+    without = tables.table_1({key: result for key, result in stored.items() if key[0] != "gsva"}).loc["gsva"]
+    assert without["mean"].isna().all()
+    assert (without["seeds"] == 0).all()
 
 
 def test_steps_of_table_2_are_differences_of_the_means(stored):
