@@ -3,11 +3,12 @@
     python benchmarks/systems.py [--rounds 3] [--out benchmarks/systems.json]
 
 `tiny`: 128 px, the batch of its experiment. `paper`: published canvas and sizes, batch 2, random weights; systems with
-a large language model are counted alone. Memory is the highest of a process that does one training step; the systems
-take turns, so their ratios hold on a noisy machine. Notebook 09 shows the file.
+a large language model are counted alone. Memory is the highest of a process that trains. The systems take turns, so
+their ratios hold on a noisy machine. Notebook 09 shows the file.
 """
 
 import argparse
+import statistics
 from pathlib import Path
 
 import torch
@@ -45,30 +46,37 @@ def contestant(size: str, system: str) -> tuple[System, Batch]:
 
 
 def measure(size: str, rounds: int) -> dict[str, dict[str, float | None]]:
-    """Measure every system: parameters, seconds of a forward pass and of a step, peak memory in MB."""
-    torch.manual_seed(0)
+    """Measure every system: parameters, seconds of a forward pass and of a step, peak memory in MB.
+
+    Each turn is a process of its own: at `paper` size the systems do not fit into memory together.
+    """
     order = (*(name for name in SYSTEMS if name != OURS), OURS)
     counts = {name: count_parameters(build_on_meta(configuration(size, name)[0])) for name in order}
-    models = {name: contestant(size, name) for name in order if counts[name] < LARGE}
-    step = medians({name: ours_step(model, batch, "fp32") for name, (model, batch) in models.items()}, rounds)
-    forward = medians({name: ours(model.eval(), batch, "fp32") for name, (model, batch) in models.items()}, rounds)
-    found = {}
-    for name in order:
-        run = name in models
-        found[name] = {
-            "parameters": counts[name],
-            "forward_s": round(forward[name], 4) if run else None,
-            "step_s": round(step[name], 4) if run else None,
-            "peak_mb": in_own_process([__file__, "--memory", size, name])[0] if run else None,
-        }
-    return found
+    turns: dict[str, list[list[float]]] = {name: [] for name in order if counts[name] < LARGE}
+    for _ in range(rounds):
+        for name, found in turns.items():
+            found.append(in_own_process([__file__, "--turn", size, name]))
+    return {name: {"parameters": counts[name]} | _medians(turns.get(name)) for name in order}
 
 
-def print_memory(size: str, system: str) -> None:
-    """Train by one step and print the peak memory of this process in MB."""
+def _medians(turns: list[list[float]] | None) -> dict[str, float | None]:
+    """Medians over the turns of what each printed; None for a system that was only counted."""
+    if turns is None:
+        return {"forward_s": None, "step_s": None, "peak_mb": None}
+    forward, step, peak = (statistics.median(values) for values in zip(*turns))
+    return {"forward_s": round(forward, 4), "step_s": round(step, 4), "peak_mb": round(peak)}
+
+
+def print_turn(size: str, system: str) -> None:
+    """Train and predict a few times; print the median seconds of a forward pass and of a step, and the peak memory."""
+    torch.manual_seed(0)
+    keep_freed_memory()
     model, batch = contestant(size, system)
-    ours_step(model, batch, "fp32")()
-    print(round(peak_memory_mb()))
+    repeats = 10 if size == "tiny" else 1
+    step = medians({system: ours_step(model, batch, "fp32")}, repeats)[system]
+    peak = peak_memory_mb()
+    forward = medians({system: ours(model.eval(), batch, "fp32")}, repeats)[system]
+    print(forward, step, peak)
 
 
 def _cells(cost: dict, reference: dict) -> list[str]:
@@ -81,18 +89,15 @@ def _cells(cost: dict, reference: dict) -> list[str]:
 
 def main() -> None:
     parser = options(__doc__, "tiny's size alone, one round")
-    parser.add_argument("--rounds", type=int, default=3, help="at paper size; ten times as many at tiny's")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each system")
     parser.add_argument("--out", type=Path, help="also write the numbers as JSON")
-    parser.add_argument("--memory", nargs=2, metavar=("SIZE", "SYSTEM"), help=argparse.SUPPRESS)
+    parser.add_argument("--turn", nargs=2, metavar=("SIZE", "SYSTEM"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.memory:
-        print_memory(*arguments.memory)
+    if arguments.turn:
+        print_turn(*arguments.turn)
         return
-    keep_freed_memory()
-    if arguments.quick:
-        found = {"tiny": measure("tiny", 1)}
-    else:
-        found = {"tiny": measure("tiny", 10 * arguments.rounds), "paper": measure("paper", arguments.rounds)}
+    sizes, rounds = (("tiny",), 1) if arguments.quick else (("tiny", "paper"), arguments.rounds)
+    found = {size: measure(size, rounds) for size in sizes}
     lines = []
     for size, systems in found.items():
         for name, cost in systems.items():

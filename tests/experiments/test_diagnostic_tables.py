@@ -159,7 +159,7 @@ def test_other_ways_stand_below_the_usual_one(results):
 def test_stored_runs_of_mattnet_and_gsva_were_asked_in_other_ways(stored):
     """What cannot refuse never says "nothing", and annotated objects are no worse than detected ones."""
     table = diagnostic_tables.other_ways(stored, ["mattnet", "gsva"])["mean"]
-    assert table["mattnet", "always answering", "T-acc"] == 100
+    assert table["mattnet", "always answering", "T-acc"] > 99
     assert table["mattnet", "always answering", "N-acc"] < 1
     assert table["mattnet", "annotated objects", "cIoU"] > table["mattnet", "as in the tables", "cIoU"]
     assert set(table["gsva"].index.unique("way")) == {
