@@ -5,7 +5,6 @@ from grisq.models.registry import SYSTEMS
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import write_json
 
-
 # At `paper` size: two whose language model is counted alone, and four that were not measured yet.
 COUNTED_ALONE = {"tiny": set(), "paper": {"lisa", "gsva", "mattnet", "lts", "vlt", "cris"}}
 
