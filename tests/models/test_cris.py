@@ -97,9 +97,9 @@ def test_a_decoder_layer_is_its_formula():
         return module(q, k, v, key_padding_mask=hidden)[0]
 
     y = layer.before[0](x)
-    x = x + layer.after[0](attend(layer.relate, y + p, y + p, y))
+    x = x + layer.after[0](attend(layer.self_attention, y + p, y + p, y))
     y = layer.before[1](x)
-    x = x + layer.after[1](attend(layer.listen, y + p, words + places, words, ~mask))
+    x = x + layer.after[1](attend(layer.word_attention, y + p, words + places, words, ~mask))
     first, _, _, norm, second = layer.feed_forward
     x = x + second(norm(F.relu(first(layer.before[2](x)))))
     torch.testing.assert_close(found, x)
