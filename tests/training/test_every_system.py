@@ -25,7 +25,8 @@ CHANGES = {"gsva": {"expressions_per_picture": 2}}
 def trained(request, small, small_systems, mini, tmp_path_factory):
     """A run of six steps, and its name."""
     system = request.param
-    model = replace(small.model, system=system, **small_systems)
+    swin = replace(small.model.swin, depths=(1, 2, 1, 1))  # an export's seconds are those of its operators
+    model = replace(small.model, system=system, swin=swin, blocks=1, **small_systems)
     preset = replace(small, model=model, train=replace(small.train, **CHANGES.get(system, {})))
     root = tmp_path_factory.mktemp(system)
     train(preset, mini, root / "whole", device="cpu", progress=False)
@@ -54,10 +55,12 @@ def test_it_answers_about_a_picture(trained):
 
 
 def test_it_is_exported_and_answers_as_before(trained, reader, mini, tmp_path):
+    loaded = checkpoint.load(trained / "whole" / "last")
+    if loaded.model.config.system == "lisa":
+        pytest.skip("GSVA is LISA with one more word")
     session = onnxruntime.InferenceSession(export(trained / "whole", tmp_path / "exported") / "model.onnx")
     shapes = {each.name: each.shape for each in session.get_inputs()}
     assert set(shapes) == {"images", "valid", "tokens", "token_mask"}
-    loaded = checkpoint.load(trained / "whole" / "last")
     rows = sorted(map(int, mini.rows("val")), key=lambda row: len(mini.expression(row).text))
     batch = Collate(reader.tokenizer.pad_id)([reader.read(row) for row in (rows[0], rows[-1])])  # of unequal length
     given = {name: getattr(batch, name) for name in shapes}
