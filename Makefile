@@ -18,8 +18,8 @@ here to be looked into, not to be used. Sprites in its training pictures: Twemoj
 contributors, CC BY 4.0. Made again by: make model
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce results test test-browser chromium lint unit notebooks notebook-outputs model encoders benchmarks mutants \
-	lab constraints clean
+.PHONY: help setup reproduce results test test-browser chromium lint unit notebooks notebook-outputs model encoders documents benchmarks \
+	mutants lab constraints clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -37,7 +37,7 @@ results: $(SETUP)  ## train everything behind the tables anew into runs/experime
 	$(BIN)/grisq experiments run --all --preset tiny
 	$(BIN)/grisq experiments references --preset tiny
 
-encoders: $(SETUP)  ## pretrain the two encoders in data/models/encoders again (an hour on one core; resumes)
+encoders: $(SETUP)  ## pretrain the small encoders in data/models/encoders again (hours on one core; resumes)
 	$(BIN)/grisq encoders
 
 test: lint unit notebooks  ## lint, unit tests, then every notebook under nbval
@@ -85,6 +85,9 @@ model: $(SETUP)  ## train the model in data/models/tiny again (50 minutes on one
 	$(BIN)/grisq train --preset tiny --set data=tiny-long --set train.steps=9600 --set train.eval_every=960 \
 		--set train.eval_samples=1500 --set train.checkpoint_every=480 --run runs/tiny-long --keep-memory
 	$(BIN)/grisq pack runs/tiny-long --data data/synthetic/tiny --out data/models/tiny --note "$(MODEL_NOTE)"
+
+documents: $(SETUP)  ## write the numbers of the stored runs into README.md and docs/systems.md
+	$(BIN)/python scripts/documents.py
 
 BENCHMARKS := deformable_attention model systems reader reading scale gpu_memory paper_size prediction
 benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine; OPTIONS=--quick only shows that they run

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from grisq.models.base import Output
 from grisq.models.grisq import GRISQ
+from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import mean_over
-from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import DecoderFeatures
 from grisq.runtime.errors import InputError
 

@@ -7,6 +7,7 @@ from torch.utils.data import Dataset
 
 from grisq.augment.recipes import Mosaic, NoTarget, Plain, Recipe
 from grisq.augment.sampler import Slot
+from grisq.data.instances import Instances
 from grisq.data.sample import Sample, SampleReader, empty_canvas, paste
 
 
@@ -39,6 +40,7 @@ class RecipeDataset(Dataset):
             text=text,
             tokens=self.reader.tokens(text, self.reader.max_tokens),
             target_count=0,
+            instances=sample.instances and sample.instances.meant_by_none(),
             row=-1,
         )
 
@@ -52,7 +54,7 @@ class RecipeDataset(Dataset):
         half = side // 2
         image, valid = empty_canvas(side)
         mask = np.zeros((side, side), dtype=bool)
-        texts = []
+        texts, objects = [], []
         for cell, row in cells:
             expression = self.reader.expression(row)
             x, y = half * (cell % 2), half * (cell // 2)
@@ -60,7 +62,9 @@ class RecipeDataset(Dataset):
             paste(image, valid, pixels, x, y)
             mask |= self.reader.target_mask(expression.ann_ids, box, side, x, y)
             texts.append(expression.text)
+            objects.append(self.reader.instances(expression.image_id, expression.ann_ids, box, side, x, y))
         valid[:] = True
         text = " and ".join(texts)
         tokens = self.reader.tokenizer.encode(text, self.max_tokens_mosaic, annotated=True)  # hardly ever the same
-        return Sample(image, valid, mask, tokens, text, target_count=len(cells))
+        instances = Instances.joined(objects) if all(objects) else None
+        return Sample(image, valid, mask, tokens, text, target_count=len(cells), instances=instances)

@@ -37,6 +37,7 @@ class TrainingPlan:
     batch: int  # global: over all processes and accumulation parts
     seed: int
     augment: AugmentConfig
+    together: int = 1  # expressions of one picture that follow each other
     _orders: dict[int, np.ndarray] = field(default_factory=dict, repr=False)
 
     def __post_init__(self):
@@ -44,11 +45,13 @@ class TrainingPlan:
             raise InputError("The training split has no expressions: choose another split or data set.")
         if np.any(np.diff(self.rows) <= 0):  # `has_target` searches in them
             raise InputError("The rows to train on must be in ascending order, each once: sort them.")
+        check_parts(self.batch, 1, 1, self.together)
 
     def recipes(self, step: int) -> list[Recipe]:
         """Return the recipes of one global batch; steps count from 0."""
         positions = np.arange(step * self.batch, (step + 1) * self.batch)
-        epochs, places = positions // len(self.rows), positions % len(self.rows)
+        length = len(self._order(0))  # of an epoch, the same for all
+        epochs, places = positions // length, positions % length
         drawn = np.array([self._order(int(epoch))[place] for epoch, place in zip(epochs, places)])
         rng = generator(self.seed, _AUGMENT, step)
         return plan_batch(self.rows[drawn], self.target_counts[drawn], self.image_ids[drawn], self.augment, rng)
@@ -63,20 +66,46 @@ class TrainingPlan:
         if epoch not in self._orders:
             for old in [known for known in self._orders if known < epoch - 1]:
                 del self._orders[old]
-            self._orders[epoch] = generator(self.seed, _ORDER, epoch).permutation(len(self.rows))
+            order = generator(self.seed, _ORDER, epoch).permutation(len(self.rows))
+            self._orders[epoch] = order if self.together == 1 else self._grouped(order)
         return self._orders[epoch]
 
+    def _grouped(self, order: np.ndarray) -> np.ndarray:
+        """The same order with `together` expressions of a picture in a row, where the first of them stood.
 
-def check_parts(batch: int, world: int, accumulate: int) -> None:
+        The last group of a picture is filled up with expressions that it already had.
+        """
+        by_picture: dict[int, list[int]] = {}
+        for place in order.tolist():
+            by_picture.setdefault(int(self.image_ids[place]), []).append(place)
+        groups, turn = [], dict.fromkeys(by_picture, 0)
+        for place in order.tolist():
+            picture = int(self.image_ids[place])
+            turn[picture] += 1
+            if (turn[picture] - 1) % self.together == 0:
+                first, own = turn[picture] - 1, by_picture[picture]
+                groups.append([own[(first + i) % len(own)] for i in range(self.together)])
+        return np.array(groups).ravel()
+
+
+def check_parts(batch: int, world: int, accumulate: int, together: int = 1) -> None:
     """Check that a global batch can be cut evenly over processes and accumulation steps.
 
-    Raises: InputError if it cannot.
+    Args:
+        batch: samples of a step.
+        world: processes.
+        accumulate: accumulation steps.
+        together: expressions of one picture that stay together.
+
+    Raises:
+        InputError: if it cannot.
     """
     parts = world * accumulate
-    if batch % parts:
+    if batch % (parts * together):
+        groups = f" of whole groups of {together} (train.expressions_per_picture)" if together > 1 else ""
         raise InputError(
             f"The global batch of {batch} cannot be cut into {parts} equal parts ({world} processes x "
-            f"{accumulate} accumulation steps): set train.batch to a multiple of {parts}."
+            f"{accumulate} accumulation steps){groups}: set train.batch to a multiple of {parts * together}."
         )
 
 
@@ -90,7 +119,7 @@ class StepSampler(Sampler[list[Slot]]):
     def __init__(
         self, plan: TrainingPlan, *, start: int, stop: int, rank: int = 0, world: int = 1, accumulate: int = 1
     ):
-        check_parts(plan.batch, world, accumulate)
+        check_parts(plan.batch, world, accumulate, plan.together)
         self.plan, self.start, self.stop = plan, start, stop
         self.rank, self.world, self.accumulate = rank, world, accumulate
 
@@ -101,7 +130,16 @@ class StepSampler(Sampler[list[Slot]]):
             n_with_target = sum(self.plan.has_target(recipe) for recipe in recipes)
             weight = parts / max(n_with_target, 1)
             for part in range(self.accumulate):
-                yield [Slot(recipe, weight) for recipe in recipes[part * self.world + self.rank :: parts]]
+                yield [Slot(recipe, weight) for recipe in self._share(recipes, part * self.world + self.rank, parts)]
+
+    def _share(self, recipes: list[Recipe], index: int, parts: int) -> list[Recipe]:
+        """One of so many equal parts of a batch; expressions of one picture stay together."""
+        size = self.plan.together
+        return [
+            recipe
+            for start in range(index * size, len(recipes), parts * size)
+            for recipe in recipes[start : start + size]
+        ]
 
     def __len__(self) -> int:
         return (self.stop - self.start) * self.accumulate

@@ -68,6 +68,7 @@ def run_experiments(
     Several GPUs for each run: accelerate launch -m grisq experiments run ...
     """
     from grisq import config
+    from grisq.config.systems import has_sizes
     from grisq.data.catalog import load_dataset
     from grisq.experiments import queue
     from grisq.experiments.registry import EXPERIMENTS, for_tuning
@@ -79,8 +80,9 @@ def run_experiments(
         raise InputError("Name the experiments to run, or give --all; grisq experiments list shows them.")
     chosen = config.override(config.preset(preset), read_settings(set_))
     folder = out or paths.OWN_RESULTS
+    in_order = [*for_tuning(), *(name for name in EXPERIMENTS if name not in for_tuning())]
     queue.run_experiments(
-        [*for_tuning(), *(name for name in EXPERIMENTS if name not in for_tuning())] if all_ else names,
+        [name for name in in_order if has_sizes(chosen.name, EXPERIMENTS[name].system)] if all_ else names,
         chosen,
         load_dataset(chosen, data),
         seeds=read_numbers(seeds) if seeds else None if all_ else [0],

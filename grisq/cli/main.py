@@ -177,20 +177,29 @@ def encoders(
         Path | None, typer.Option("--out", "-o", help="Folder to write; default: data/models/encoders.")
     ] = None,
     work: Annotated[Path | None, typer.Option(help="Folder of what resumes; default: runs/encoders.")] = None,
-    pretext: Annotated[str, typer.Option(help="What Swin learns: dense or image.")] = "dense",
+    only: Annotated[list[str] | None, typer.Option(help="Make these alone, by name; repeatable.")] = None,
+    pretext: Annotated[str, typer.Option(help="What vision trunks learn: dense or image.")] = "dense",
+    device: DeviceOption = "auto",
 ) -> None:
-    """Pretrain small encoders: Swin on what stands where in drawings, BERT on masked words of expressions alone.
+    """Pretrain small encoders: vision on what stands where in drawings, text on expressions, LISA's parts on both.
 
     The same command resumes a pretraining that was stopped.
     """
     from grisq import config
-    from grisq.pretraining.encoders import make_encoders
+    from grisq.pretraining.encoders import NAMES, make_encoders
     from grisq.runtime import paths
 
     if pretext not in ("dense", "image"):
         raise InputError(f"There is no pretext {pretext!r}: choose dense or image.")
     chosen = config.override(config.preset(preset), read_settings(set_))
-    folder = make_encoders(chosen, out or paths.ENCODERS, work or paths.RUNS / "encoders", pretext=pretext)
+    folder = make_encoders(
+        chosen,
+        out or paths.ENCODERS,
+        work or paths.RUNS / "encoders",
+        only=only or NAMES,
+        pretext=pretext,
+        device=device,
+    )
     print(f"The encoders and their card are in {folder}")
 
 

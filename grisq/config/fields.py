@@ -54,6 +54,8 @@ def in_words(hint: object) -> str:
         return " or ".join("none" if each is type(None) else in_words(each) for each in arguments)
     if origin is Literal:
         return "one of " + ", ".join(map(str, arguments))
+    if origin is tuple and arguments[-1] is ...:
+        return f"any number of {'whole ' if _bare(arguments[0]) is int else ''}numbers with commas between"
     if origin is tuple:
         return f"{len(arguments)} {'whole ' if _bare(arguments[0]) is int else ''}numbers with commas between"
     return _WORDS[hint]
@@ -71,6 +73,8 @@ def _bounds(meta: object) -> str:
         words += f" of at least {meta.ge}"
     if meta.le is not None:
         words += f" and at most {meta.le}"
+    if meta.lt is not None:
+        words += f" and below {meta.lt}"
     return words
 
 

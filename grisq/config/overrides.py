@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from grisq.config.fields import field_hints, read_value
 from grisq.config.schema import ModelConfig, Preset
+from grisq.config.systems import settings_of_system
 from grisq.runtime.errors import InputError
 
 Config = TypeVar("Config")
@@ -102,9 +103,12 @@ def flat(values: dict, prefix: str = "") -> dict:
 def override(config: Config, changes: dict[str, object]) -> Config:
     """A copy with fields replaced by dotted name: `override(preset, {"model.plurality": False})`.
 
-    Values may be strings, as a command line gives them; they are read as the type of the field.
+    Values may be strings, as a command line gives them; they are read as the type of the field. With `model.system`
+    a preset also takes the sizes of that system (see `grisq.config.systems`), which other changes then change.
     Raises: InputError that names the setting and what it takes.
     """
+    if isinstance(config, Preset):
+        changes = {**settings_of_system(config.name, str(changes.get("model.system"))), **changes}
     for name, value in changes.items():
         config = _replace(config, name.split("."), value, name)
     return config
@@ -117,7 +121,7 @@ def _replace(config: Config, path: list[str], value: object, full_name: str) -> 
         raise InputError(_unknown(full_name, head, hints))
     if rest:
         value = _replace(getattr(config, head), rest, value, full_name)
-    elif dataclasses.is_dataclass(hints[head]):
+    elif dataclasses.is_dataclass(hints[head]):  # a whole group, as a system's sizes are
         if not isinstance(value, hints[head]):
             names = ", ".join(f"{full_name}.{each}" for each in field_hints(hints[head]))
             raise InputError(f"Setting {full_name} is a group: set one of {names}.")

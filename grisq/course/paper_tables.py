@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from grisq.analysis.significance import Difference
-from grisq.course.tables import number, spread
+from grisq.course.tables import MISSING, number, spread
 from grisq.evaluation.metrics import MCC
 from grisq.experiments import diagnostic_tables, paper, tables
 from grisq.experiments.comparison import PRESENCE, decompose_gap
@@ -67,8 +67,8 @@ def _cost_of(system: str, preset: str, cost: Mapping[str, Mapping], made: Sequen
     if made and measured.get("parameters") != sum(made[0].parameters.values()):
         measured = {}
     return {
-        ("cost", "step, ms"): number(1000 * measured.get("step_s", np.nan), 0),
-        ("cost", "memory, MB"): number(measured.get("peak_mb", np.nan), 0),
+        ("cost", "step, ms"): number(1000 * (measured.get("step_s") or np.nan), 0),
+        ("cost", "memory, MB"): number(measured.get("peak_mb") or np.nan, 0),
     }
 
 
@@ -165,6 +165,15 @@ def counterfactual(stored: Results, names: Sequence[str]) -> pd.DataFrame:
             line[measure] = number(values["mean"], 0) if measure == "pairs" else spread(values["mean"], values["std"])
         lines.append(line)
     return pd.DataFrame(lines)
+
+
+def other_ways(stored: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Format `grisq.experiments.diagnostic_tables.other_ways`, a line for each run and way of evaluating it."""
+    numbers, lines = diagnostic_tables.other_ways(stored, names), []
+    for (name, way), found in numbers.groupby(level=["run", "way"], sort=False):
+        texts = {metric: spread(values["mean"], values["std"]) for (*_, metric), values in found.iterrows()}
+        lines.append({"row": label_of(name), "evaluated": way} | texts)
+    return pd.DataFrame(lines).fillna(MISSING)
 
 
 def oracle_gains(stored: Results, names: Sequence[str]) -> pd.DataFrame:

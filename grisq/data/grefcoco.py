@@ -174,9 +174,8 @@ class GRefCOCO:
     def _annotation(self, row: int) -> Annotation:
         names = ("id", "category_id", "iscrowd", "area", "bbox", "attributes")
         ann_id, category_id, iscrowd, area, bbox, attributes = (self.annotations[name][row].as_py() for name in names)
-        extra = json.loads(attributes) if attributes else {}
-        extra = extra if isinstance(extra, dict) else {}  # null or a list in some exports
-        return Annotation(ann_id, category_id, iscrowd, area, tuple(bbox), self._segmentation(row), extra)
+        outline = self._segmentation(row)
+        return Annotation(ann_id, category_id, iscrowd, area, tuple(bbox), outline, attributes_of(attributes))
 
     def _segmentation(self, row: int) -> masks.Segmentation:
         return msgspec.json.decode(self.annotations["segmentation"][row].as_buffer())
@@ -205,3 +204,9 @@ class GRefCOCO:
 def table(data: GRefCOCO, split: str | None = None) -> pa.Table:
     """The expressions of one split, or all."""
     return data.expressions if split is None else data.expressions.take(pa.array(data.rows(split)))
+
+
+def attributes_of(text: str | None) -> dict:
+    """The attributes of an annotation from their JSON; none for null or a list, which some exports have."""
+    found = json.loads(text) if text else {}
+    return found if isinstance(found, dict) else {}

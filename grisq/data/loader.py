@@ -10,7 +10,9 @@ from grisq.data.sample import Batch, Collate, Sample, SampleReader
 from grisq.runtime.errors import InputError
 
 
-class _Rows(Dataset):
+class Rows(Dataset):
+    """Rows of the table of expressions as samples, by their place among those rows."""
+
     def __init__(self, reader: SampleReader, rows: Sequence[int]):
         self.reader, self.rows = reader, rows
 
@@ -85,7 +87,7 @@ def batches(reader: SampleReader, rows: Sequence[int], *, batch: int, workers: i
     Raises:
         InputError: for a missing or broken picture.
     """
-    return load(_Rows(reader, rows), Collate(reader.tokenizer.pad_id), batch_size=batch, num_workers=workers)
+    return load(Rows(reader, rows), Collate(reader.tokenizer.pad_id), batch_size=batch, num_workers=workers)
 
 
 @contextmanager

@@ -8,8 +8,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from grisq.config.normalization import IMAGENET_MEAN, IMAGENET_STD
 from grisq.data import masks
 from grisq.data.grefcoco import Expression, GRefCOCO
+from grisq.data.instances import InstanceBatch, InstanceReader, Instances, stack
 from grisq.data.letterbox import Letterbox
 from grisq.data.pictures import has_shape, open_picture
 from grisq.data.tokenizer import ExpressionTokenizer
@@ -17,8 +19,6 @@ from grisq.runtime.byte_cache import ByteCache
 from grisq.runtime.constants import constant
 from grisq.runtime.errors import InputError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 FILL = tuple(round(255 * mean) for mean in IMAGENET_MEAN)  # padding: 0 after normalization
 NO_PLURALITY = -1  # label of samples without target: neither one nor several
 
@@ -34,6 +34,8 @@ class Sample:
     text: str
     target_count: int  # annotated objects that the text means
     letterbox: Letterbox | None = None  # of the whole picture; None for a mosaic
+    image_id: int | None = None  # of the picture; None for a mosaic
+    instances: Instances | None = None  # all objects of the picture, for systems that learn from them
     row: int = -1  # of the expression table; -1 where the slot was synthesized
     plurality_weight: float | None = None  # see `grisq.augment.sampler.Slot`; None: an equal share of this batch
 
@@ -51,6 +53,7 @@ class Batch:
     plurality: Tensor  # (B,) long, 1 = several, NO_PLURALITY without target
     plurality_weight: Tensor  # (B,) float, 0 without target
     samples: list[Sample]  # what is no tensor: text, letterbox, row
+    instances: InstanceBatch | None = None  # for systems that learn from them
     padded: bool = True  # False says that all of `valid` is True; known here, nobody has to ask the device
 
     def __len__(self) -> int:
@@ -59,15 +62,16 @@ class Batch:
     def to(self, device: torch.device | str) -> "Batch":
         """A copy with every tensor on the device."""
         moved = {
-            field.name: value.to(device, non_blocking=True)
+            field.name: value.to(device, non_blocking=True) if isinstance(value, Tensor) else value.to(device)
             for field in fields(self)
-            if isinstance(value := getattr(self, field.name), Tensor)
+            if isinstance(value := getattr(self, field.name), Tensor | InstanceBatch)
         }
         return replace(self, **moved)
 
     def pin_memory(self) -> "Batch":
         """Pin every tensor, so that copies to a GPU overlap with its work; DataLoader calls this."""
-        pinned = {f.name: v.pin_memory() for f in fields(self) if isinstance(v := getattr(self, f.name), Tensor)}
+        movable = Tensor | InstanceBatch
+        pinned = {f.name: v.pin_memory() for f in fields(self) if isinstance(v := getattr(self, f.name), movable)}
         return replace(self, **pinned)
 
     def inputs(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
@@ -151,7 +155,8 @@ class SampleReader:
 
     With a cache, what was read once is not read again: pictures at the size of the canvas or of a mosaic's cell, masks
     as bits, tokens. Samples are the same, and their arrays belong to the caller. A data worker has a cache of its own,
-    which starts empty and has the same limit. Pictures are taken to stay as they are on the disk.
+    which starts empty and has the same limit. Pictures are taken to stay as they are on the disk. The objects of a
+    picture (`with_instances`) are drawn anew every time.
     """
 
     data: GRefCOCO
@@ -159,9 +164,11 @@ class SampleReader:
     side: int  # of the canvas, in pixels
     max_tokens: int  # longer expressions are cut
     cache_bytes: int = 0  # to keep in memory at most; 0: no cache
+    with_instances: bool = False  # whether samples carry all objects of their pictures
 
     def __post_init__(self):
         self._cache = ByteCache(self.cache_bytes)
+        self._instances = InstanceReader(self.data) if self.with_instances else None
 
     def picture(self, image_id: int, side: int) -> tuple[Image.Image, Letterbox]:
         """Open a picture, and say how it is fitted into a square of that side.
@@ -202,6 +209,12 @@ class SampleReader:
         bits = self._cache.get(key, lambda: np.packbits(self._draw(ann_ids, box, side, x, y)))
         return np.unpackbits(bits, count=side * side).view(bool).reshape(side, side)
 
+    def instances(
+        self, image_id: int, meant: tuple[int, ...], box: Letterbox, side: int, x: int = 0, y: int = 0
+    ) -> Instances | None:
+        """All objects of a picture on a canvas, or None if samples do not carry them."""
+        return self._instances and self._instances.read(image_id, meant, box, side, x, y)
+
     def read(self, row: int) -> Sample:
         """Read one expression as annotated."""
         expression = self.expression(row)
@@ -216,6 +229,8 @@ class SampleReader:
             text=expression.text,
             target_count=expression.target_count,
             letterbox=box,
+            image_id=expression.image_id,
+            instances=self.instances(expression.image_id, expression.ann_ids, box, self.side),
             row=row,
         )
 
@@ -257,7 +272,8 @@ def collate(samples: list[Sample], pad_id: int = 0) -> Batch:
         presence=present.long(),
         plurality=torch.where(present, (counts > 1).long(), NO_PLURALITY),
         plurality_weight=torch.tensor(weights) * present,
-        samples=[replace(sample, image=None, valid=None, mask=None) for sample in samples],
+        samples=[replace(sample, image=None, valid=None, mask=None, instances=None) for sample in samples],
+        instances=stack(objects) if all(objects := [sample.instances for sample in samples]) else None,
         padded=not valid.all(),
     )
 

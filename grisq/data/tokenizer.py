@@ -1,9 +1,10 @@
-"""Expressions to token ids: BERT's WordPiece, made from the train split or loaded from a pretrained model."""
+"""Expressions to token ids: a WordPiece made from the train split, or the tokenizer of BERT, CLIP or Llama."""
 
 import string
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from tokenizers import Encoding, Tokenizer, models, normalizers, pre_tokenizers, processors
 
@@ -11,11 +12,26 @@ from grisq.runtime.errors import InputError
 
 TOKENIZER_FILE = "tokenizer.json"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_END_OF_WORD = "</w>"  # how CLIP's pieces say that a word ends with them
 _FEWEST = 0.9  # share of a BERT's vectors that its tokenizer uses; some vocabularies are padded to a round number
 
 
+class Marks(NamedTuple):
+    """The pieces of a vocabulary that are no words."""
+
+    padding: str
+    begin: str
+    end: str | None  # what every expression ends with, however much of it had to be cut
+
+
+BERT = Marks("[PAD]", "[CLS]", "[SEP]")
+CLIP = Marks("<|endoftext|>", "<|startoftext|>", "<|endoftext|>")
+LLAMA = Marks("<unk>", "<s>", None)
+_NO_WORDS = {*SPECIAL, *CLIP, "<unk>", "<s>", "</s>"}
+
+
 class ExpressionTokenizer:
-    """WordPiece tokenizer that ends every expression in [SEP], however much of it had to be cut.
+    """A tokenizer that puts its mark before every expression and, but for Llama's, after it.
 
     Picklable, so data workers each hold one. `pad_id` fills what a batch does not use.
     """
@@ -24,7 +40,10 @@ class ExpressionTokenizer:
         self._tokenizer = tokenizer
         tokenizer.no_truncation()  # `encode` cuts, and keeps [SEP]
         tokenizer.no_padding()  # `collate` pads to the longest of the batch
-        self.pad_id, _, _, self._separator, _ = (tokenizer.token_to_id(token) for token in SPECIAL)
+        known = [marks for marks in (BERT, CLIP, LLAMA) if tokenizer.token_to_id(marks.begin) is not None]
+        self.marks = known[0] if known else BERT
+        self.pad_id = tokenizer.token_to_id(self.marks.padding)
+        self._end = self.marks.end and tokenizer.token_to_id(self.marks.end)
 
     @classmethod
     def train(cls, texts: Iterable[str], vocabulary: int) -> "ExpressionTokenizer":
@@ -64,11 +83,11 @@ class ExpressionTokenizer:
 
     @classmethod
     def pretrained(cls, name: str, vocabulary: int) -> "ExpressionTokenizer":
-        """The tokenizer of a pretrained BERT.
+        """The tokenizer of a pretrained text encoder.
 
         Args:
             name: a local folder or a hub name.
-            vocabulary: number of word pieces that the BERT has vectors for.
+            vocabulary: number of word pieces that the encoder has vectors for.
 
         Raises:
             InputError: the tokenizer cannot be read, or belongs to another vocabulary.
@@ -87,12 +106,13 @@ class ExpressionTokenizer:
                     "model.text.pretrained=PATH, or model.text.pretrained=none to train one on the data."
                 ) from None
         # Without its files, transformers makes a tokenizer that knows no word at all.
-        lacking = [token for token in SPECIAL[:4] if found._tokenizer.token_to_id(token) is None]
+        needed = SPECIAL[:4] if found.marks is BERT else [mark for mark in found.marks if mark]
+        lacking = [token for token in needed if found._tokenizer.token_to_id(token) is None]
         if lacking or not _FEWEST * vocabulary <= len(found) <= vocabulary:
             raise InputError(
                 f"The tokenizer of {name!r} has {len(found)} pieces{f' and no {lacking[0]}' if lacking else ''}, but "
-                f"model.text.vocabulary is {vocabulary}: put the vocab.txt or tokenizer.json of the same BERT into its "
-                "folder, or set model.text.vocabulary to the size of that BERT."
+                f"model.text.vocabulary is {vocabulary}: put the vocab.txt or tokenizer.json of the same model into "
+                "its folder, or set model.text.vocabulary to the size of that model."
             )
         return found
 
@@ -105,7 +125,7 @@ class ExpressionTokenizer:
         self._tokenizer.save(str(folder / TOKENIZER_FILE))
 
     def encode(self, text: str, max_tokens: int, *, annotated: bool = False) -> list[int]:
-        """Tokenize one expression: [CLS] ... [SEP], the words cut so that [SEP] remains.
+        """Tokenize one expression between its marks, [CLS] ... [SEP]; words are cut so that the marks remain.
 
         Args:
             text: the expression.
@@ -123,7 +143,9 @@ class ExpressionTokenizer:
                 "for example 'the dog on the left'."
             )
         ids = encoding.ids
-        return ids if len(ids) <= max_tokens else [*ids[: max_tokens - 1], self._separator]
+        if len(ids) <= max_tokens:
+            return ids
+        return ids[:max_tokens] if self._end is None else [*ids[: max_tokens - 1], self._end]
 
     def check(self, text: str) -> None:
         """Raise InputError for a text that `encode` would refuse."""
@@ -147,4 +169,4 @@ class ExpressionTokenizer:
 
 def _is_word(piece: str) -> bool:
     """Whether a piece is a word, a number or a part of one: neither punctuation nor [UNK]."""
-    return piece not in SPECIAL and any(letter.isalnum() for letter in piece)
+    return piece not in _NO_WORDS and any(letter.isalnum() for letter in piece.removesuffix(_END_OF_WORD))

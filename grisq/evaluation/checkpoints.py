@@ -75,7 +75,8 @@ def evaluate_loaded(
         InputError: for a missing split, or for an unknown protocol or precision.
     """
     config = loaded.model.config
-    reader = SampleReader(dataset, loaded.tokenizer, config.image_size, config.text.max_tokens)
+    objects = loaded.model.eval().reads_instances
+    reader = SampleReader(dataset, loaded.tokenizer, config.image_size, config.text.max_tokens, with_instances=objects)
     evaluator = Evaluator(loaded.model, reader, **options)
     results, samples, answers = {}, {}, {}
     paired = counterfactual.has_pairs(dataset)

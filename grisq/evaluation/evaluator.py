@@ -146,7 +146,7 @@ class Evaluator:
 
     def _outcomes(self, found: list[_Found], rules: Protocol) -> Outcomes:
         counts = np.array([each.counts[_resolution(rules)] for each in found], dtype=np.int64).reshape(-1, 4)  # (N, 4)
-        has_head = self.model.presence_head is not None
+        has_head = self.model.decides_presence
         presence = np.array([each.presence for each in found], dtype=float) if has_head else None
         return Outcomes(_target_counts(found), PixelCounts(*counts.T), presence)
 

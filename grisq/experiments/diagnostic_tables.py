@@ -16,6 +16,7 @@ from grisq.experiments.paper import METRICS
 from grisq.experiments.selection import Results, runs_of, seeds_of
 from grisq.experiments.tables import indexed, measured, samples_of, spread_of
 
+_USUAL = "as in the tables"
 LEAST_T_ACC = 95.0  # percent; the second way to choose a threshold: the highest N-acc that keeps this T-acc
 
 
@@ -147,3 +148,20 @@ def counterfactual(results: Results, names: Sequence[str]) -> pd.DataFrame:
             for (edit, measure), values in pd.concat(found, axis=1).iterrows():
                 lines[name, edit, measure] = spread_of(values)
     return indexed(lines, ["run", "edit", "measure"])
+
+
+def other_ways(results: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Runs on val as in the tables, and evaluated in the ways that only one system has: `grisq.evaluation.variants`.
+
+    Lines (run, way, metric), the way "as in the tables" first; columns seeds, mean, std. Runs without such a way are
+    left out.
+    """
+    lines = {}
+    for name in names:
+        runs = [result for result in runs_of(results, name) if result.variants]
+        for way in dict.fromkeys(way for result in runs for way in result.variants):
+            for metric in dict.fromkeys(metric for result in runs for metric in result.variants[way]):
+                usual = [result.metrics("val")[metric] for result in runs]
+                lines[name, _USUAL, metric] = spread_of(usual)
+                lines[name, way, metric] = spread_of([result.variants[way][metric] for result in runs])
+    return indexed(lines, ["run", "way", "metric"])

@@ -14,6 +14,7 @@ from grisq.evaluation.checkpoints import evaluate_loaded
 from grisq.evaluation.counterfactual import PairOutcomes, paired_set
 from grisq.evaluation.outcomes import Samples, round_down
 from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
+from grisq.evaluation.variants import variants
 from grisq.experiments.registry import Experiment
 from grisq.experiments.results import SCHEMA, Cost, Example, Result
 from grisq.inference.segmenter import Segmenter
@@ -69,6 +70,7 @@ def measure(
         samples={split: _columns(found, data) for split, found in samples.items()},
         examples=[] if experiment.tunes else _examples(segmenter, data),
         cost=_cost(run, loaded),
+        variants=variants(loaded, data, "val", **options) if "val" in data.splits and not experiment.tunes else {},
         counterfactual=None if pairs is None else msgspec.convert(pairs, PairOutcomes),
         **report,
     )
@@ -109,7 +111,7 @@ def _examples(segmenter: Segmenter, data: GRefCOCO) -> list[Example]:
 def _example(segmenter: Segmenter, data: GRefCOCO, row: int) -> Example:
     expression = data.expression(row)
     prediction = segmenter(data.image_path(expression.image_id), expression.text)
-    has_head = segmenter.model.presence_head is not None
+    has_head = segmenter.model.decides_presence
     return Example(
         row=row,
         text=expression.text,

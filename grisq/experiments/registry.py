@@ -10,7 +10,21 @@ from grisq.runtime.errors import InputError
 RATES = (3e-4, 6e-4, 1.2e-3, 2.4e-3)  # learning rates tried for every system alike
 BACKBONE_SHARE = 0.25  # of the learning rate, for encoders that start from pretrained weights
 # By preset and system: the rate that `grisq.experiments.tuning` chose.
-TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType({"tiny": {"grisq": 1.2e-3, "lavt": 6e-4, "rela": 1.2e-3}})
+TUNED: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "tiny": {
+            "grisq": 1.2e-3,
+            "mattnet": 1.2e-3,
+            "lts": 1.2e-3,
+            "vlt": 6e-4,
+            "cris": 1.2e-3,
+            "lavt": 6e-4,
+            "rela": 1.2e-3,
+            "lisa": 2.4e-3,
+            "gsva": 1.2e-3,
+        }
+    }
+)
 
 
 def rates(lr: float | None) -> dict[str, object]:
@@ -25,10 +39,11 @@ class Experiment:
     name: str  # in commands and file names
     title: str  # as a row of its table, where it may say what it adds to the one above
     changes: Mapping[str, object] = field(default_factory=dict, hash=False)  # setting -> value, as `--set` takes them
+    at: Mapping[str, Mapping[str, object]] = field(default_factory=dict, hash=False, kw_only=True)  # more, by preset
     shown_in: tuple[str, ...] = ()  # the tables and figures that need it
     label: str = ""  # where it stands alone; the title by default
     question: str = ""  # for a run that no table or figure needs: what a notebook asks of it
-    seeds: int = 5  # trainings that the tables rest on
+    seeds: int = 5  # trainings that the tables rest on; 0: not run yet
     tunes: bool = False  # whether it chooses a learning rate: measured on held-out train pictures alone
 
     @property
@@ -39,13 +54,14 @@ class Experiment:
     def configure(self, preset: Preset) -> Preset:
         """Apply the rate that suits the system at this preset, where one was chosen, and the run's own changes.
 
-        A run that chooses a rate takes two thirds of the preset's steps, with one evaluation at the end.
+        A run that chooses a rate takes two thirds of the steps, with one evaluation at the end.
 
         Raises: InputError for a setting that does not exist.
         """
-        settings = rates(TUNED.get(preset.name, {}).get(self.system)) | dict(self.changes)
+        settings = rates(TUNED.get(preset.name, {}).get(self.system)) | dict(self.at.get(preset.name, {}))
+        settings |= self.changes
         if self.tunes:
-            steps = max(1, preset.train.steps * 2 // 3)
+            steps = max(1, int(settings.get("train.steps", preset.train.steps)) * 2 // 3)
             settings |= {"train.steps": steps, "train.eval_every": steps}
         return override(preset, settings)
 
@@ -57,8 +73,21 @@ _WEIGHTS = {"train.pixel_weights": (0.9, 1.1)}  # background, target: those of L
 _LAVT = {"model.system": "lavt"} | _WEIGHTS
 # ReLA's own losses: class weights for mask, minimap and presence, and the sum times five.
 _RELA = {"model.system": "rela", "train.presence_weights": (1.1, 0.9), "train.loss_scale": 5.0} | _WEIGHTS
+# The others publish a pixel loss without class weights.
+_EVEN = {"train.pixel_weights": (1.0, 1.0)}
+# Its threshold has a loss of its own; and it learns to tell two expressions of a picture apart.
+_MATTNET = {"model.system": "mattnet", "train.lambda_presence": 0.0, "train.expressions_per_picture": 2} | _EVEN
+_LTS, _VLT, _CRIS = ({"model.system": name} | _EVEN for name in ("lts", "vlt", "cris"))
+# Pixel loss 2, dice 0.5, next word 1; several expressions of a picture in a step, as released.
+_CONVERSATIONS = {"train.loss_scale": 2.0, "train.expressions_per_picture": 4} | _EVEN
+# Of sixteen pictures, as the other systems have them; and twice as many steps, for they learn slowly.
+_SLOW = {"tiny": {"train.batch": 64, "train.steps": 4800, "train.eval_every": 800}}
+_LISA = {"model.system": "lisa"} | _CONVERSATIONS
+_GSVA = {"model.system": "gsva", "train.lambda_presence": 0.0} | _CONVERSATIONS  # refusing is the next word's loss
 # As many parameters as the query's cross-attention blocks have: tests/experiments/test_registry.py counts them.
 _WIDE = _NO_QUERY | {"model.pooled_hidden": 246}
+
+_FIGURE_4 = ("Figure 4",)
 
 _RUNS = (
     Experiment("baseline", "baseline", _NO_QUERY | _PLAIN, ("Table 2",)),
@@ -70,9 +99,22 @@ _RUNS = (
     Experiment(
         "ours", "+ multi-target augmentation (ours)", {}, ("Table 1", "Table 2", "Figures 4, 5, 6"), label="ours"
     ),
+    Experiment("mattnet", "MAttNet", _MATTNET | _PLAIN, ("Table 1",), seeds=3),
+    Experiment("lts", "LTS", _LTS | _PLAIN, ("Table 1",), seeds=3),
+    Experiment("vlt", "VLT", _VLT | _PLAIN, ("Table 1",), seeds=1),
+    Experiment("cris", "CRIS", _CRIS | _PLAIN, ("Table 1",), seeds=2),
     Experiment("lavt", "LAVT", _LAVT | _PLAIN, ("Table 1",)),
     Experiment("rela", "ReLA", _RELA | _PLAIN, ("Table 1", "Figures 4, 5a, 6")),
-    Experiment("rela-augmented", "ReLA + augmentation", _RELA, ("Figure 4",), label="ReLA + augm."),
+    Experiment("lisa", "LISA", _LISA | _PLAIN, ("Table 1",), seeds=1, at=_SLOW),
+    Experiment("gsva", "GSVA", _GSVA | _PLAIN, ("Table 1",), seeds=1, at=_SLOW),
+    Experiment("rela-augmented", "ReLA + augmentation", _RELA, _FIGURE_4, "ReLA + augm."),
+    Experiment("mattnet-augmented", "MAttNet + augmentation", _MATTNET, _FIGURE_4, "MAttNet + augm.", seeds=0),
+    Experiment("lts-augmented", "LTS + augmentation", _LTS, _FIGURE_4, "LTS + augm.", seeds=0),
+    Experiment("vlt-augmented", "VLT + augmentation", _VLT, _FIGURE_4, "VLT + augm.", seeds=0),
+    Experiment("cris-augmented", "CRIS + augmentation", _CRIS, _FIGURE_4, "CRIS + augm.", seeds=0),
+    Experiment("lavt-augmented", "LAVT + augmentation", _LAVT, _FIGURE_4, "LAVT + augm.", seeds=0),
+    Experiment("lisa-augmented", "LISA + augmentation", _LISA, _FIGURE_4, "LISA + augm.", seeds=0, at=_SLOW),
+    Experiment("gsva-augmented", "GSVA + augmentation", _GSVA, _FIGURE_4, "GSVA + augm.", seeds=0, at=_SLOW),
     Experiment("baseline-augmented", "baseline + augmentation", _NO_QUERY, ("2x2",), seeds=3, label="baseline + augm."),
     Experiment("query-augmented", "target query + augmentation", _QUERY, ("2x2",), seeds=3, label="query + augm."),
     Experiment(
@@ -82,6 +124,23 @@ _RUNS = (
         label="wide pooled head",
         question="Is it the query, or its 71,000 parameters?",
         seeds=3,
+    ),
+    Experiment(
+        "ours-objects",
+        "ours, with MAttNet's labels",
+        {"model.object_categories": 27, "model.object_colors": 10},
+        label="ours, MAttNet's labels",
+        question="How much of MAttNet's score do its labels explain: what does ours gain from them?",
+        seeds=1,
+    ),
+    Experiment(
+        "vlt-long",
+        "VLT, twice as many steps",
+        _VLT | _PLAIN,
+        at={"tiny": {"train.steps": 4800, "train.eval_every": 480}},
+        label="VLT, twice the steps",
+        question="Under the true presence VLT is level with painting all objects: is it unable, or slow?",
+        seeds=1,
     ),
     Experiment(
         "ours-level3",
@@ -100,7 +159,17 @@ _RUNS = (
         seeds=3,
     ),
 )
-_TUNED_BY = ("baseline", "lavt", "rela")  # the run of each system that the rates are tried on
+_TUNED_BY = (
+    "baseline",
+    "mattnet",
+    "lts",
+    "vlt",
+    "cris",
+    "lavt",
+    "rela",
+    "lisa",
+    "gsva",
+)  # the run of each system that the rates are tried on
 _HOLDOUT = {"train.holdout": 0.1, "train.eval_samples": 1_000_000}
 
 
@@ -110,6 +179,7 @@ def _at_rate(experiment: Experiment, lr: float) -> Experiment:
         name=f"{experiment.name}-lr{lr:g}",
         title=f"{experiment.title}, learning rate {lr:g}",
         changes={**experiment.changes, **rates(lr), **_HOLDOUT},
+        at=experiment.at,
         question="Which learning rate suits this system?",
         seeds=1,
         tunes=True,

@@ -51,7 +51,7 @@ class Result(msgspec.Struct, forbid_unknown_fields=True):
     settings: dict  # the whole configuration
     data: str  # SHA-256 of the annotations
     counts: dict  # {split: {"expressions": n, ...}}
-    parameters: dict[str, int]  # trainable ones, by part of the model
+    parameters: dict[str, int]  # by part of the model, frozen ones too
     results: dict  # {split: {"protocols": {name: {metric: percent}}, "accuracy": {...}}}
     history: dict[str, dict[str, list[float | None]]]  # {"train" | "eval": {column: values}}
     samples: dict[str, Samples]  # outcome of every expression, by split
@@ -61,6 +61,8 @@ class Result(msgspec.Struct, forbid_unknown_fields=True):
     provenance: dict  # the same of the evaluation
     precision: str | None = None  # of the evaluation; None: not recorded
     counterfactual: PairOutcomes | None = None  # on the pairs of the data set's scenes; None: it has none
+    # Evaluated in other ways, see `grisq.evaluation.variants`: {way: {metric: percent of val}}.
+    variants: dict[str, dict[str, float]] = msgspec.field(default_factory=dict)
 
     def metrics(self, split: str, protocol: str = "rela") -> dict[str, float]:
         """Percentages by name."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from grisq.config.systems import has_sizes
 from grisq.data.statistics import CURRENT
 from grisq.evaluation.metrics import MCC, giou_at_share, metrics_of, targeted_iou
 from grisq.evaluation.outcomes import Samples
@@ -67,12 +68,12 @@ def frame(results: Results, protocol: str = "rela") -> pd.DataFrame:
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis(index).sort_index() if lines else pd.DataFrame()
 
 
-def built_systems() -> dict[str, str]:
-    """The systems of Table 1 that are built here: name of the run -> name of the model, in the paper's order."""
+def built_systems(preset: str = "tiny") -> dict[str, str]:
+    """The systems of Table 1 that a preset has sizes for, in the paper's order: name of the run -> of the model."""
     return {
         key: EXPERIMENTS[key].system
         for key in paper.table1().index
-        if key in EXPERIMENTS and "Table 1" in EXPERIMENTS[key].shown_in
+        if key in EXPERIMENTS and "Table 1" in EXPERIMENTS[key].shown_in and has_sizes(preset, EXPERIMENTS[key].system)
     }
 
 

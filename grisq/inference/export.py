@@ -53,7 +53,8 @@ class Exported(nn.Module):
 def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
     """Write `model.onnx` or `model.pt2`, `tokenizer.json` and `model.json` into a folder.
 
-    Batch size and number of tokens stay free; the side of the canvas is the model's.
+    Batch size and number of tokens stay free, but for a system with a recurrent text encoder, which takes a fixed
+    number; the side of the canvas is the model's.
 
     Args:
         model: a run or a checkpoint; None for the bundled model.
@@ -75,9 +76,13 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
         refuse_if_taken(out)
     loaded = checkpoint.load(BUNDLED_MODEL if model is None else model)
     exported = Exported(loaded.model.eval()).eval()
-    example = _example(loaded.model.config.image_size)
-    batch, length = torch.export.Dim("batch"), torch.export.Dim("length", max=512)
-    shapes = {name: {0: batch} for name in _INPUTS[:2]} | {name: {0: batch, 1: length} for name in _INPUTS[2:]}
+    length = None if loaded.model.free_length else loaded.model.config.text.max_tokens_mosaic
+    example = _example(loaded.model.config.image_size, length or 7)
+    batch = torch.export.Dim("batch")
+    shapes = {name: {0: batch} for name in _INPUTS}
+    if length is None:
+        for name in _INPUTS[2:]:
+            shapes[name][1] = torch.export.Dim("length", max=loaded.model.most_tokens)
     with torch.no_grad():
         outputs = list(exported(*example))
         program = torch.export.export(exported, example, dynamic_shapes=shapes)
@@ -87,7 +92,7 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
             else:
                 torch.export.save(program, partial / "model.pt2")
             loaded.tokenizer.save(partial)
-            write_json(partial / ABOUT, _about(loaded, outputs, form))
+            write_json(partial / ABOUT, _about(loaded, outputs, form, length))
     return out
 
 
@@ -104,11 +109,11 @@ def _is_export(folder: Path) -> bool:
     return known and files == {about.get("file")} <= {f"model.{form}" for form in FORMS}
 
 
-def _example(side: int) -> tuple[Tensor, ...]:
+def _example(side: int, length: int) -> tuple[Tensor, ...]:
     """Return inputs of two samples: torch.export takes a batch of one for a constant."""
     valid = torch.ones(2, side, side, dtype=torch.bool)
     valid[0, side // 2 :] = False
-    tokens = torch.ones(2, 7, dtype=torch.long)
+    tokens = torch.ones(2, length, dtype=torch.long)
     return torch.zeros(2, 3, side, side, dtype=torch.uint8), valid, tokens, tokens > 0
 
 
@@ -129,14 +134,15 @@ def _write_onnx(program, example: tuple[Tensor, ...], outputs: list[str], path: 
         )
 
 
-def _about(loaded: checkpoint.Checkpoint, outputs: list[str], form: str) -> dict:
+def _about(loaded: checkpoint.Checkpoint, outputs: list[str], form: str, length: int | None) -> dict:
+    fixed = f"; always {length} of them, filled up with pad_id" if length else ""
     config, side = loaded.model.config, loaded.model.config.image_size
     return {
         "file": f"model.{form}",
         "inputs": {
             "images": f"uint8 (B, 3, {side}, {side}), RGB, the picture letterboxed into the top-left corner",
             "valid": f"bool (B, {side}, {side}), false in the padding",
-            "tokens": "int64 (B, T), of tokenizer.json, [CLS] first and [SEP] last",
+            "tokens": f"int64 (B, T), of tokenizer.json, with its first and last mark{fixed}",
             "token_mask": "bool (B, T), false in the padding",
         },
         "outputs": outputs,

@@ -114,7 +114,7 @@ def pack(
         if found is not None:
             calibration_figure({CALIBRATED_ON: found}).savefig(partial / CURVE, metadata={"Software": None})
         write_json(partial / MEASURED, report)
-        presence = presence_text(found, has_head=loaded.model.presence_head is not None)
+        presence = presence_text(found, has_head=loaded.model.decides_presence)
         card = _card(out.name, _name_of(run), note, loaded, preset, training_data, report, presence)
         (partial / CARD).write_text(card, encoding="utf-8")
     return out

@@ -67,8 +67,8 @@ class Segmenter:
     def __call__(self, picture: Picture, text: str | Sequence[str]) -> Prediction | list[Prediction]:
         """Segment what an expression means; a list of expressions gives a list.
 
-        Several expressions about one picture go through the model as one batch. They share the patch embedding and the
-        first Swin stage; from there on the words are part of the picture's features, so nothing more can be shared.
+        Several expressions about one picture go through the model as one batch, and share what the system computes
+        before the words meet the picture: for those on Swin the patch embedding and the first stage.
 
         Args:
             picture: a path, a PIL image, or an array: (H, W) gray, (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16, or

@@ -2,15 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.config import ModelConfig, TrainConfig
 from grisq.config.answer import THRESHOLD, Answer
-from grisq.models.multimodal_encoder import FeatureMap, MultimodalEncoder
-from grisq.models.pretrained import load_bert, load_swin
+from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
+from grisq.models.layers.feature_map import FeatureMap
+from grisq.models.multimodal_encoder import MultimodalEncoder
+from grisq.models.pretrained import load_bert, load_swin, load_trunk
 from grisq.models.text_encoder import TextEncoder
 from grisq.runtime.constants import constant
 from grisq.runtime.errors import InputError
@@ -67,10 +70,28 @@ class System(nn.Module):
     shares what it can.
     """
 
+    least_samples = 1  # of a part of a batch in training
+    learns_from_instances = False  # whether training needs all objects of the pictures, see `Batch.instances`
+    most_tokens = 512  # that an expression may have
+    free_length = True  # whether an exported model takes any number of tokens; a recurrent network is unrolled
+    free_canvas = True  # whether any canvas whose sides are multiples of 32 will do; else `image_size` alone
+    image_encoders: tuple[str, ...] = ("trunk.",)  # prefixes of their parameters
+    text_encoders: tuple[str, ...] = ("text_encoder.",)
+
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
         self.presence_head: nn.Module | None = None  # None: the 50-pixel rule of Sec. 4.1 decides on presence
+
+    @property
+    def decides_presence(self) -> bool:
+        """Whether the system predicts presence itself; else the size of its mask decides."""
+        return self.presence_head is not None
+
+    @property
+    def reads_instances(self) -> bool:
+        """Whether `inputs` needs all objects of the pictures, in the mode that the system is in."""
+        return False
 
     @property
     def backbones(self) -> dict[str, str | None]:
@@ -83,6 +104,12 @@ class System(nn.Module):
         Raises: InputError if weights cannot be read or do not fit.
         """
         return []
+
+    def check_labels(self, categories: int, colors: int) -> None:
+        """Raise InputError if the settings do not fit a data set with so many categories and colors of objects.
+
+        Training asks a system that learns from instances, before it begins.
+        """
 
     def inputs(self, batch: "Batch") -> tuple[Tensor | None, ...]:
         """What `forward` takes of a batch."""
@@ -101,8 +128,38 @@ class System(nn.Module):
         return {}
 
 
+class TrunkSystem(System):
+    """A system with a convolutional trunk that never sees the words, and words learned from scratch.
+
+    Its sizes are the group of `ModelConfig` that has the system's name; a subclass names it.
+    """
+
+    group: str
+
+    def __init__(self, config: ModelConfig):
+        super().__init__(config)
+        self.trunk = ConvolutionalTrunk(self.sizes.trunk)
+
+    @property
+    def sizes(self) -> Any:
+        """The system's own group of settings."""
+        return getattr(self.config, self.group)
+
+    @property
+    def backbones(self) -> dict[str, str | None]:
+        """The trunk."""
+        return {"trunk.": self.sizes.trunk.pretrained}
+
+    def load_pretrained(self) -> list[str]:
+        """Fill the trunk."""
+        sizes = self.sizes.trunk
+        return [load_trunk(self.trunk, sizes, f"model.{self.group}.trunk")] if sizes.pretrained else []
+
+
 class FusedSystem(System):
     """A system whose encoders are BERT and a Swin with words fused in at every stage (Sec. 3.1): LAVT, ReLA, GRISQ."""
+
+    image_encoders = ("multimodal_encoder.patch_embed.", "multimodal_encoder.stages.")
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
@@ -147,13 +204,34 @@ class FusedSystem(System):
         Raises:
             InputError: H or W is not a multiple of 32.
         """
-        H, W = image.shape[-2:]
-        if H % STRIDE or W % STRIDE:
-            raise InputError(
-                f"The input is {H}x{W} pixels: both sides must be multiples of {STRIDE}; letterbox it first."
-            )
+        check_canvas(image)
         words = self.text_encoder(tokens, token_mask)
         return words, self.multimodal_encoder(image, words, token_mask, valid)
+
+
+def check_count(there: int, what: str, setting: str, known: int) -> None:
+    """Raise InputError if a data set has more categories, colors, ... than a setting provides for."""
+    if there > known:
+        raise InputError(f"The data set has {there} {what}, and {setting} is {known}: set it to {there} or more.")
+
+
+def check_canvas(image: Tensor, side: int | None = None) -> None:
+    """Raise InputError unless both sides of image (..., H, W) are multiples of 32, or `side` if it is given."""
+    H, W = image.shape[-2:]
+    if side is not None and not H == W == side:
+        raise InputError(f"The input is {H}x{W} pixels, and this model takes {side}x{side} alone: letterbox it first.")
+    if H % STRIDE or W % STRIDE:
+        raise InputError(f"The input is {H}x{W} pixels: both sides must be multiples of {STRIDE}; letterbox it first.")
+
+
+def of_one_logit(target: Tensor, size: tuple[int, int]) -> Tensor:
+    """The two channels of `Output.mask_logits` from the logit of the target alone, upsampled bilinearly.
+
+    Softmax over (0, z) gives the target sigmoid(z), and its cross-entropy is the binary one of z.
+    Shapes: target (B, 1, h, w) -> (B, 2, *size).
+    """
+    target = F.interpolate(target, size=size, mode="bilinear", align_corners=False)
+    return torch.cat([torch.zeros_like(target), target], dim=1)
 
 
 def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float, float]) -> Tensor:
@@ -171,15 +249,41 @@ def weighted_cross_entropy(logits: Tensor, labels: Tensor, weights: tuple[float,
     return F.cross_entropy(logits.float(), labels, weight, reduction="sum") / labels.numel()
 
 
+# Small tables that are indexed by position; weight decay would pull them to zero.
+_POSITION_TABLES = (
+    "bias_table",
+    "position_embedding",
+    "positional_embedding",
+    "pool.positions",
+    "pos_embed",
+    "rel_pos_",
+    "level_embedding",
+)
+
+
+def decays(name: str, parameter: Tensor) -> bool:
+    """Whether weight decay applies to a parameter of that name: not to norms, biases and position tables."""
+    return parameter.ndim > 1 and not any(table in name for table in _POSITION_TABLES)
+
+
 def count_parameters(module: nn.Module) -> int:
-    """Number of trainable parameters; works on the meta device too."""
+    """Number of parameters, frozen ones too; works on the meta device."""
     return sum(parameters_by_part(module).values())
 
 
+def parameters_by_role(system: System) -> dict[str, int]:
+    """Number of parameters of "image encoders", "text encoders" and "the rest", which fuses, decides and draws."""
+    counts = {"image encoders": 0, "text encoders": 0, "the rest": 0}
+    for name, parameter in system.named_parameters():
+        roles = {"image encoders": system.image_encoders, "text encoders": system.text_encoders}
+        role = next((role for role, prefixes in roles.items() if name.startswith(prefixes)), "the rest")
+        counts[role] += parameter.numel()
+    return counts
+
+
 def parameters_by_part(module: nn.Module) -> dict[str, int]:
-    """Number of trainable parameters of each submodule, and of each tensor that belongs to the module itself."""
+    """Number of parameters of each submodule, and of each tensor that belongs to the module itself."""
     counts: Counter[str] = Counter()
     for name, parameter in module.named_parameters():
-        if parameter.requires_grad:
-            counts[name.split(".")[0]] += parameter.numel()
+        counts[name.split(".")[0]] += parameter.numel()
     return dict(counts)

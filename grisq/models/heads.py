@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import extend, frame, pool, resize, upsampling_matrix
-from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import LevelProjection
 
 _ROWS = 4  # of F^{M,1}, whose upsampled pixels the MLP takes at once in prediction, to save memory

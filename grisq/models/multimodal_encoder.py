@@ -1,31 +1,12 @@
 """Multimodal encoder Phi(x^V, f^T) (Sec. 3.1, Eq. 1): Swin, with words fused after every stage."""
 
-from dataclasses import dataclass
-
 from torch import Tensor, nn
 
 from grisq.config import SwinConfig
+from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import pool
 from grisq.models.layers.pixel_word_attention import LanguageGate, PixelWordAttention
 from grisq.models.layers.swin import build_swin, run_stage
-
-
-@dataclass
-class FeatureMap:
-    """One level F^{M,i}."""
-
-    features: Tensor  # (B, H_i, W_i, C_i)
-    valid: Tensor | None  # (B, H_i, W_i) bool, False in the padding; None if nothing is padded
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(H_i, W_i)."""
-        return tuple(self.features.shape[1:3])
-
-    @property
-    def flat_valid(self) -> Tensor | None:
-        """`valid` for the flattened positions, (B, H_i*W_i), or None."""
-        return None if self.valid is None else self.valid.flatten(1)
 
 
 class MultimodalEncoder(nn.Module):

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from grisq.models.layers.deformable_attention import MultiScaleDeformableAttention
+from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import ValidGroupNorm, extents
 from grisq.models.layers.position_encoding import grid_centers, sine_positions
-from grisq.models.multimodal_encoder import FeatureMap
 from grisq.runtime.constants import constant
 
 FIRST_LEVEL = 2  # the decoder's sequence starts with f^{M,2}

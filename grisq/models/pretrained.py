@@ -1,10 +1,10 @@
-"""Pretrained weights for the two backbones: Swin from timm, BERT from transformers (Sec. 4.2).
+"""Pretrained weights for backbones: Swin and the convolutional trunks from timm, transformers' text and vision models.
 
 Weights that do not fill every tensor of the backbone are refused: a backbone that is half random trains without an
 error and never becomes good.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from transformers import AutoConfig, BertModel
 from transformers.utils import logging
 
-from grisq.config import ModelConfig, TextConfig
+from grisq.config import ConvNetConfig, ModelConfig, TextConfig
+from grisq.models.layers.convolutional_trunk import ConvolutionalTrunk
 from grisq.models.layers.swin import build_swin
 from grisq.models.packaged_weights import local_copy
 from grisq.runtime.errors import InputError
@@ -57,6 +58,22 @@ def load_swin(patch_embed: nn.Module, stages: nn.Module, config: ModelConfig) ->
     stages.load_state_dict(trunk.layers.state_dict())
 
 
+def load_trunk(trunk: ConvolutionalTrunk, config: ConvNetConfig, setting: str) -> str:
+    """Fill a convolutional trunk with the weights that its configuration names: a file or the name of a timm model.
+
+    Returns: a line that says so.
+    Raises: InputError if they cannot be read or do not fit.
+    """
+    load_weights(
+        trunk.net,
+        config.family,
+        f"{setting}.pretrained",
+        config.pretrained,
+        lambda name: timm.create_model(name, pretrained=True, num_classes=0),
+    )
+    return f"{config.family}: weights of {config.pretrained}"
+
+
 def load_bert(bert: BertModel, config: TextConfig) -> None:
     """Fill a BERT with the weights that `config.pretrained` names: a folder, a hub name or package:NAME/FOLDER.
 
@@ -84,6 +101,70 @@ def load_bert(bert: BertModel, config: TextConfig) -> None:
     weights |= {key: torch.empty(shape, device="meta") for key, shape, _ in report["mismatched_keys"]}
     _check_fit("BERT", name, bert.state_dict(), weights, other_names=sorted(report["unexpected_keys"]))
     bert.load_state_dict(weights)
+
+
+def load_weights(
+    module: nn.Module,
+    what: str,
+    setting: str,
+    name: str,
+    from_hub: Callable[[str], nn.Module],
+    *,
+    new_rows: int = 0,
+    new_tensors: tuple[str, ...] = (),
+) -> None:
+    """Fill a module with weights: those of a file, or of a model that another library opens by its name or folder.
+
+    Args:
+        module: to fill.
+        what: it is, for messages.
+        setting: that names the weights.
+        name: its value.
+        from_hub: opens a name or a folder.
+        new_rows: entries of the vocabulary that the weights do not have; they stay as they are.
+        new_tensors: endings of the names of tensors that the weights do not have either.
+
+    Raises:
+        InputError: the weights cannot be read or do not fit.
+    """
+    fill(module, what, name, read_weights(what, setting, name, from_hub), new_rows=new_rows, new_tensors=new_tensors)
+
+
+def read_weights(what: str, setting: str, name: str, from_hub: Callable[[str], nn.Module]) -> dict[str, Tensor]:
+    """The tensors of a file, or of a model that another library opens by its name or folder; see `load_weights`.
+
+    Raises: InputError if they cannot be read.
+    """
+    name = local_copy(name)
+    try:
+        with _quiet():
+            return load_state_dict(name) if Path(name).is_file() else from_hub(name).state_dict()
+    except Exception as error:  # errors of hub, network and file from three libraries
+        raise _unavailable(what, setting, name, error) from None
+
+
+def fill(
+    module: nn.Module,
+    what: str,
+    name: str,
+    found: dict[str, Tensor],
+    *,
+    new_rows: int = 0,
+    new_tensors: tuple[str, ...] = (),
+) -> None:
+    """Put tensors into a module; those that it does not have are left out. Arguments as of `load_weights`.
+
+    Raises: InputError if one is missing or has another shape.
+    """
+    wanted, found = module.state_dict(), dict(found)
+    for key, value in found.items() if new_rows else ():
+        rows, *rest = value.shape or (0,)
+        if key in wanted and wanted[key].shape == (rows + new_rows, *rest):
+            found[key] = torch.cat([value.to(wanted[key].dtype), wanted[key][-new_rows:]])
+    if new_tensors:
+        found = {key: value for key, value in wanted.items() if key.endswith(new_tensors)} | found
+    _check_fit(what, local_copy(name), wanted, found)
+    module.load_state_dict({key: found[key] for key in wanted})
 
 
 @contextmanager

@@ -5,11 +5,27 @@ import torch
 from grisq.config import ModelConfig
 from grisq.config.consistency import check_sizes
 from grisq.models.base import System
+from grisq.models.cris import CRIS
 from grisq.models.grisq import GRISQ
+from grisq.models.gsva import GSVA
 from grisq.models.lavt import LAVT
+from grisq.models.lisa import LISA
+from grisq.models.lts import LTS
+from grisq.models.mattnet import MAttNet
 from grisq.models.rela import ReLA
+from grisq.models.vlt import VLT
 
-SYSTEMS: dict[str, type[System]] = {"grisq": GRISQ, "lavt": LAVT, "rela": ReLA}
+SYSTEMS: dict[str, type[System]] = {
+    "cris": CRIS,
+    "grisq": GRISQ,
+    "gsva": GSVA,
+    "lavt": LAVT,
+    "lisa": LISA,
+    "lts": LTS,
+    "mattnet": MAttNet,
+    "rela": ReLA,
+    "vlt": VLT,
+}
 
 
 def build_model(config: ModelConfig) -> System:

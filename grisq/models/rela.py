@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from grisq.config import ModelConfig, TrainConfig
 from grisq.models.base import FusedSystem, LossTerm, Output, weighted_cross_entropy
 from grisq.models.heads import add_finest_level, mlp
+from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import ValidGroupNorm, frame, mean_over
-from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import DecoderFeatures, LevelProjection, PixelDecoder
 
 if TYPE_CHECKING:
@@ -158,7 +158,8 @@ class ReLA(FusedSystem):
             if valid is not None:
                 hidden = hidden | ~valid[:, None]
             everything = torch.zeros_like(hidden) if valid is None else ~valid[:, None].expand_as(hidden)
-            return torch.where(hidden.all(-1, keepdim=True), everything, hidden)
+            empty = hidden.all(-1, keepdim=True)
+            return (hidden & ~empty) | (everything & empty)  # onnxruntime has no `where` of truth values
 
     def answer(self, regions: Tensor, f: Tensor, size: tuple[int, int]) -> Output:
         """The prediction from the region queries.

@@ -1,21 +1,22 @@
 """BERT learns which words fit: masked words over expressions (Devlin et al. 2019), without any picture."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from grisq.config import TextConfig
 from grisq.data.tokenizer import SPECIAL, ExpressionTokenizer
 from grisq.models.text_encoder import TextEncoder
-from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
+from grisq.pretraining.schedule import PretrainConfig, key_of, train
+from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
 
 _MASKED = 0.2  # share of the pieces to predict; more than BERT's 0.15, since these expressions are short
 _MASK, _FIRST_WORD = SPECIAL.index("[MASK]"), len(SPECIAL)
-_HELD_OUT = 1000  # expressions
+HELD_OUT = 1000  # expressions
 
 
 class MaskedWords(nn.Module):
@@ -45,34 +46,31 @@ def pretrain_bert(
     schedule: PretrainConfig,
     state: Path,
     *,
+    device: str = "cpu",
     progress: bool = True,
 ) -> tuple[TextEncoder, float]:
     """Train a text encoder; a stopped training of the same schedule, sizes and texts resumes from the file `state`.
 
-    The last 1,000 texts are held out.
+    The last 1,000 texts are held out. `device` is auto, cpu, cuda, cuda:1 or mps.
 
     Returns:
-        The encoder, and the share of masked pieces of the held-out texts that it fills in correctly.
+        The encoder on the CPU, and the share of masked pieces of the held-out texts that it fills in correctly.
     """
     seed_everything(schedule.seed)
     tokens = padded([tokenizer.encode(text, config.max_tokens) for text in texts], tokenizer.pad_id)
-    model = MaskedWords(config)
-    optimizer = new_optimizer(model, schedule)
-    key = key_of(schedule, config, texts)
-    done = schedule.resume(state, key, model, optimizer)
-    bar = tqdm(total=schedule.steps, initial=done, unit="step", desc="BERT, masked words", disable=not progress)
-    with bar:
+    model = MaskedWords(config).to(resolve_device(device))
+
+    def losses(done: int) -> Iterator[Tensor]:
         for step in range(done, schedule.steps):
             draw = torch.Generator().manual_seed(int(generator(schedule.seed, step).integers(2**31)))
-            chosen = torch.randint(len(tokens) - _HELD_OUT, (schedule.batch,), generator=draw)
-            cosine_rates(optimizer, step, schedule)
-            gradient_step(model, optimizer, _ask(model, tokens[chosen], tokenizer.pad_id, draw)[0])
-            bar.update()
-            schedule.save_if_due(state, key, step + 1, model, optimizer)
+            chosen = torch.randint(len(tokens) - HELD_OUT, (schedule.batch,), generator=draw)
+            yield _ask(model, tokens[chosen], tokenizer.pad_id, draw)[0]
+
+    train(model, schedule, state, key_of(schedule, config, texts), losses, what="BERT, masked words", progress=progress)
     model.eval()
     with torch.no_grad():
-        _, right = _ask(model, tokens[-_HELD_OUT:], tokenizer.pad_id, torch.Generator().manual_seed(schedule.seed))
-    return model.encoder, right
+        _, right = _ask(model, tokens[-HELD_OUT:], tokenizer.pad_id, torch.Generator().manual_seed(schedule.seed))
+    return model.cpu().encoder, right
 
 
 def padded(sequences: list[list[int]], pad_id: int) -> Tensor:
@@ -105,6 +103,8 @@ def _ask(model: MaskedWords, tokens: Tensor, pad_id: int, draw: torch.Generator)
     hidden, asked = mask_words(tokens, model.head[-1].out_features, draw)
     while not asked.any():  # a loss over nothing would be nan
         hidden, asked = mask_words(tokens, model.head[-1].out_features, draw)
+    device = model.head[0].weight.device
+    tokens, hidden, asked = tokens.to(device), hidden.to(device), asked.to(device)
     logits = model(hidden, tokens != pad_id)[asked]
     right = (logits.argmax(-1) == tokens[asked]).float().mean().item()
     return F.cross_entropy(logits, tokens[asked]), right

@@ -1,6 +1,6 @@
-"""Swin learns what stands where: the category and the color of every position, without any expression.
+"""Trunks learn what stands where: the category and the color of every position, without any expression.
 
-What ImageNet is to the paper's Swin (Sec. 4.2), the drawings are to this one. `pretext="image"` is ImageNet's own
+What ImageNet is to the paper's Swin (Sec. 4.2), the drawings are to these. `pretext="image"` is ImageNet's own
 question, what is in the picture, for comparison.
 """
 
@@ -13,14 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
-from tqdm import tqdm
 
-from grisq.config import SwinConfig
+from grisq.config import Preset
 from grisq.data.sample import normalize
-from grisq.models.layers.padding import mean_over, pool
-from grisq.models.layers.swin import build_swin, run_stage
-from grisq.pretraining.labels import BACKGROUND, IGNORED, Labeled, LabeledPictures, Names
-from grisq.pretraining.schedule import PretrainConfig, cosine_rates, gradient_step, key_of, new_optimizer
+from grisq.models.layers.padding import mean_over
+from grisq.pretraining.labels import BACKGROUND, IGNORED, STRIDE, Labeled, LabeledPictures, Names
+from grisq.pretraining.schedule import PretrainConfig, key_of, train
+from grisq.pretraining.trunks import build_trunk, weights_of
+from grisq.runtime.device import resolve_device
 from grisq.runtime.seed import generator, seed_everything
 
 Pretext = Literal["dense", "image"]
@@ -37,48 +37,45 @@ class VisionAccuracy(NamedTuple):
 
 
 class PretextModel(nn.Module):
-    """A Swin trunk with a small feature pyramid and a linear classifier over it.
+    """A trunk with a small feature pyramid and a linear classifier over it.
 
     Shapes: image (B, 3, S, S) normalized, valid (B, S, S) bool or None -> logits of classes (B, S/4, S/4, K + 1) and
     colors (B, S/4, S/4, colors); with pretext "image" (B, K + 1) and (B, colors).
+
+    Args:
+        trunk: gives levels of features, see `grisq.pretraining.trunks`.
+        names: what there is to tell apart.
+        pretext: what it learns.
     """
 
-    def __init__(self, swin: SwinConfig, side: int, names: Names, pretext: Pretext):
+    def __init__(self, trunk: nn.Module, names: Names, pretext: Pretext):
         super().__init__()
-        trunk = build_swin(swin, side)
-        self.patch_embed, self.layers = trunk.patch_embed, trunk.layers
-        widths = [swin.embed_dim * 2**i for i in range(len(swin.depths))]
-        self.pretext = pretext
-        self.norms = nn.ModuleList(nn.LayerNorm(C) for C in widths)
-        self.laterals = nn.ModuleList(nn.Linear(C, _PYRAMID) for C in widths)
-        self.hidden = nn.Linear(_PYRAMID if pretext == "dense" else widths[-1], 96)
+        self.trunk, self.pretext = trunk, pretext
+        self.norms = nn.ModuleList(nn.LayerNorm(C) for C in trunk.channels)
+        self.laterals = nn.ModuleList(nn.Linear(C, _PYRAMID) for C in trunk.channels)
+        self.hidden = nn.Linear(_PYRAMID if pretext == "dense" else trunk.channels[-1], 96)
         self.classes = nn.Linear(96, len(names.classes) + 1)
         self.colors = nn.Linear(96, len(names.colors))
 
     def forward(self, image: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-        x, valid = self.patch_embed(image), pool(valid, 4)
-        levels = []
-        for layer, norm in zip(self.layers, self.norms):
-            x, valid = run_stage(layer, x, valid)
-            levels.append(norm(x))  # (B, H_i, W_i, C_i)
+        levels = self.trunk(image, valid)
+        features = [norm(level.features) for norm, level in zip(self.norms, levels)]
         if self.pretext == "image":
-            pooled = mean_over(levels[-1].flatten(1, 2), None if valid is None else valid.flatten(1))
-            h = F.gelu(self.hidden(pooled))
+            h = F.gelu(self.hidden(mean_over(features[-1].flatten(1, 2), levels[-1].flat_valid)))
         else:
-            h = F.gelu(self.hidden(self._pyramid(levels)))
+            size = (image.shape[-2] // STRIDE, image.shape[-1] // STRIDE)
+            h = F.gelu(self.hidden(self._pyramid(features, size)))
         return self.classes(h), self.colors(h)
 
-    def _pyramid(self, levels: list[Tensor]) -> Tensor:
-        """Sum of all levels at stride 4. -> (B, S/4, S/4, channels)."""
+    def _pyramid(self, features: list[Tensor], size: tuple[int, int]) -> Tensor:
+        """Sum of all levels at stride 4. -> (B, *size, channels)."""
         x = None
-        for level, lateral in reversed(list(zip(levels, self.laterals))):
+        for level, lateral in reversed(list(zip(features, self.laterals))):
             here = lateral(level).permute(0, 3, 1, 2)
             x = here if x is None else here + F.interpolate(x, size=here.shape[-2:], mode="bilinear")
+        if x.shape[-2:] != size:
+            x = F.interpolate(x, size=size, mode="bilinear")
         return x.permute(0, 2, 3, 1)
-
-    def trunk(self) -> dict[str, Tensor]:
-        """The weights that a model takes over, under timm's names."""
-        return {name: value for name, value in self.state_dict().items() if name.startswith(("patch_embed", "layers"))}
 
 
 def loss_of(logits: tuple[Tensor, Tensor], labels: Labeled, pretext: Pretext) -> Tensor:
@@ -102,8 +99,9 @@ def present(labels: Tensor, count: int) -> Tensor:
     return found.amax(1).float()
 
 
-def pretrain_swin(
-    swin: SwinConfig,
+def pretrain_trunk(
+    name: str,
+    preset: Preset,
     pictures: LabeledPictures,
     held_out: LabeledPictures,
     names: Names,
@@ -111,29 +109,41 @@ def pretrain_swin(
     state: Path,
     *,
     pretext: Pretext = "dense",
+    device: str = "cpu",
     progress: bool = True,
 ) -> tuple[dict[str, Tensor], VisionAccuracy]:
     """Train a trunk; a stopped training of the same schedule, sizes and data resumes from the file `state`.
 
+    Args:
+        name: of the trunk, a key of `TRUNKS`.
+        preset: gives its sizes.
+        pictures: to learn from.
+        held_out: to measure it on.
+        names: what there is to tell apart.
+        config: the schedule.
+        state: file from which a stopped training resumes.
+        pretext: what it learns.
+        device: auto, cpu, cuda, cuda:1, mps.
+        progress: whether to draw a bar.
+
     Returns:
-        The trunk's weights under timm's names, and its accuracy on the held-out pictures.
+        The trunk's weights on the CPU, under the names that timm and transformers give them, and its accuracy on the
+        held-out pictures.
     """
     seed_everything(config.seed)
-    model = PretextModel(swin, pictures.side, names, pretext)
-    optimizer = new_optimizer(model, config)
-    key = key_of(config, pretext, swin, names, pictures.side, pictures.data.content_hash)
-    done = config.resume(state, key, model, optimizer)
-    bar = tqdm(total=config.steps, initial=done, unit="step", desc=f"Swin, {pretext}", disable=not progress)
-    with bar:
-        for step, batch in enumerate(_batches(pictures, config, done), done):
-            cosine_rates(optimizer, step, config)
-            loss = loss_of(model(normalize(batch.images, batch.valid), batch.valid), batch, pretext)
-            gradient_step(model, optimizer, loss)
-            bar.update()
-            if step % 50 == 0:
-                bar.set_postfix_str(f"loss {loss.item():.3f}")
-            config.save_if_due(state, key, step + 1, model, optimizer)
-    return model.trunk(), measure(model, held_out, config.batch)
+    where = resolve_device(device)
+    model = PretextModel(build_trunk(name, preset), names, pretext).to(where)
+    sizes = [tuple(parameter.shape) for parameter in model.parameters()]
+    key = key_of(config, name, pretext, sizes, names, pictures.side, pictures.data.content_hash)
+
+    def losses(done: int) -> Iterator[Tensor]:
+        for read in _batches(pictures, config, done):
+            batch = Labeled(*(tensor.to(where, non_blocking=True) for tensor in read))
+            yield loss_of(model(normalize(batch.images, batch.valid), batch.valid), batch, pretext)
+
+    train(model, config, state, key, losses, what=f"{name}, {pretext}", progress=progress)
+    accuracy = measure(model, held_out, config.batch)
+    return weights_of(model.cpu().trunk), accuracy
 
 
 def _batches(pictures: LabeledPictures, config: PretrainConfig, done: int) -> Iterator[Labeled]:
@@ -150,9 +160,11 @@ def _batches(pictures: LabeledPictures, config: PretrainConfig, done: int) -> It
 def measure(model: PretextModel, pictures: LabeledPictures, batch: int) -> VisionAccuracy:
     """Accuracy on pictures, unmirrored."""
     model.eval()
+    device = next(model.parameters()).device
     right, seen = np.zeros(2), np.zeros(2)
     draws = [(number, False) for number in range(len(pictures))]
-    for labels in DataLoader(pictures, batch_size=batch, sampler=draws):
+    for read in DataLoader(pictures, batch_size=batch, sampler=draws):
+        labels = Labeled(*(tensor.to(device) for tensor in read))
         for i, (logits, wanted) in enumerate(
             zip(model(normalize(labels.images, labels.valid), labels.valid), (labels.classes, labels.colors))
         ):

@@ -37,7 +37,15 @@ def step_batches(
         InputError: for a missing or broken picture, in its turn among the batches.
     """
     data, train, config = reader.data, rows.train, preset.train
-    plan = TrainingPlan(train, data.target_counts[train], data.image_ids[train], config.batch, seed, preset.augment)
+    plan = TrainingPlan(
+        train,
+        data.target_counts[train],
+        data.image_ids[train],
+        config.batch,
+        seed,
+        preset.augment,
+        config.expressions_per_picture,
+    )
     sampler = StepSampler(
         plan,
         start=start,

@@ -3,10 +3,7 @@
 import torch
 
 from grisq.config import TrainConfig
-from grisq.models.base import System
-
-# Small tables that are indexed by position; weight decay would pull them to zero.
-_POSITION_TABLES = ("relative_position_bias_table", "position_embeddings", "level_embedding")
+from grisq.models.base import System, decays
 
 
 def parameter_groups(model: System, config: TrainConfig) -> list[dict]:
@@ -21,14 +18,14 @@ def parameter_groups(model: System, config: TrainConfig) -> list[dict]:
     for name, parameter in model.named_parameters():
         backbone = name.startswith(prefixes)
         base_lr = config.lr_backbone if name.startswith(pretrained) else config.lr
-        decays = parameter.ndim > 1 and not any(table in name for table in _POSITION_TABLES)
+        decayed = decays(name, parameter)
         group = groups.setdefault(
-            (backbone, base_lr, decays),
+            (backbone, base_lr, decayed),
             {
-                "name": f"{'backbone' if backbone else 'new'}{'' if decays else ', no decay'}",
+                "name": f"{'backbone' if backbone else 'new'}{'' if decayed else ', no decay'}",
                 "params": [],
                 "base_lr": base_lr,
-                "weight_decay": config.weight_decay if decays else 0.0,
+                "weight_decay": config.weight_decay if decayed else 0.0,
             },
         )
         group["params"].append(parameter)

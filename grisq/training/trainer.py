@@ -19,12 +19,15 @@ from grisq import checkpoint
 from grisq.augment.sampler import check_parts
 from grisq.config import Preset, to_dict
 from grisq.data.grefcoco import GRefCOCO
+from grisq.data.instances import colors_of
 from grisq.data.loader import ended_workers_explained
 from grisq.data.sample import SampleReader
 from grisq.evaluation.evaluator import Evaluator
+from grisq.models.layers.synchronized_norm import synchronize_norms
 from grisq.runtime.byte_cache import MB
 from grisq.runtime.device import peak_memory_mb
 from grisq.runtime.distributed import agree, lost_connections_explained
+from grisq.runtime.errors import InputError
 from grisq.runtime.files import write_json
 from grisq.runtime.provenance import provenance
 from grisq.training import state
@@ -105,7 +108,8 @@ class Trainer:
         self.preset, self.config, self.data, self.folder = preset, preset.train, data, Path(run)
         self.seed, self.fresh, self.progress = seed, fresh, progress
         self.accelerator = build_accelerator(self.config.precision, device)
-        check_parts(self.config.batch, self.accelerator.num_processes, self.config.accumulate)
+        parts = (self.accelerator.num_processes, self.config.accumulate)
+        check_parts(self.config.batch, *parts, self.config.expressions_per_picture)
         self.rows = choose_rows(data, self.config)
         self.stop = self.config.steps if stop_at is None else min(self.config.steps, stop_at)
         self.about = {"preset": to_dict(preset), "seed": seed, "data": data.content_hash, "init": init and str(init)}
@@ -190,9 +194,10 @@ class Trainer:
     def _evaluator(self) -> Evaluator:
         """One for the whole training: it measures the same rows every time and keeps their annotated masks."""
         workers = self.config.workers
+        reader = replace(self.reader, with_instances=False) if self.reader.with_instances else self.reader
         return Evaluator(
             self.system,
-            replace(self.reader, cache_bytes=0) if workers else self.reader,  # its workers live for one evaluation
+            replace(reader, cache_bytes=0) if workers else reader,  # its workers live for one evaluation
             device=self.accelerator.device,
             precision=self.config.precision,
             batch=max(1, self.config.batch // self.accelerator.num_processes),
@@ -246,14 +251,28 @@ class Trainer:
         texts = self.data.expressions["text"].take(self.rows.train).to_pylist()
         model, tokenizer = initial_model(config, texts, self.seed, start, accelerator.print)
         if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-            # LAVT's, over the global batch; torch has none for CPUs
-            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+            model = synchronize_norms(model)
         model.to(accelerator.device)
         self.model, self.optimizer = accelerator.prepare(model, build_optimizer(model, self.config))
         self.system = accelerator.unwrap_model(self.model)  # has all methods; the wrapper has forward alone
+        self._check_system()
         self.parameters = list(self.model.parameters())
         cache = self.config.cache_mb * MB // max(1, self.config.workers)  # of each process that reads
-        self.reader = SampleReader(self.data, tokenizer, config.image_size, config.text.max_tokens, cache)
+        self.reader = SampleReader(
+            self.data, tokenizer, config.image_size, config.text.max_tokens, cache, self.system.learns_from_instances
+        )
+
+    def _check_system(self) -> None:
+        """Raise InputError if the system cannot learn from this data in parts of this size."""
+        if self.system.learns_from_instances:
+            self.system.check_labels(len(self.data.categories), len(colors_of(self.data)))
+        apart = 1 if self.accelerator.device.type == "cuda" else self.accelerator.num_processes  # GPUs share norms
+        together = self.config.batch // (apart * self.config.accumulate)
+        if together < self.system.least_samples:
+            raise InputError(
+                f"{type(self.system).__name__} learns from parts of at least {self.system.least_samples} samples, and "
+                f"these have {together}: lower train.accumulate or raise train.batch."
+            )
 
     def _restore(self) -> None:
         """Restore the optimizer and the counters of the checkpoint whose weights `_build` has loaded."""

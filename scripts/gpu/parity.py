@@ -73,7 +73,7 @@ def outcome(model: nn.Module, batch: Batch, device: str, *, bf16: bool = False) 
     loss.backward()
     heads = [output.mask_logits, output.presence_logits, output.plurality_logits]
     logits = torch.cat([head.detach().float().cpu().flatten() for head in heads if head is not None])
-    return logits, torch.cat([p.grad.float().cpu().flatten() for p in model.parameters()])
+    return logits, torch.cat([p.grad.float().cpu().flatten() for p in model.parameters() if p.grad is not None])
 
 
 def distance(one: Tensor, other: Tensor) -> float:

@@ -69,3 +69,50 @@ def test_a_batch_that_cannot_be_cut_evenly_is_refused():
 def test_an_empty_split_is_refused():
     with pytest.raises(InputError, match="no expressions"):
         build(rows=0)
+
+
+def grouped(together, rows=23, pictures=6, batch=8):
+    image_ids = np.sort(np.random.default_rng(0).integers(0, pictures, rows))
+    plan = TrainingPlan(np.arange(rows), np.ones(rows, int), image_ids, batch, 0, AugmentConfig(0, 0), together)
+    return plan, image_ids
+
+
+def test_expressions_of_a_picture_stand_together():
+    plan, image_ids = grouped(4)
+    seen = set()
+    for step in range(6):
+        rows = [recipe.row for recipe in plan.recipes(step)]
+        seen |= set(rows)
+        for start in (0, 4):
+            assert len({image_ids[row] for row in rows[start : start + 4]}) == 1
+    assert seen == set(range(23))
+
+
+def test_no_expression_is_left_out_of_an_epoch_and_few_come_twice():
+    plan, image_ids = grouped(4)
+    order = plan._order(0)
+    counts = np.bincount(order, minlength=23)
+    assert counts.min() == 1
+    assert len(order) == sum(4 * -(-int(n) // 4) for n in np.bincount(image_ids) if n)
+
+
+def test_processes_share_whole_pictures():
+    plan, image_ids = grouped(4)
+    shares = [next(iter(StepSampler(plan, start=1, stop=2, rank=rank, world=2))) for rank in range(2)]
+    for share in shares:
+        assert len({image_ids[slot.recipe.row] for slot in share}) == 1
+    assert sorted(slot.recipe.row for share in shares for slot in share) == sorted(r.row for r in plan.recipes(1))
+
+
+def test_one_by_one_is_the_plan_without_groups():
+    rows, counts, images = np.arange(50) * 2, np.arange(50) % 3, np.arange(50)
+    alone = TrainingPlan(rows, counts, images, 12, 3, AugmentConfig(0.3, 0.3), together=1)
+    assert alone.recipes(4) == build().recipes(4)
+
+
+def test_a_batch_that_cuts_a_picture_is_refused():
+    with pytest.raises(
+        InputError,
+        match=r"of whole groups of 3 \(train.expressions_per_picture\): set train.batch to a multiple of 3\.",
+    ):
+        grouped(3)

@@ -8,7 +8,7 @@ import pytest
 from grisq.runtime.paths import ROOT
 
 FOLDER = ROOT / "benchmarks"
-NO_BENCHMARKS = {"interleaved", "full_size"}  # what the others use
+NO_BENCHMARKS = {"interleaved", "full_size", "drawings"}  # what the others use
 BY_HAND = {"real_pictures"}  # needs COCO annotations
 SCRIPTS = {path.stem for path in FOLDER.glob("*.py")} - NO_BENCHMARKS
 

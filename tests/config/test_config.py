@@ -107,7 +107,7 @@ def test_a_wrong_value_in_a_file_is_named_by_its_path(name, value, sentence):
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("train.stepz", "no setting 'train.stepz': 'stepz' is not one of batch, steps"),
+        ("train.stepz", "no setting 'train.stepz': 'stepz' is not one of batch, expressions_per_picture, steps"),
         ("trian.steps", "'trian' is not one of name, data, model, augment, train"),
         ("train.steps.x", "'x' stands below a single value"),
         ("model.swin", "model.swin is a group: set one of model.swin.embed_dim, "),

@@ -76,7 +76,7 @@ class Stub(nn.Module):
     def __init__(self, columns, presence, plurality=None):
         super().__init__()
         self.columns, self.answers = columns, {"presence_logits": presence, "plurality_logits": plurality}
-        self.presence_head = None if presence is None else nn.Identity()
+        self.decides_presence = presence is not None
         self.turn, self.was_training = 0, set()
 
     def inputs(self, batch):

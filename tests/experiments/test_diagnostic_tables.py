@@ -1,5 +1,8 @@
 """What stands behind the metrics, on made up results, against numbers that follow from how these were made."""
 
+import copy
+import json
+
 import numpy as np
 import pytest
 
@@ -104,8 +107,9 @@ def test_objects_and_pairs_are_stored_and_read(results, tmp_path):
     assert again.samples["val"].instance_covered == stored.samples["val"].instance_covered
     assert again.counterfactual == stored.counterfactual
     assert again.schema == SCHEMA
-    longest = max(len(line) for line in path.read_text().splitlines())
-    assert path.read_text().count("\n") < 200 < longest  # lists of lists on one line too
+    lines = path.read_text().splitlines()
+    settings = len(json.dumps(stored.settings, indent=1).splitlines())
+    assert len(lines) - settings < 120 < max(len(line) for line in lines)  # lists of lists on one line too
 
 
 def test_texts_have_the_numbers(results):
@@ -131,3 +135,35 @@ def test_nothing_was_run():
     for make in ("oracle_presence_and_masks", "thresholds", "recall_of_objects", "counterfactual"):
         assert getattr(paper_tables, make)({}, ["ours"]).empty
         assert getattr(diagnostic_tables, make)({}, ["ours"]).empty
+
+
+def test_other_ways_stand_below_the_usual_one(results):
+    made = {key: copy.copy(result) for key, result in results.items()}
+    for seed, alone in enumerate((40.0, 60.0)):
+        made["ours", seed].results = {"val": {"protocols": {"rela": {"N-acc": alone, "gIoU": 1.0}}}}
+        made["ours", seed].variants = {"in turn": {"N-acc": alone - 10}, "at once": {"N-acc": alone + 1}}
+    table = diagnostic_tables.other_ways(made, ["lavt", "ours"])
+    assert table["mean"].to_dict() == {
+        ("ours", "as in the tables", "N-acc"): 50,
+        ("ours", "in turn", "N-acc"): 40,
+        ("ours", "at once", "N-acc"): 51,
+    }
+    assert paper_tables.other_ways(made, ["lavt", "ours"])["N-acc"].tolist() == [
+        "50.0 ± 14.1",
+        "40.0 ± 14.1",
+        "51.0 ± 14.1",
+    ]
+    assert paper_tables.other_ways(results, ["ours"]).empty
+
+
+def test_stored_runs_of_mattnet_and_gsva_were_asked_in_other_ways(stored):
+    """What cannot refuse never says "nothing", and annotated objects are no worse than detected ones."""
+    table = diagnostic_tables.other_ways(stored, ["mattnet", "gsva"])["mean"]
+    assert table["mattnet", "always answering", "T-acc"] > 99
+    assert table["mattnet", "always answering", "N-acc"] < 1
+    assert table["mattnet", "annotated objects", "cIoU"] > table["mattnet", "as in the tables", "cIoU"]
+    assert set(table["gsva"].index.unique("way")) == {
+        "as in the tables",
+        "conversation, own answers",
+        "conversation, true answers",
+    }

@@ -125,6 +125,7 @@ def test_claims_have_titles_that_fit_into_a_figure():
         "augmentation-main-effect",
         "query-augmentation-overlap",
         "query-not-parameters",
+        "augmentation-helps-others",
     ]
 
 

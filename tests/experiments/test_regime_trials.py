@@ -67,9 +67,9 @@ def test_the_page_quotes_the_trials_and_the_preset():
         line = re.search(rf"^\| {re.escape(name)} \|(.*)$", text, re.MULTILINE)
         assert [cell.strip() for cell in line[1].split("|")[:2]] == values, name
     assert f"{train.pictures:,} train pictures with {train.expressions:,} expressions" in text
-    for schedule in measured["schedules"].values():
+    for schedule in (measured["encoders"][name]["schedule"] for name in ("swin", "bert")):
         assert f"{schedule['steps']:,} steps" in text
-    assert f"{measured['accuracy']['classes']:.1%}" in text
+    assert f"{measured['encoders']['swin']['accuracy']['classes']:.1%}" in text
 
 
 def test_trials_of_encoders_differ_in_encoders_alone():

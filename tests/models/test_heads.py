@@ -3,8 +3,8 @@ import torch
 import torch.nn.functional as F
 
 from grisq.models.heads import MaskHead, mlp
+from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import pool
-from grisq.models.multimodal_encoder import FeatureMap
 
 
 def inputs(height=8):

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from grisq.models.layers.feature_map import FeatureMap
 from grisq.models.layers.padding import halve
 from grisq.models.layers.position_encoding import grid_centers
-from grisq.models.multimodal_encoder import FeatureMap
 from grisq.models.pixel_decoder import PixelDecoder, reference_points
 
 

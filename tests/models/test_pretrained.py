@@ -251,7 +251,7 @@ def test_words_without_the_special_tokens_are_refused(tmp_path):
     tokenizer = ExpressionTokenizer.train(["a dog"], 50)
     tokenizer.save(tmp_path)
     stored = json.loads((tmp_path / "tokenizer.json").read_text(encoding="utf-8"))
-    stored["model"]["vocab"]["<s>"] = stored["model"]["vocab"].pop("[CLS]")
+    stored["model"]["vocab"]["[X]"] = stored["model"]["vocab"].pop("[CLS]")
     stored["added_tokens"], stored["post_processor"] = [], None
     (tmp_path / "tokenizer.json").write_text(json.dumps(stored), encoding="utf-8")
     with pytest.raises(InputError, match=r"no \[CLS\]"):

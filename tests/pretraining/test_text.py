@@ -32,7 +32,7 @@ def test_a_fifth_is_asked_for_and_four_fifths_of_that_are_hidden():
 
 def test_filling_in_is_learned(model_config, tmp_path, monkeypatch):
     """Four sentences whose words tell each other: whoever reads the rest knows the hidden one."""
-    monkeypatch.setattr("grisq.pretraining.text._HELD_OUT", 100)
+    monkeypatch.setattr("grisq.pretraining.text.HELD_OUT", 100)
     texts = ["black dog on the left", "white cat on the right", "red car at the top", "green tree at the bottom"] * 50
     tokenizer = ExpressionTokenizer.train(texts, model_config.text.vocabulary)
     shares = []

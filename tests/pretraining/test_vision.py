@@ -8,12 +8,20 @@ import pytest
 import torch
 from torch.utils.data import default_collate
 
+from grisq.config import preset
 from grisq.data.sample import normalize
 from grisq.pretraining.labels import BACKGROUND, IGNORED, Labeled, LabeledPictures, Names
 from grisq.pretraining.schedule import PretrainConfig, key_of
-from grisq.pretraining.vision import PretextModel, loss_of, present, pretrain_swin
+from grisq.pretraining.trunks import SwinTrunk
+from grisq.pretraining.vision import PretextModel, loss_of, present, pretrain_trunk
 
 SHORT = PretrainConfig(steps=6, batch=4, lr=2e-3, weight_decay=0.05, warmup=2, save_every=3)
+
+
+@pytest.fixture(scope="session")
+def small(model_config):
+    """The preset `tiny` at the sizes of the small model."""
+    return dataclasses.replace(preset("tiny"), model=model_config)
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +40,7 @@ def batch_of(pictures, count):
 
 @pytest.mark.parametrize("pretext", ["dense", "image"])
 def test_forty_steps_learn_the_pictures_they_see(model_config, pictures, names, pretext):
-    model = PretextModel(model_config.swin, 64, names, pretext)
+    model = PretextModel(SwinTrunk(model_config.swin, 64), names, pretext)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     batch = batch_of(pictures, 4)
     losses = []
@@ -69,9 +77,9 @@ def test_what_occurs_in_a_picture_is_present():
     assert present(labels, 4).tolist() == [[1, 0, 1, 0], [0, 1, 0, 0]]
 
 
-def test_a_stopped_pretraining_resumes_bit_for_bit(model_config, pictures, names, tmp_path, monkeypatch):
-    whole, accuracy = pretrain_swin(
-        model_config.swin, pictures, pictures, names, SHORT, tmp_path / "whole.pt", progress=False
+def test_a_stopped_pretraining_resumes_bit_for_bit(small, pictures, names, tmp_path, monkeypatch):
+    whole, accuracy = pretrain_trunk(
+        "swin", small, pictures, pictures, names, SHORT, tmp_path / "whole.pt", progress=False
     )
     saved = PretrainConfig.save_if_due
 
@@ -81,18 +89,18 @@ def test_a_stopped_pretraining_resumes_bit_for_bit(model_config, pictures, names
             raise KeyboardInterrupt
 
     monkeypatch.setattr(PretrainConfig, "save_if_due", stop_after_saving)
-    arguments = (model_config.swin, pictures, pictures, names, SHORT, tmp_path / "parts.pt")
+    arguments = ("swin", small, pictures, pictures, names, SHORT, tmp_path / "parts.pt")
     with pytest.raises(KeyboardInterrupt):
-        pretrain_swin(*arguments, progress=False)
+        pretrain_trunk(*arguments, progress=False)
     monkeypatch.setattr(PretrainConfig, "save_if_due", saved)
-    again, same = pretrain_swin(*arguments, progress=False)
+    again, same = pretrain_trunk(*arguments, progress=False)
     assert accuracy == same
     assert whole.keys() == again.keys()
     assert all(torch.equal(whole[name], again[name]) for name in whole)
 
 
 def test_a_state_of_another_key_is_not_resumed(model_config, names, tmp_path):
-    model = PretextModel(model_config.swin, 64, names, "dense")
+    model = PretextModel(SwinTrunk(model_config.swin, 64), names, "dense")
     optimizer = torch.optim.AdamW(model.parameters())
     SHORT.save_if_due(tmp_path / "state.pt", key_of(SHORT, "dense"), 3, model, optimizer)
     assert SHORT.resume(tmp_path / "state.pt", key_of(SHORT, "dense"), model, optimizer) == 3
@@ -100,15 +108,15 @@ def test_a_state_of_another_key_is_not_resumed(model_config, names, tmp_path):
     assert SHORT.resume(tmp_path / "state.pt", other, model, optimizer) == 0
 
 
-def test_another_pretext_and_other_data_begin_anew(model_config, pictures, names, tmp_path, monkeypatch):
+def test_another_pretext_and_other_data_begin_anew(small, pictures, names, tmp_path, monkeypatch):
     """Both would fit the schedule of the finished state."""
     done = []
     resume = PretrainConfig.resume
     monkeypatch.setattr(PretrainConfig, "resume", lambda *given: done.append(resume(*given)) or done[-1])
 
     def train(pretext):
-        pretrain_swin(
-            model_config.swin, pictures, pictures, names, SHORT, tmp_path / "s.pt", pretext=pretext, progress=False
+        pretrain_trunk(
+            "swin", small, pictures, pictures, names, SHORT, tmp_path / "s.pt", pretext=pretext, progress=False
         )
 
     for pretext in ("dense", "dense", "image"):

@@ -10,7 +10,7 @@ import pytest
 from grisq.runtime.paths import ROOT
 
 SCRIPTS = ROOT / "scripts" / "gpu"
-PHASES = ("probe", "tests", "step", "graphs", "train", "compile")
+PHASES = ("probe", "tests", "step", "systems", "graphs", "train", "compile")
 
 
 def run(arguments: list[str]) -> subprocess.CompletedProcess:

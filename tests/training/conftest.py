@@ -7,7 +7,7 @@ import pytest
 from grisq.config import Preset, TrainConfig
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def small(model_config) -> Preset:
     """Six steps with dropout, so that an exact resume has randomness to get right."""
     text = replace(model_config.text, dropout=0.1)

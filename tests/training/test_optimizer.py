@@ -2,9 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from grisq.config import TrainConfig, preset
+from grisq.config import TrainConfig, override, preset
+from grisq.models.base import decays
 from grisq.models.grisq import GRISQ
-from grisq.models.registry import build_on_meta
+from grisq.models.registry import SYSTEMS, build_on_meta
 from grisq.training.optimizer import build_optimizer, learning_rate_factor, parameter_groups, set_learning_rates
 
 
@@ -25,6 +26,15 @@ def test_paper_rates_and_decay_of_section_4_2():
         assert group["lr"] == (2.5e-6 if old else 2.5e-5), name
         spared = name.endswith("bias") or "norm" in name.lower() or "position" in name or "level_embedding" in name
         assert group["weight_decay"] == (0.0 if spared else 0.01), name
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_norms_biases_and_position_tables_of_every_system_do_not_decay(system):
+    tables = ("position", "pos_embed", "rel_pos", "level_embedding", "bias_table")
+    model = build_on_meta(override(preset("paper"), {"model.system": system}).model)
+    for name, parameter in model.named_parameters():
+        spared = parameter.ndim < 2 or any(table in name for table in tables)
+        assert decays(name, parameter) != spared, name
 
 
 def test_a_backbone_is_slow_only_where_it_starts_from_pretrained_weights():

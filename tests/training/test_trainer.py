@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 from grisq import checkpoint
-from grisq.config import ModelConfig, to_dict
+from grisq.config import ModelConfig, override, to_dict
 from grisq.evaluation.evaluator import Evaluator
 from grisq.models.grisq import GRISQ
 from grisq.runtime.errors import InputError
@@ -146,6 +146,31 @@ def test_a_batch_that_cannot_be_cut_leaves_no_run_behind(small, mini, tmp_path):
         train(replace(small, train=replace(small.train, accumulate=3)), mini, tmp_path / "run", progress=False)
     assert not (tmp_path / "run").exists()
     train(small, mini, tmp_path / "run", stop_at=1, device="cpu", progress=False)
+
+
+@pytest.mark.parametrize(
+    ("model", "changes", "sentence"),
+    [
+        ({"system": "lisa"}, {"expressions_per_picture": 3}, "of whole groups of 3 .* to a multiple of 3"),
+        ({"system": "vlt"}, {"accumulate": "batch"}, "VLT learns from parts of at least 2 samples, and these have 1"),
+        ({"system": "mattnet", "mattnet.categories": 2}, {}, "categories, and model.mattnet.categories is 2"),
+        ({"system": "mattnet", "mattnet.annotated": True}, {}, "annotated is a diagnostic of evaluation"),
+        ({"object_categories": 99, "object_colors": 1}, {}, "colors, and model.object_colors is 1: set it to"),
+    ],
+)
+def test_what_a_system_cannot_learn_from_leaves_the_old_run_as_it_was(
+    small, small_systems, mini, tmp_path, model, changes, sentence
+):
+    run = tmp_path / "run"
+    train(small, mini, run, device="cpu", progress=False, stop_at=1)
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    changes = {name: small.train.batch if value == "batch" else value for name, value in changes.items()}
+    own = {name: value for name, value in model.items() if "." not in name}
+    other = replace(small, model=replace(small.model, **small_systems | own), train=replace(small.train, **changes))
+    other = override(other, {f"model.{name}": value for name, value in model.items() if "." in name})
+    with pytest.raises(InputError, match=sentence):
+        train(other, mini, run, device="cpu", progress=False, fresh=True)
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 def test_pixel_weights_reach_the_loss(small, mini, tmp_path):

@@ -20,11 +20,10 @@ from grisq.data.synthetic.drawing import Drawing, Task, draw, image_record, save
 from grisq.data.synthetic.edits import Edited, edit_against
 from grisq.data.synthetic.expression_sampler import Description
 from grisq.data.synthetic.expression_trees import shares_word
-from grisq.data.synthetic.generate import Made, holds, instances_of, make_all, plan, stamp_of, write_stamp
+from grisq.data.synthetic.generate import Made, holds, instances_of, make_all, plan, stamp_of, stamped_folder
 from grisq.data.synthetic.refs import ref_record
 from grisq.data.synthetic.specs import SyntheticSpec
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import atomic_folder
 
 SPLIT = "val"
 VERSION = 1  # increased whenever the same pictures would give other edits
@@ -74,7 +73,7 @@ def generate_counterfactual(
     tasks = [task for task in plan(spec) if task.split.name == SPLIT]
     if not tasks:
         raise InputError(f"The synthetic set {spec.name!r} has no {SPLIT} split to make pairs from.")
-    with atomic_folder(root, replace=False) as folder:
+    with stamped_folder(root, stamp) as folder:
         (folder / IMAGES).mkdir(parents=True)
         job = partial(make_pairs, spec=spec, folder=folder / IMAGES)
         found = make_all(tasks, job, workers=workers, name=stamp["name"], progress=progress)
@@ -85,7 +84,6 @@ def generate_counterfactual(
         grefcoco_writer.write(folder, refs, instances_of(spec, made))
         content = {"pairs": pairs, "left_out": dict(sorted(left_out.items()))}
         (folder / PAIRS).write_text(grefcoco_writer.to_json(content), encoding="utf-8")
-        write_stamp(folder, stamp)
         card = dataset_card.counterfactual_text(stamp, spec.name, refs, pairs, left_out)
         (folder / "README.md").write_text(card, encoding="utf-8")
     return root

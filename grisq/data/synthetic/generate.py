@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from itertools import count
@@ -63,13 +64,12 @@ def generate(spec: SyntheticSpec, root: str | Path, *, workers: int | None = Non
     if holds(root, stamp):
         return root
     tasks = plan(spec)
-    with atomic_folder(root, replace=False) as folder:
+    with stamped_folder(root, stamp) as folder:
         (folder / IMAGES).mkdir(parents=True)
         job = partial(make, spec=spec, folder=folder / IMAGES)
         made = make_all(tasks, job, workers=workers, name=spec.name, progress=progress)
         refs = [ref for one in made for ref in one.refs]
         grefcoco_writer.write(folder, refs, instances_of(spec, made))
-        write_stamp(folder, stamp)
         (folder / "README.md").write_text(dataset_card.text(stamp, refs), encoding="utf-8")
     return root
 
@@ -147,9 +147,19 @@ def stamp_of(spec: SyntheticSpec, **more: Any) -> dict[str, Any]:
     return json.loads(json.dumps({"format": FORMAT, **more, **asdict(spec)}))
 
 
-def write_stamp(root: Path, stamp: dict[str, Any]) -> None:
-    """Write the stamp of the set that the folder holds."""
-    (root / _STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+@contextmanager
+def stamped_folder(root: Path, stamp: dict[str, Any]) -> Iterator[Path]:
+    """Make a set with its stamp by `atomic_folder`; if another process was faster with the same set, keep its copy.
+
+    Raises: InputError as `atomic_folder`, if `root` holds anything else.
+    """
+    try:
+        with atomic_folder(root, replace=False) as folder:
+            yield folder
+            (folder / _STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+    except InputError:
+        if not holds(root, stamp):
+            raise
 
 
 def holds(root: Path, stamp: dict[str, Any]) -> bool:

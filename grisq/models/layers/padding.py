@@ -252,3 +252,8 @@ def _full_precision(device_type: str) -> AbstractContextManager:
     if not torch.amp.is_autocast_available(device_type):
         return nullcontext()
     return torch.autocast(device_type, enabled=False)
+
+
+def mean_of_weighted(values: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean of each sample, 0 where nothing has weight, and the mean over the samples. (B, N) -> scalar."""
+    return ((values * weights).sum(1) / weights.sum(1).clamp(min=1)).mean()

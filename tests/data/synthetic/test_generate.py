@@ -4,6 +4,8 @@ import hashlib
 import json
 import re
 from collections import Counter
+from contextlib import nullcontext
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -191,6 +193,22 @@ def test_a_finished_set_is_not_made_again_and_another_not_overwritten(mini, tmp_
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="already holds"):
         generate(SMALL_SPEC, tmp_path, progress=False)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_a_process_that_made_the_same_set_faster_is_no_error(tmp_path, monkeypatch, seed):
+    other = generate(replace(SMALL_SPEC, seed=seed), tmp_path / "other", workers=1, progress=False)
+    made = module.make_all
+
+    def overtaken(*args, **options):
+        other.rename(tmp_path / "set")
+        return made(*args, **options)
+
+    monkeypatch.setattr(module, "make_all", overtaken)
+    with nullcontext() if seed == SMALL_SPEC.seed else pytest.raises(InputError, match="already holds"):
+        assert generate(SMALL_SPEC, tmp_path / "set", workers=1, progress=False) == tmp_path / "set"
+    assert [each.name for each in tmp_path.iterdir()] == ["set"]
+    assert json.loads((tmp_path / "set" / "spec.json").read_text(encoding="utf-8"))["seed"] == seed
 
 
 def test_the_card_states_seed_counts_and_credits(mini):

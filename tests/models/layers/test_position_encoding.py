@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from grisq.models.layers.position_encoding import grid_centers, sine_positions
+from grisq.models.layers.position_encoding import grid_centers, index_positions, sine_positions
 
 
 def test_centers_are_fractions_of_the_valid_rectangle():
@@ -36,3 +36,17 @@ def test_equal_to_mask2formers_up_to_where_a_position_is_measured():
     expected = theirs((1, 1, 6, 4), torch.device("cpu"), torch.float32).flatten(2).transpose(1, 2)
     corners = grid_centers((6, 4), None, torch.zeros(1)) + torch.tensor([0.5 / 4, 0.5 / 6])
     torch.testing.assert_close(sine_positions(corners, 16), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_index_positions_equal_the_formula():
+    H, W, channels = 2, 3, 8
+    out = index_positions((H, W), channels, torch.zeros(1)).view(H, W, channels)
+    half = channels // 2
+    for row in range(H):
+        for column in range(W):
+            expected = []
+            for value in (column, row):
+                for i in range(half // 2):
+                    angle = value / 10_000 ** (2 * i / half)
+                    expected += [math.sin(angle), math.cos(angle)]
+            torch.testing.assert_close(out[row, column], torch.tensor(expected))
