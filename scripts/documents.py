@@ -1,17 +1,15 @@
 """Write the numbers of the stored runs into README.md and docs/systems.md: `make documents`.
 
 Two places hold measured numbers that every new run changes: README's table of all runs, found by its header, and the
-line "Published" of each system's page with the line "Here" below it. A test asks that
-both are as this would write them.
+line "Published" of each system's page with the line "Here" below it. A test holds both to what this writes.
 """
 
 import re
 from collections.abc import Iterable
-from pathlib import Path
 
-from grisq.course.tables import number, spread
-from grisq.evaluation.counterfactual import cells
-from grisq.experiments import comparison, paper
+from grisq.course.tables import MISSING, number, spread
+from grisq.evaluation.counterfactual import ALL, cells
+from grisq.experiments import paper
 from grisq.experiments.registry import EXPERIMENTS
 from grisq.experiments.selection import Results, collect, runs_of, seeds_of
 from grisq.experiments.tables import built_systems, mean_and_spread, reference_runs
@@ -19,7 +17,12 @@ from grisq.runtime.paths import RESULTS, ROOT
 
 README, SYSTEMS = ROOT / "README.md", ROOT / "docs" / "systems.md"
 _HEADER = "| run (seeds) | val gIoU |"
-_COLUMNS = (("val", "gIoU"), ("val", "cIoU"), ("val", "N-acc"), ("val", "T-acc"), ("testA", "gIoU"), ("testB", "gIoU"))
+_TRUTH = ("val", "gIoU", "rela-truth")
+_COLUMNS = (
+    *(("val", metric) for metric in ("gIoU", "cIoU", "N-acc", "T-acc")),
+    *((split, "gIoU") for split in ("testA", "testB")),
+    _TRUTH,
+)
 
 
 def fill_readme(text: str, stored: Results) -> str:
@@ -28,8 +31,9 @@ def fill_readme(text: str, stored: Results) -> str:
     header, rule, *_ = table.split("\n", 2)
     after = table[re.search(r"\n(?!\|)", table).start() :]
     runs = [_line_of_run(stored, name) for name in _in_order(stored)]
-    rows = [_line_of_reference(stored, *each) for each in _references(stored).items()]
-    return "\n".join([before + _HEADER + header, rule, *runs, *rows]) + after
+    # What references reach under the true presence is a column, not a line.
+    references = [_line_of_reference(stored, *each) for each in reference_runs(stored).items() if "@" not in each[0]]
+    return "\n".join([before + _HEADER + header, rule, *runs, *references]) + after
 
 
 def fill_systems(text: str, stored: Results) -> str:
@@ -52,25 +56,20 @@ def _in_order(stored: Results) -> list[str]:
 
 def _line_of_run(stored: Results, name: str) -> str:
     runs = runs_of(stored, name)
-    columns = [_metric(stored, name, *place) for place in _COLUMNS]
-    columns.append(_metric(stored, name, "val", "gIoU", "rela-truth"))
-    columns.append(_spread(cells(each.counterfactual)["all"].accuracy for each in runs))
-    return _row(f"{EXPERIMENTS[name].title} ({len(runs)})", columns, _of_paper(name))
-
-
-def _references(stored: Results) -> dict[str, str]:
-    """Those that have a line of their own: what they reach under the true presence is a column."""
-    return {run: title for run, title in reference_runs(stored).items() if "@" not in run}
+    pairs_right = _spread(cells(each.counterfactual)[ALL].accuracy for each in runs)
+    return _row(f"{EXPERIMENTS[name].title} ({len(runs)})", *_metrics(stored, name), pairs_right, _of_paper(name))
 
 
 def _line_of_reference(stored: Results, run: str, title: str) -> str:
-    columns = [number(runs_of(stored, run)[0].metrics(split)[metric], 1) for split, metric in _COLUMNS]
-    columns += [number(comparison.means(stored, f"{run}@truth")["gIoU"], 1), number(float("nan"), 1)]
-    return _row(f"*{title}*", columns, number(float("nan"), 1))
+    return _row(f"*{title}*", *_metrics(stored, run), MISSING, MISSING)
 
 
-def _row(title: str, columns: list[str], reported: str) -> str:
-    return "| " + " | ".join([title, *columns, reported]) + " |"
+def _row(*cells_of_line: str) -> str:
+    return "| " + " | ".join(cells_of_line) + " |"
+
+
+def _metrics(stored: Results, name: str) -> list[str]:
+    return [_metric(stored, name, *place) for place in _COLUMNS]
 
 
 def _of_paper(name: str) -> str:
@@ -91,8 +90,9 @@ def _measured(stored: Results, name: str) -> list[str]:
     if not seeds:
         return []
     values = ", ".join(f"{metric} {_metric(stored, name, 'val', metric)}" for metric in paper.METRICS)
-    truth = _metric(stored, name, "val", "gIoU", "rela-truth")
-    return [f"* *Here* (val, {seeds} seed{'s'[: seeds > 1]}): {values}; gIoU under the true presence {truth}."]
+    trainings = f"{seeds} seed{'s' if seeds != 1 else ''}"
+    truth = _metric(stored, name, *_TRUTH)
+    return [f"* *Here* (val, {trainings}): {values}; gIoU under the true presence {truth}."]
 
 
 def _metric(stored: Results, name: str, split: str, metric: str, protocol: str = "rela") -> str:
@@ -103,11 +103,11 @@ def _spread(values: Iterable[float]) -> str:
     return spread(*mean_and_spread(values))
 
 
-def write(path: Path, fill) -> None:
-    """Rewrite one document in place."""
-    path.write_text(fill(path.read_text(encoding="utf-8"), collect(RESULTS, "tiny")), encoding="utf-8")
+def main() -> None:
+    stored = collect(RESULTS, "tiny")
+    for path, fill in ((README, fill_readme), (SYSTEMS, fill_systems)):
+        path.write_text(fill(path.read_text(encoding="utf-8"), stored), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write(README, fill_readme)
-    write(SYSTEMS, fill_systems)
+    main()

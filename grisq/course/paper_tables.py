@@ -122,13 +122,7 @@ def threshold_free_presence(stored: Results, names: Sequence[str]) -> pd.DataFra
 
 def thresholds(stored: Results, names: Sequence[str]) -> pd.DataFrame:
     """Format `grisq.experiments.diagnostic_tables.thresholds`: mean ± std over seeds, a line for each run and rule."""
-    numbers, lines = diagnostic_tables.thresholds(stored, names), []
-    for (name, rule), found in numbers.groupby(level=["run", "rule"], sort=False):
-        line = {"row": label_of(name), "presence by": rule}
-        for (*_, metric), values in found.iterrows():
-            line[metric] = spread(values["mean"], values["std"], 2 if metric == "threshold" else 1)
-        lines.append(line)
-    return pd.DataFrame(lines).fillna("")
+    return _line_for_each(diagnostic_tables.thresholds(stored, names), "presence by", {"threshold": 2}).fillna("")
 
 
 def oracle_presence_and_masks(stored: Results, names: Sequence[str]) -> pd.DataFrame:
@@ -169,11 +163,7 @@ def counterfactual(stored: Results, names: Sequence[str]) -> pd.DataFrame:
 
 def other_ways(stored: Results, names: Sequence[str]) -> pd.DataFrame:
     """Format `grisq.experiments.diagnostic_tables.other_ways`, a line for each run and way of evaluating it."""
-    numbers, lines = diagnostic_tables.other_ways(stored, names), []
-    for (name, way), found in numbers.groupby(level=["run", "way"], sort=False):
-        texts = {metric: spread(values["mean"], values["std"]) for (*_, metric), values in found.iterrows()}
-        lines.append({"row": label_of(name), "evaluated": way} | texts)
-    return pd.DataFrame(lines).fillna(MISSING)
+    return _line_for_each(diagnostic_tables.other_ways(stored, names), "evaluated").fillna(MISSING)
 
 
 def oracle_gains(stored: Results, names: Sequence[str]) -> pd.DataFrame:
@@ -212,6 +202,18 @@ def _spreads(
     """Mean ± std of lines (run, measure), a line for each run, after the columns of `first`."""
     texts = {place: spread(line["mean"], line["std"]) for place, line in numbers.iterrows()}
     return _wide({**(first or {}), **texts}, names)
+
+
+def _line_for_each(numbers: pd.DataFrame, column: str, digits: Mapping[str, int] | None = None) -> pd.DataFrame:
+    """Mean ± std of lines (run, part, metric), a line for each run and part, whose column has that name."""
+    lines = []
+    for (name, part), found in numbers.groupby(level=[0, 1], sort=False):
+        texts = {
+            metric: spread(values["mean"], values["std"], (digits or {}).get(metric, 1))
+            for (*_, metric), values in found.iterrows()
+        }
+        lines.append({"row": label_of(name), column: part} | texts)
+    return pd.DataFrame(lines)
 
 
 def _difference(line: pd.Series, name: str) -> str:

@@ -159,9 +159,8 @@ def other_ways(results: Results, names: Sequence[str]) -> pd.DataFrame:
     lines = {}
     for name in names:
         runs = [result for result in runs_of(results, name) if result.variants]
-        for way in dict.fromkeys(way for result in runs for way in result.variants):
-            for metric in dict.fromkeys(metric for result in runs for metric in result.variants[way]):
-                usual = [result.metrics("val")[metric] for result in runs]
-                lines[name, _USUAL, metric] = spread_of(usual)
+        for way, metrics in runs[0].variants.items() if runs else ():  # the same for every run of a system
+            for metric in metrics:
+                lines[name, _USUAL, metric] = spread_of([result.metrics("val")[metric] for result in runs])
                 lines[name, way, metric] = spread_of([result.variants[way][metric] for result in runs])
     return indexed(lines, ["run", "way", "metric"])

@@ -138,7 +138,6 @@ _RUNS = (
         "VLT, twice as many steps",
         _VLT | _PLAIN,
         at={"tiny": {"train.steps": 4800, "train.eval_every": 480}},
-        label="VLT, twice the steps",
         question="Under the true presence VLT is level with painting all objects: is it unable, or slow?",
         seeds=1,
     ),
