@@ -12,7 +12,7 @@ from grisq.models.layers.conversations import next_of_picture
 from grisq.models.layers.convolution import without_padding
 from grisq.models.layers.detector import Detector, DetectorOutput, Proposals, detector_losses, propose, read_regions
 from grisq.models.layers.feature_map import FeatureMap
-from grisq.models.layers.object_geometry import FAR, distances, nearest, offsets_to
+from grisq.models.layers.object_geometry import FAR, clip, distances, nearest, offsets_to
 from grisq.models.layers.object_matching import Matching, Objects, Phrases
 from grisq.models.layers.padding import extend, extents, mean_of_weighted
 from grisq.runtime.errors import InputError
@@ -33,8 +33,8 @@ class MAttNet(TrunkSystem):
     extension: the released system always answers with the best proposal (`always_answer`), so it cannot refuse.
 
     It learns from the mask and the category of every object of the training pictures, which no other system sees.
-    Matching is trained on annotated objects over features that it does not change, as by the authors, and evaluated on
-    its own proposals; with `annotated` on the annotated ones, as a diagnostic.
+    Matching is trained on annotated objects and evaluated on its own proposals, as the authors do; with `annotated` on
+    the annotated ones, as a diagnostic. It gives the features that it reads no gradient.
     """
 
     group = "mattnet"
@@ -111,14 +111,17 @@ class MAttNet(TrunkSystem):
         sizes = self.config.mattnet
         levels = self.trunk(image, valid)
         found = self.detector(levels)
+        canvas = image.new_tensor([image.shape[-2:]]).expand(image.shape[0], 2)
+        height_width = canvas if valid is None else extents(valid).to(image.dtype)
         if boxes is None:
             proposals = propose(found, sizes.proposals, sizes.least_score)
+            proposals = proposals._replace(boxes=clip(proposals.boxes, height_width))
             if sizes.always_answer:  # so the likeliest counts, however unlikely it is
                 first = torch.arange(proposals.real.shape[1], device=image.device) == 0
                 proposals = proposals._replace(real=proposals.real | first)
         else:
             proposals = Proposals(boxes, categories, _SURE * (2.0 * masks - 1), real)
-        objects = self._objects(levels, proposals, valid, image.shape[-2:])
+        objects = self._objects(levels, proposals, height_width)
         phrases = self.matching.language(tokens, token_mask)
         B = tokens.shape[0]
         objects = Objects(*(each.expand(B, *each.shape[1:]) for each in objects))  # one picture, several expressions
@@ -145,7 +148,10 @@ class MAttNet(TrunkSystem):
         size: tuple[int, int],
         extras: dict[str, Tensor],
     ) -> Output:
-        """Mask and presence from scores and masks of the candidates. In training the losses below train them."""
+        """Mask and presence from scores and masks of the candidates.
+
+        In training both are detached: `extra_losses` trains what they are made of.
+        """
         accepted = (self.kappa * (scores - self.tau)).masked_fill(~real, _REJECTED)  # (B, K)
         if self.config.mattnet.always_answer:
             best = scores.masked_fill(~real, _REJECTED).argmax(1)
@@ -159,10 +165,11 @@ class MAttNet(TrunkSystem):
         presence_logits = torch.stack([torch.zeros_like(presence), presence], dim=-1)
         return Output(of_one_logit(logit, size), presence_logits if self.decides_presence else None, extras=extras)
 
-    def _objects(
-        self, levels: list[FeatureMap], proposals: Proposals, valid: Tensor | None, size: tuple[int, int]
-    ) -> Objects:
-        """What the modules read of the candidates; nothing of it gives the trunk a gradient."""
+    def _objects(self, levels: list[FeatureMap], proposals: Proposals, height_width: Tensor) -> Objects:
+        """What the modules read of the candidates; nothing of it gives the trunk a gradient.
+
+        height_width: of each picture without its padding, in pixels, (B, 2).
+        """
         boxes, cells = proposals.boxes.detach(), self.config.mattnet.cells
         near, deep = (
             read_regions(
@@ -170,10 +177,6 @@ class MAttNet(TrunkSystem):
             )
             for level, stride in zip(levels[2:], (16, 32))
         )
-        if valid is None:
-            height_width = boxes.new_tensor([size]).expand(boxes.shape[0], 2)
-        else:
-            height_width = extents(valid).to(boxes.dtype)
         x1, y1, x2, y2 = boxes.unbind(-1)
         height, width = height_width[:, :1], height_width[:, 1:]
         area = (x2 - x1) * (y2 - y1) / (width * height)

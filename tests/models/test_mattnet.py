@@ -9,8 +9,9 @@ import torch.nn.functional as F
 
 from grisq.config import TrainConfig, override, preset
 from grisq.data.sample import Collate
-from grisq.models.layers.object_geometry import nearest, offsets_to
-from grisq.models.layers.object_matching import LanguageNetwork
+from grisq.models.layers.detector import Proposals, propose
+from grisq.models.layers.feature_map import FeatureMap
+from grisq.models.layers.object_matching import LanguageNetwork, Objects, Scale
 from grisq.models.mattnet import MARGIN, MAttNet
 from grisq.models.registry import build_on_meta
 from grisq.runtime.errors import InputError
@@ -55,16 +56,130 @@ def test_each_module_has_words_of_its_own():
     torch.testing.assert_close(phrases.weights[0], expected)
 
 
-def test_offsets_and_neighbors_by_hand():
-    boxes = torch.tensor([[[0.0, 0.0, 10.0, 20.0], [10.0, 20.0, 30.0, 40.0]]])
-    which = torch.tensor([[[1], [0]]])
-    # From the center (5, 10) of the first, in units of its sides 10 and 20; the other has twice its area.
-    expected = [(10 - 5) / 10, (20 - 10) / 20, (30 - 5) / 10, (40 - 10) / 20, 400 / 200]
-    torch.testing.assert_close(offsets_to(boxes, which)[0, 0, 0], torch.tensor(expected))
-    apart = torch.tensor([[[1e6, 3.0, 1.0], [3.0, 1e6, 1e6], [1.0, 1e6, 1e6]]])
-    closest, known = nearest(apart)
-    assert closest[0, 0, :2].tolist() == [2, 1]
-    assert known[0].sum(-1).tolist() == [2, 1, 1]
+@pytest.fixture
+def matching(mattnet):
+    """With gains that differ, so that none can take another's place."""
+    for module in mattnet.matching.modules():
+        if isinstance(module, Scale):
+            module.gain.data.uniform_(2.0, 20.0)
+    return mattnet.matching.eval()
+
+
+@pytest.fixture
+def objects():
+    """Two of each of two pictures, three cells of each; without neighbors."""
+    return Objects(
+        torch.randn(2, 2, 3, 24),
+        torch.randn(2, 2, 3, 32),
+        torch.rand(2, 2, 5),
+        torch.randn(2, 2, 25),
+        torch.zeros(2, 2, 5, dtype=torch.long),
+        torch.zeros(2, 2, 5, 5),
+        torch.zeros(2, 2, 5, dtype=torch.bool),
+    )
+
+
+def scaled(scale, x):
+    return scale.gain * x / x.norm()
+
+
+def cosine(pair, thing, words):
+    one, other = pair.of_object(thing), pair.of_words(words)
+    return (one @ other) / (one.norm() * other.norm())
+
+
+def test_a_subject_is_read_from_the_cells_that_the_words_choose(matching, objects):
+    q = torch.randn(2, 16)
+    expected = torch.zeros(2, 2)
+    for b in range(2):
+        for i in range(2):
+            cells, scores = [], []
+            for r in range(3):
+                near, deep = (
+                    scaled(scale, cell[b, i, r])
+                    for scale, cell in ((matching.scale_near, objects.near), (matching.scale_deep, objects.deep))
+                )
+                u = matching.fuse_norm(matching.fuse(torch.cat([near, deep]))).clamp(min=0)
+                v = torch.cat([deep, scaled(matching.scale_fused, u)])
+                heard = torch.tanh(matching.cells(torch.cat([v, scaled(matching.scale_subject, q[b])])))
+                cells.append(v)
+                scores.append(matching.cell_score(heard))
+            shares = torch.cat(scores).softmax(0)
+            seen = sum(share * v for share, v in zip(shares, cells))
+            expected[b, i] = cosine(matching.subject, seen, q[b])
+    torch.testing.assert_close(matching._subject(objects, q), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_a_place_is_where_an_object_lies_and_where_its_like_lie(matching, objects):
+    q = torch.randn(2, 16)
+    expected = torch.zeros(2, 2)
+    for b in range(2):
+        for i in range(2):
+            where = scaled(matching.scale_where, objects.where[b, i])
+            same = scaled(matching.scale_same, objects.same[b, i])
+            expected[b, i] = cosine(matching.place, matching.place_in(torch.cat([where, same])), q[b])
+    torch.testing.assert_close(matching._place(objects, q), expected, atol=1e-5, rtol=1e-4)
+
+
+def read_objects(mattnet, boxes, categories, real, height_width):
+    """What the matching receives of these objects on a canvas of 64x96 whose features are x and y in pixels."""
+
+    def ramp(stride):
+        y, x = (stride * (torch.arange(side // stride) + 0.5) for side in (64, 96))
+        return FeatureMap(torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)[None], None)
+
+    proposals = Proposals(torch.tensor([boxes]), torch.tensor([categories]), torch.zeros(0), torch.tensor([real]))
+    return mattnet._objects([ramp(stride) for stride in (4, 8, 16, 32)], proposals, torch.tensor([height_width]))
+
+
+def test_objects_know_their_place_and_their_neighbors(mattnet):
+    """Five of two categories in a picture of 40x80 pixels, and a place without an object near the first."""
+    boxes = [
+        [0.0, 0.0, 10.0, 20.0],
+        [40.0, 10.0, 60.0, 30.0],
+        [64.0, 20.0, 80.0, 40.0],
+        [20.0, 0.0, 40.0, 20.0],
+        [10.0, 30.0, 20.0, 40.0],
+        [2.0, 0.0, 12.0, 20.0],
+    ]
+    found = read_objects(mattnet, boxes, [0, 0, 1, 1, 0, 0], [True] * 5 + [False], [40.0, 80.0])
+    torch.testing.assert_close(found.where[0, 0], torch.tensor([0.0, 0.0, 0.125, 0.5, 200 / 3200]))
+    torch.testing.assert_close(found.where[0, 2], torch.tensor([0.8, 0.5, 1.0, 1.0, 320 / 3200]))
+    # The first has its center at (5, 10) and sides of 10 and 20 pixels. Of its category the fifth comes first.
+    fifth, second = [0.5, 1.0, 1.5, 1.5, 100 / 200], [3.5, 0.0, 5.5, 1.0, 400 / 200]
+    torch.testing.assert_close(found.same[0, 0], torch.tensor([*fifth, *second, *[0.0] * 15]))
+    # The third has its center at (72, 30) and sides of 16 and 20 pixels; of its category there is only the fourth.
+    fourth = [-52 / 16, -30 / 20, -32 / 16, -10 / 20, 400 / 320]
+    torch.testing.assert_close(found.same[0, 2], torch.tensor([*fourth, *[0.0] * 20]))
+    others = [each[known].tolist() for each, known in zip(found.others[0], found.known[0])]
+    assert others[:5] == [[3, 2, 4, 1], [3, 2, 4, 0], [1, 4, 0, 3], [1, 0, 4, 2], [3, 2, 0, 1]]
+    torch.testing.assert_close(found.offsets[0, 0, 0], torch.tensor([1.5, -0.5, 3.5, 0.5, 400 / 200]))
+    torch.testing.assert_close(found.offsets[0, 0, 3], torch.tensor(second))
+    assert not found.offsets[0, 0, 4].any()
+
+
+def test_objects_are_read_from_the_two_coarsest_levels(mattnet):
+    """At the same places in both: the centers of 3x3 bins of a box, in raster order."""
+    found = read_objects(mattnet, [[20.0, 20.0, 74.0, 44.0]], [0], [True], [64.0, 96.0])
+    expected = torch.tensor([[x, y] for y in (24.0, 32.0, 40.0) for x in (29.0, 47.0, 65.0)])
+    torch.testing.assert_close(found.near[0, 0], expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(found.deep[0, 0], expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_boxes_that_are_judged_lie_in_the_picture(mattnet, batch):
+    assert batch.padded
+    mattnet.eval().detector.edges.bias.data.fill_(2.0)  # about 17 pixels to every side
+    seen = {}
+    mattnet.detector.register_forward_hook(lambda _, inputs, output: seen.update(found=output))
+    mattnet.matching.register_forward_pre_hook(lambda _, inputs: seen.update(where=inputs[0].where))
+    with torch.no_grad():
+        mattnet(*batch.inputs())
+    raw = propose(seen["found"], 100, 0.05).boxes
+    assert (raw < 0).any()
+    assert (raw > 64).any()
+    where = seen["where"]
+    assert ((where >= 0) & (where <= 1)).all()
+    assert (where[..., :2] < where[..., 2:4]).all()
 
 
 def test_a_relation_is_the_best_neighbor_and_zero_without_one(mattnet, batch):

@@ -8,6 +8,17 @@ NEIGHBORS = 5
 FAR = 1e6  # pixels, for a neighbor that does not exist
 
 
+def clip(boxes: Tensor, height_width: Tensor) -> Tensor:
+    """Cut boxes at the border of their picture and leave them at least one pixel wide and high.
+
+    Shapes: boxes (B, K, 4), height_width (B, 2) in pixels -> (B, K, 4).
+    """
+    width_height = height_width.flip(-1)[:, None]  # (B, 1, 2)
+    first = torch.minimum(boxes[..., :2].clamp(min=0), width_height - 1)
+    last = torch.maximum(torch.minimum(boxes[..., 2:], width_height), first + 1)
+    return torch.cat([first, last], dim=-1)
+
+
 def distances(boxes: Tensor, real: Tensor) -> Tensor:
     """Between the centers of K boxes, `FAR` from a box to itself and to what is no object. -> (B, K, K)."""
     centers = (boxes[..., :2] + boxes[..., 2:]) / 2

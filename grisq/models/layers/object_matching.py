@@ -10,7 +10,7 @@ from grisq.config import MAttNetConfig
 from grisq.models.layers.bidirectional import both_directions
 from grisq.models.layers.object_geometry import NEIGHBORS
 
-MODULES = ("subject", "place", "relation")
+MODULES = ("subject", "place", "relation")  # the original's subject, location and relationship
 
 
 class Scale(nn.Module):
@@ -89,8 +89,8 @@ class LanguageNetwork(nn.Module):
 class Objects(NamedTuple):
     """What the modules read of K candidates."""
 
-    near: Tensor  # G4 (B, K, R, C4), of R cells of each box
-    deep: Tensor  # G5 (B, K, R, C5)
+    near: Tensor  # G4 (B, K, R, C4), of R cells of each box; the original's pool5
+    deep: Tensor  # G5 (B, K, R, C5); the original's fc7
     where: Tensor  # l (B, K, 5)
     same: Tensor  # delta (B, K, 25), of the nearest of the same category
     others: Tensor  # (B, K, 5) long, the nearest others, those of other categories first

@@ -59,22 +59,31 @@ def test_regions_are_those_of_torchvision():
     )
 
 
+def focal_loss(heat, objects, size):
+    """Of one picture with that many rows and columns of cells, for objects (category, row, column, spread)."""
+    total = 0.0
+    for category in range(len(heat)):
+        for row in range(size[0]):
+            for column in range(size[1]):
+                p = 1 / (1 + math.exp(-heat[category, row, column].item()))
+                hills = [0.0]
+                for its, y, x, spread in objects:
+                    if its == category:
+                        hills.append(math.exp(-((row - y) ** 2 + (column - x) ** 2) / (2 * spread**2)))
+                wanted = max(hills)
+                if wanted == 1:
+                    total -= (1 - p) ** 2 * math.log(p)
+                else:
+                    total -= (1 - wanted) ** 4 * p**2 * math.log(1 - p)
+    return total
+
+
 def test_the_focal_loss_by_hand(found):
     """One object of category 0 in cell (1, 2); a category without objects wants zero everywhere."""
     boxes = torch.tensor([[[10.0, 2.0, 30.0, 22.0]]])
     masks = torch.zeros(1, 1, 8, 10, dtype=torch.bool)
     real = torch.ones(1, 1, dtype=torch.bool)
-    total, spread = 0.0, (20 / STRIDE) / 6
-    for category in range(2):
-        for row in range(4):
-            for column in range(5):
-                p = 1 / (1 + math.exp(-found.heat[0, category, row, column].item()))
-                squared = (row - 1) ** 2 + (column - 2) ** 2
-                wanted = math.exp(-squared / (2 * spread**2)) if category == 0 else 0.0
-                if wanted == 1:
-                    total -= (1 - p) ** 2 * math.log(p)
-                else:
-                    total -= (1 - wanted) ** 4 * p**2 * math.log(1 - p)
+    total = focal_loss(found.heat[0], [(0, 1, 2, 20 / STRIDE / 6)], (4, 5))
     centers, edges, _ = detector_losses(found, boxes, torch.zeros(1, 1, dtype=torch.long), masks, real, None)
     assert centers.item() == pytest.approx(total, rel=1e-4)
     predicted = boxes_of(found, torch.tensor([[7]]))[0, 0]
@@ -89,3 +98,42 @@ def test_places_without_an_object_cost_nothing(found):
     two = detector_losses(found, boxes, categories, masks, real, None)
     one = detector_losses(found, boxes[:, :1], categories[:, :1], masks[:, :1], real[:, :1], None)
     torch.testing.assert_close(two, one)
+
+
+def test_every_picture_counts_the_same_and_padding_nothing():
+    """Two objects of a category in a picture of 30x33 pixels, one in a picture of 22x40, on a canvas of 32x40."""
+    found = DetectorOutput(
+        torch.randn(2, 2, 4, 5), 20 * torch.rand(2, 4, 4, 5), torch.randn(2, 3 + 3, 4, 5), torch.randn(2, 3, 8, 10)
+    )
+    boxes = torch.tensor([[[4.0, 2, 30, 20], [10, 10, 32, 30]], [[8, 4, 38, 20], [0, 0, 0, 0]]])
+    categories, real = torch.tensor([[1, 1], [0, 0]]), torch.tensor([[True, True], [True, False]])
+    valid, masks = torch.zeros(2, 32, 40, dtype=torch.bool), torch.zeros(2, 2, 8, 10, dtype=torch.bool)
+    valid[0, :30, :33], valid[1, :22] = True, True
+    quarters = [(8, 9), (6, 10)]  # rows and columns of stride 4 that hold something of the picture
+    for b, (rows, columns) in enumerate(quarters):
+        masks[b, :, :rows, :columns] = torch.rand(2, rows, columns) < 0.4
+    places = [[(1, 2), (2, 2)], [(1, 2)]]  # the cells of the boxes' centers
+    edges, dice = [], []
+    for b, (rows, columns) in enumerate(quarters):
+        far, unlike = [], []
+        for k, (y, x) in enumerate(places[b]):
+            left, upper, right, lower = found.edges[b, :, y, x].tolist()
+            center_x, center_y = 8 * x + 4, 8 * y + 4
+            predicted = center_x - left, center_y - upper, center_x + right, center_y + lower
+            far.append(sum(abs(one - other) for one, other in zip(predicted, boxes[b, k].tolist())) / 32)
+            logits = masks_of(found, torch.tensor([[5 * y + x]] * 2))[b, 0]
+            both = both_p = both_m = 0.0
+            for row in range(rows):
+                for column in range(columns):
+                    p, m = logits[row, column].sigmoid().item(), float(masks[b, k, row, column])
+                    both, both_p, both_m = both + p * m, both_p + p, both_m + m
+            unlike.append(1 - (2 * both + 1) / (both_p + both_m + 1))
+        edges.append(sum(far) / len(far))
+        dice.append(sum(unlike) / len(unlike))
+    centers = [
+        focal_loss(found.heat[0], [(1, 1, 2, 18 / 8 / 6), (1, 2, 2, 20 / 8 / 6)], (4, 5)) / 2,
+        focal_loss(found.heat[1], [(0, 1, 2, 16 / 8 / 6)], (3, 5)),
+    ]
+    expected = torch.tensor([sum(each) / 2 for each in (centers, edges, dice)])
+    losses = torch.stack(detector_losses(found, boxes, categories, masks, real, valid))
+    torch.testing.assert_close(losses, expected, atol=1e-5, rtol=1e-4)
