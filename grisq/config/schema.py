@@ -187,7 +187,9 @@ class LISAConfig:
         str | None,
         "weights of tower, projector and language model after they learned to describe pictures; none: each one's own",
     ] = None
-    frozen_encoders: Annotated[bool, "whether CLIP's tower and SAM's image encoder stay as they are"] = True
+    frozen_encoders: Annotated[
+        bool, "whether CLIP's tower and SAM's image encoder keep the weights that they were given; random ones learn"
+    ] = True
     lora_rank: Annotated[CountOrZero, "rank of the correction to a frozen language model; 0: all of it is trained"] = 8
     lambda_dice: Annotated[Factor, "weight of the dice loss, as a share of the pixel loss"] = 0.25
     lambda_token: Annotated[Factor, "weight of the next word's cross-entropy, as a share of the pixel loss"] = 0.5
@@ -201,7 +203,7 @@ class MAttNetConfig:
     detector: Annotated[Count, "channels of the detector"] = 256
     categories: Annotated[Count, "categories that the detector tells apart"] = 80
     mask_maps: Annotated[Count, "maps that all masks of a picture share"] = 16
-    proposals: Annotated[Count, "objects proposed at most"] = 12
+    proposals: Annotated[Count, "objects proposed at most"] = 100
     annotated: Annotated[bool, "judge the annotated objects instead of proposals, as a diagnostic"] = False
     least_score: Annotated[Inside, "probability of a proposal's center at least"] = 0.3
     cells: Annotated[Count, "side of the grid that is read of every box"] = 7

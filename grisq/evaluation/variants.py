@@ -19,6 +19,7 @@ from grisq.data.sample import Collate, SampleReader
 from grisq.evaluation.checkpoints import evaluate_loaded
 from grisq.models.base import System
 from grisq.models.gsva import GSVA
+from grisq.models.layers.conversations import group_by_picture
 from grisq.models.mattnet import MAttNet
 from grisq.runtime.device import autocast
 
@@ -67,7 +68,10 @@ def _changed(model: System, changes: dict[str, bool]) -> Iterator[None]:
 
 
 def _conversations(loaded: Checkpoint, data: GRefCOCO, split: str, *, true: bool) -> dict[str, float]:
-    """N-acc and T-acc where the expressions of each picture are answered in turn, in the order of the table."""
+    """N-acc and T-acc where the expressions of each picture are answered in turn, in the order of the table.
+
+    An expression that a picture has twice begins a new conversation: see `group_by_picture`.
+    """
     model, config = loaded.model.eval(), loaded.model.config
     device = next(model.parameters()).device
     reader = SampleReader(data, loaded.tokenizer, config.image_size, config.text.max_tokens)
@@ -75,14 +79,15 @@ def _conversations(loaded: Checkpoint, data: GRefCOCO, split: str, *, true: bool
     present: list[np.ndarray] = []
     truth: list[np.ndarray] = []
     for image_id in np.unique(data.image_ids[rows]):
-        batch = collate([reader.read(int(row)) for row in rows[data.image_ids[rows] == image_id]]).to(device)
-        image, valid, tokens, token_mask = batch.inputs()
-        with autocast(device, "auto"):
-            probability = model.converse(
-                image[:1], None if valid is None else valid[:1], tokens, token_mask, batch.presence if true else None
-            )
-        present.append(probability.cpu().numpy() >= THRESHOLD)
-        truth.append(batch.presence.cpu().numpy() > 0)
+        samples = [reader.read(int(row)) for row in rows[data.image_ids[rows] == image_id]]
+        for group in group_by_picture(samples):
+            batch = collate([samples[i] for i in group]).to(device)
+            image, valid, *words = batch.inputs()
+            answers = batch.presence if true else None
+            with autocast(device, "auto"):
+                probability = model.converse(image[:1], None if valid is None else valid[:1], *words, answers)
+            present.append(probability.cpu().numpy() >= THRESHOLD)
+            truth.append(batch.presence.cpu().numpy() > 0)
     predicted, real = np.concatenate(present), np.concatenate(truth)
     return {"N-acc": _percent(~predicted[~real]), "T-acc": _percent(predicted[real])}
 

@@ -21,9 +21,10 @@ class GSVA(LISA):
 
     [picture, e_1, a_1, e_2, a_2, ...],   presence of e_k = softmax over the logits of [REJ] and [SEG] after e_k
 
-    In training the earlier answers are the true ones (teacher forcing), and the mask of a rejected expression gives way
-    to zeros, so that it is not trained; it stays in the mean of the mask losses, as released. In evaluation every
-    expression stands alone; `converse` answers several in turn with the model's own answers.
+    In training the earlier answers are the true ones (teacher forcing), and the mask of a rejected expression gives
+    way to zeros, so that it is not trained. It stays in the mean of the mask losses, as released, and adds a constant
+    to the pixel loss. In evaluation every expression stands alone; `converse` answers several in turn with the model's
+    own answers.
     """
 
     new_words = 2

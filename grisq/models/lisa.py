@@ -42,13 +42,17 @@ class LISA(System):
         super().__init__(config)
         self.llava = LLaVA(config.lisa.vision_tower, config.text, self.new_words)
         self.decoder = PromptedMaskDecoder(config.lisa.sam, config.image_size, config.text.hidden)
-        if config.lisa.frozen_encoders:
+        sizes = config.lisa
+        # Frozen is only what has pretrained weights: random ones have to learn.
+        if sizes.frozen_encoders and (sizes.aligned or sizes.vision_tower.pretrained):
             self.llava.vision_tower.requires_grad_(False)
+        if sizes.frozen_encoders and sizes.sam.pretrained:
             self.decoder.sam.vision_encoder.requires_grad_(False)
-        if config.lisa.lora_rank:
-            add_lora(self.llava.language_model.model, config.lisa.lora_rank)
-            self.decoder.sam.prompt_encoder.requires_grad_(False)
-            if config.lisa.aligned:  # a projector with random weights has to learn
+        if sizes.lora_rank:
+            add_lora(self.llava.language_model.model, sizes.lora_rank)
+            if sizes.sam.pretrained:
+                self.decoder.sam.prompt_encoder.requires_grad_(False)
+            if sizes.aligned:
                 self.llava.projector.requires_grad_(False)
 
     @property
@@ -65,11 +69,19 @@ class LISA(System):
         }
 
     def load_pretrained(self) -> list[str]:
-        """Fill LLaVA and SAM, whose mask decoder knows what clicks mean."""
+        """Fill LLaVA and SAM, whose mask decoder knows what clicks mean.
+
+        Raises: InputError as `System.load_pretrained`, and for LoRA on a language model without pretrained weights.
+        """
         if self.config.lisa.aligned and not self.config.text.pretrained:
             raise InputError(
                 "The weights of model.lisa.aligned have a vocabulary of their own: set model.text.pretrained to the "
                 "folder with its tokenizer."
+            )
+        if self.config.lisa.lora_rank and not (self.config.lisa.aligned or self.config.text.pretrained):
+            raise InputError(
+                "LoRA corrects a pretrained language model, and this one is random: name its weights in "
+                "model.lisa.aligned or model.text.pretrained, or set model.lisa.lora_rank=0 to train all of it."
             )
         loaded, sam = load_llava(self.llava, self.config, self.new_words), self.decoder.sam
         if name := self.config.lisa.sam.pretrained:
@@ -159,7 +171,7 @@ class LISA(System):
             token_mask: (B, T).
             turns: (G, K) long, the samples of each picture; -1 for none.
             presence: (B,) long. With it the expressions of a picture are one conversation: each sees the earlier ones
-                and their answers, `answers` of this. None: none sees another.
+                and their answers, `answers` of this. Without it no expression sees another.
         """
         asked, exists = turns.clamp(min=0), (turns >= 0)[..., None]
         mask = token_mask[asked] & exists  # (G, K, T)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from grisq.checkpoint import Checkpoint
+from grisq.data.sample import SampleReader
 from grisq.evaluation.variants import variants
 from grisq.models.gsva import GSVA
 from grisq.models.mattnet import MAttNet
@@ -52,3 +53,19 @@ def test_a_conversation_covers_every_expression_picture_by_picture(loaded, mini,
     assert found["conversation, true answers"] == {"N-acc": 100, "T-acc": 100}
     assert sum(asked) == 2 * len(mini.rows("val"))
     assert len(asked) == 2 * len(set(mini.image_ids[mini.rows("val")].tolist()))
+
+
+def test_an_expression_that_comes_twice_does_not_see_its_own_answer(loaded, mini, monkeypatch):
+    """With the true answers in view it would only have to look back."""
+    asked = []
+
+    def converse(self, image, valid, tokens, token_mask, answers=None):
+        asked.append(len(tokens))
+        return torch.zeros(len(tokens))
+
+    monkeypatch.setattr(GSVA, "converse", converse)
+    checkpoint = loaded("gsva")
+    read = SampleReader.read
+    monkeypatch.setattr(SampleReader, "read", lambda self, row: replace(read(self, row), text="the same"))
+    variants(checkpoint, mini, "val", device="cpu", progress=False)
+    assert asked == [1] * 2 * len(mini.rows("val"))

@@ -1,19 +1,33 @@
 """GSVA: conversations, refusals, and what a rejected expression must not change."""
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.nn.functional as F
 
+from grisq.config import TrainConfig
+from grisq.data.sample import Collate
 from grisq.models.gsva import GSVA
 from grisq.models.layers.conversations import conversations
-from grisq.models.lisa import NEXT_WORD
+from grisq.models.layers.prompted_mask_decoder import dice_loss
+from grisq.models.lisa import DICE, LISA, NEXT_WORD
+from grisq.training.losses import total_loss
+
+
+def with_large_weights(model):
+    """At the start the attention hardly tells one word from another, and all masks are close to zero."""
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+    return model
 
 
 @pytest.fixture
 def gsva(model_config, small_systems):
-    return GSVA(replace(model_config, system="gsva", **small_systems)).eval()
+    return with_large_weights(GSVA(replace(model_config, system="gsva", **small_systems))).eval()
 
 
 @pytest.fixture
@@ -55,6 +69,37 @@ def test_a_rejected_expression_has_an_empty_mask_and_gives_no_gradient(gsva, tal
     gsva.zero_grad()
     masks[1].sum().backward()
     assert not any(p.grad is not None and p.grad.any() for p in gsva.parameters())
+
+
+def test_rejected_masks_stay_in_the_mean_of_their_losses_and_train_nothing(gsva, reader, mini):
+    batch = Collate(reader.tokenizer.pad_id)([reader.read(int(row)) for row in mini.rows("train")[24:28]])
+    assert batch.presence.tolist() == [0, 1, 1, 1]
+    output = gsva.train()(*gsva.inputs(batch))
+    losses = total_loss(output, batch, TrainConfig(), gsva.extra_losses(output, batch, TrainConfig()))
+    logits, masks = output.mask_logits[1:, 1], batch.masks[1:]
+    pixel = (3 * F.binary_cross_entropy_with_logits(logits, masks.float()) + math.log(2)) / 4
+    dice = dice_loss(logits, masks, batch.valid[1:]).sum() / 4
+    torch.testing.assert_close(losses.pixel, pixel, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(losses.extras[DICE], dice, atol=1e-5, rtol=1e-4)
+    weights = list(gsva.decoder.prompt.parameters())
+    found = torch.autograd.grad(losses.pixel + losses.extras[DICE], weights, retain_graph=True)
+    expected = torch.autograd.grad(pixel + dice, weights)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+    assert all(each.any() for each in expected)
+
+
+def test_a_single_expression_is_segmented_as_by_lisa(gsva, talk):
+    """[REJ] is one more row of the vocabulary, and an answer in view comes after the state that prompts."""
+    image, tokens, mask, _, _ = talk
+    lisa, rows = LISA(gsva.config).eval(), ("embed_tokens.weight", "lm_head.weight")
+    lisa.load_state_dict({k: v[:-1] if k.endswith(rows) else v for k, v in gsva.state_dict().items()})
+    with torch.no_grad():
+        expected = lisa(image, None, tokens, mask).mask_logits
+        alone = gsva(image, None, tokens, mask).mask_logits
+        answers = torch.ones(4, dtype=torch.long)
+        taught = gsva(image, None, tokens, mask, torch.arange(4)[:, None], answers).mask_logits
+    assert torch.equal(alone, expected)
+    torch.testing.assert_close(taught, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_rejecting_one_leaves_the_masks_of_those_before_it(gsva, talk):
@@ -111,8 +156,6 @@ def test_no_expression_comes_twice_in_a_conversation():
 
 
 def test_training_hands_over_answers_and_turns(gsva, reader, mini):
-    from grisq.data.sample import Collate
-
     batch = Collate(reader.tokenizer.pad_id)([reader.read(int(row)) for row in mini.rows("train")[:6]])
     assert len(gsva.inputs(batch)) == 4
     turns, presence = gsva.train().inputs(batch)[4:]

@@ -8,19 +8,42 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from transformers import LlavaConfig, LlavaForConditionalGeneration
 
-from grisq.config import override, preset
+from grisq.config import TrainConfig, override, preset
+from grisq.data.sample import Collate
+from grisq.experiments.registry import find_experiment
+from grisq.models.base import Output
+from grisq.models.layers.clip_normalization import normalize_for_clip
 from grisq.models.layers.llava import LLaVA
 from grisq.models.layers.prompted_mask_decoder import dice_loss
-from grisq.models.lisa import LISA, NEXT_WORD
-from grisq.models.registry import build_on_meta
+from grisq.models.lisa import DICE, LISA, NEXT_WORD, TOKEN
+from grisq.models.registry import build_model, build_on_meta
 from grisq.runtime.errors import InputError
+from grisq.training.losses import total_loss
 
 LORA = 4_194_304
 
 
+def with_large_weights(model):
+    """At the start the attention hardly tells one word from another, and all masks are close to zero."""
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.3)
+    return model
+
+
 @pytest.fixture
 def lisa(model_config, small_systems):
-    return LISA(replace(model_config, system="lisa", **small_systems)).eval()
+    return with_large_weights(LISA(replace(model_config, system="lisa", **small_systems))).eval()
+
+
+@pytest.fixture
+def batch(reader, mini):
+    """Four expressions about each of two pictures with padding; one of each four means nothing."""
+    rows = mini.rows("train")
+    batch = Collate(reader.tokenizer.pad_id)([reader.read(int(row)) for row in (*rows[12:16], *rows[24:28])])
+    assert batch.presence.tolist() == [1, 1, 0, 1, 0, 1, 1, 1]
+    assert not batch.valid.flatten(1).all(1).any()
+    return batch
 
 
 def words(*lengths):
@@ -31,7 +54,8 @@ def words(*lengths):
 @pytest.mark.parametrize(("system", "parameters"), [("lisa", 7_704_739_376), ("gsva", 7_704_747_568)])
 def test_published_sizes(system, parameters):
     """CLIP ViT-L/14, Llama-7B with one and two new words, SAM ViT-H, a projector and the prompt's MLP."""
-    model = build_on_meta(override(preset("paper"), {"model.system": system, "model.lisa.aligned": "a LLaVA"}).model)
+    pretrained = {"model.lisa.aligned": "a LLaVA", "model.lisa.sam.pretrained": "a SAM"}
+    model = build_on_meta(override(preset("paper"), {"model.system": system} | pretrained).model)
     assert sum(p.numel() for p in model.parameters()) - LORA == parameters
     trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert 288.0e6 < trainable < 288.3e6  # LoRA, word embeddings and head, the prompt's MLP, SAM's mask decoder
@@ -39,13 +63,15 @@ def test_published_sizes(system, parameters):
     assert sum(p.numel() for p in model.decoder.sam.vision_encoder.parameters()) == 637_026_048
 
 
-def test_picture_and_words_are_read_as_llava_reads_them(lisa):
+@pytest.mark.parametrize("layer", [-1, -2])
+def test_picture_and_words_are_read_as_llava_reads_them(model_config, small_systems, layer):
     """LLaVA's own class with our weights; its projector is an MLP, so ours takes its place."""
-    llava = lisa.llava
+    tower = replace(small_systems["lisa"].vision_tower, layers=3, read_layer=layer)
+    llava = with_large_weights(LLaVA(tower, model_config.text, 1)).eval()
     config = LlavaConfig(
         vision_config=llava.vision_tower.config,
         text_config=llava.language_model.config,
-        vision_feature_layer=-1,
+        vision_feature_layer=layer,
         image_token_index=1,
     )
     truth = LlavaForConditionalGeneration(config).eval()
@@ -57,8 +83,6 @@ def test_picture_and_words_are_read_as_llava_reads_them(lisa):
     with torch.no_grad():
         image_tokens, image_mask = llava.image_tokens(image, None)
         found = llava(image_tokens, image_mask, tokens, mask, torch.tensor([[5]]))[1][0, 0]
-        from grisq.models.layers.clip_normalization import normalize_for_clip
-
         ids = torch.cat([torch.full((1, image_tokens.shape[1]), 1), tokens], dim=1)
         pixels = F.interpolate(normalize_for_clip(image), size=(32, 32), mode="bilinear", antialias=True)
         expected = truth(input_ids=ids, pixel_values=pixels).logits[0, -1]
@@ -117,16 +141,19 @@ def test_words_reach_the_mask_through_one_state_alone(lisa):
     assert embedding.weight.grad is None or not embedding.weight.grad.any()
 
 
-def test_no_word_changes_what_is_said_about_the_picture(lisa):
-    """Causal: states of the picture come before the words."""
+def test_a_word_changes_its_own_state_and_later_ones_alone(lisa):
+    """Those of the picture come before all words."""
     image_tokens, image_mask = lisa.llava.image_tokens(torch.randn(1, 3, 64, 64), None)
-    (tokens, mask), (other, _) = words(5), words(5)
-    first = torch.tensor([[0]])
-    other[0, 0] = tokens[0, 0]
+    tokens, mask = words(5)
+    other, states = tokens.clone(), []
+    other[0, 2] += 1
+    lisa.llava.language_model.model.register_forward_hook(lambda *args: states.append(args[2].last_hidden_state))
     with torch.no_grad():
-        one = lisa.llava(image_tokens, image_mask, tokens, mask, first)[0]
-        two = lisa.llava(image_tokens, image_mask, other, mask, first)[0]
-    torch.testing.assert_close(one, two)
+        for each in (tokens, other):
+            lisa.llava(image_tokens, image_mask, each, mask, torch.tensor([[4]]))
+    changed, (one, two) = image_tokens.shape[1] + 2, states
+    torch.testing.assert_close(one[:, :changed], two[:, :changed], atol=1e-5, rtol=1e-4)
+    assert (one - two)[0, changed:].abs().amax(1).min() > 1e-3
 
 
 def test_the_next_word_is_asked_of_the_whole_vocabulary(lisa):
@@ -142,6 +169,62 @@ def test_dice_by_hand():
     p = logits.sigmoid() / 1000
     common, both = p[mask].sum(), p.sum() + 2 / 1000
     torch.testing.assert_close(dice_loss(logits, mask)[0], 1 - (2 * common + 1e-6) / (both + 1e-6))
+
+
+def test_an_empty_mask_costs_one_half_where_the_probabilities_sum_to_a_thousandth():
+    """This sum is divided by 1,000 and is then as large as the 1e-6 that is added."""
+    logits = torch.full((1, 2, 2), 0.00025).logit()
+    found = dice_loss(logits, torch.zeros(1, 2, 2, dtype=torch.bool))
+    torch.testing.assert_close(found, torch.tensor([0.5]), atol=1e-5, rtol=1e-4)
+
+
+def test_the_dice_loss_is_the_mean_over_all_masks_empty_ones_too(lisa, batch):
+    output = Output(torch.randn(8, 2, 64, 64), extras={NEXT_WORD: torch.zeros(8, lisa.seg + 1)})
+    expected = []
+    for logits, mask, valid in zip(output.mask_logits[:, 1], batch.masks, batch.valid):
+        p, y = logits[valid].sigmoid() / 1000, mask[valid] / 1000
+        expected.append(1 - (2 * (p * mask[valid]).sum() + 1e-6) / (p.sum() + y.sum() + 1e-6))
+    found = lisa.extra_losses(output, batch, TrainConfig())[DICE].value
+    torch.testing.assert_close(found, torch.stack(expected).mean(), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("system", "texts"),
+    [("lisa", [[i] for i in range(8)]), ("gsva", [[0, 1, 2, 3], [4, 5, 6, 7]])],
+    ids=["lisa", "gsva"],
+)
+def test_the_next_word_is_read_off_the_state_before_the_answer(system, texts, model_config, small_systems, batch):
+    """Transformers' own loss of each text, picture and words without padding; its labels are the answers alone."""
+    model = with_large_weights(build_model(replace(model_config, system=system, **small_systems))).train()
+    llama, seg, total = model.llava.language_model, model_config.text.vocabulary, 0.0
+    with torch.no_grad():
+        found = model.extra_losses(model(*model.inputs(batch)), batch, TrainConfig())[TOKEN].value
+        pictures, seen = model.llava.image_tokens(*batch.inputs()[:2])
+        for text in texts:
+            picture = pictures[text[0]][seen[text[0]]]
+            ids, labels = [], [-100] * len(picture)
+            for i in text:
+                question = batch.tokens[i][batch.token_mask[i]].tolist()
+                answer = seg if system == "lisa" or batch.presence[i] else seg + 1
+                ids, labels = [*ids, *question, answer], [*labels, *[-100] * len(question), answer]
+            embedded = torch.cat([picture, llama.get_input_embeddings()(torch.tensor(ids))])
+            labels = torch.tensor([labels])
+            total += llama(inputs_embeds=embedded[None], labels=labels, num_items_in_batch=len(batch)).loss
+    torch.testing.assert_close(found, total, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["lisa", "gsva"])
+def test_pixels_dice_and_next_word_weigh_two_a_half_and_one(name, batch):
+    """As published; presence, which GSVA reads off the next word, costs nothing more."""
+    chosen = find_experiment(name).configure(preset("tiny"))
+    model = build_on_meta(chosen.model)
+    logits = torch.randn(8, 2, 64, 64)
+    presence = torch.randn(8, 2) if model.decides_presence else None
+    output = Output(logits, presence, extras={NEXT_WORD: torch.randn(8, model.seg + model.new_words)})
+    losses = total_loss(output, batch, chosen.train, model.extra_losses(output, batch, chosen.train))
+    pixel = F.binary_cross_entropy_with_logits(logits[:, 1] - logits[:, 0], batch.masks.float())
+    expected = 2 * pixel + 0.5 * losses.extras[DICE] + losses.extras[TOKEN]
+    torch.testing.assert_close(losses.total, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_a_picture_that_is_encoded_once_for_several_expressions_changes_nothing(lisa):
@@ -168,9 +251,11 @@ def test_lora_starts_from_weights_that_have_none_of_it(lisa, tmp_path):
     tower, words = lisa.config.lisa.vision_tower, lisa.config.text
     weights = {key: value.contiguous() for key, value in LLaVA(tower, words, 0).state_dict().items()}
     save_file(weights, tmp_path / "llava.safetensors")
-    sizes = replace(lisa.config.lisa, lora_rank=2, aligned=str(tmp_path / "llava.safetensors"))
+    save_file(lisa.decoder.sam.state_dict(), tmp_path / "sam.safetensors")
+    sam = replace(lisa.config.lisa.sam, pretrained=str(tmp_path / "sam.safetensors"))
+    sizes = replace(lisa.config.lisa, lora_rank=2, aligned=str(tmp_path / "llava.safetensors"), sam=sam)
     model = LISA(replace(lisa.config, lisa=sizes, text=replace(words, pretrained="a tokenizer")))
-    assert len(model.load_pretrained()) == 1
+    assert len(model.load_pretrained()) == 2
     layer = model.llava.language_model.model.layers[0].self_attn.q_proj
     assert torch.equal(layer.weight, weights["language_model.model.layers.0.self_attn.q_proj.weight"])
     assert not layer.up.any()
@@ -178,5 +263,34 @@ def test_lora_starts_from_weights_that_have_none_of_it(lisa, tmp_path):
     trained = {name for name, each in model.named_parameters() if each.requires_grad}
     assert any(name.endswith("q_proj.down") for name in trained)
     assert not any(name.startswith(("llava.vision_tower", "llava.projector", "decoder.sam.vision")) for name in trained)
-    random_projector = LISA(replace(lisa.config, lisa=replace(sizes, aligned=None))).llava.projector
-    assert random_projector.weight.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("changes", "frozen"),
+    [
+        ({}, set()),
+        ({"model.lisa.aligned": "a LLaVA"}, {"llava.vision_tower", "llava.projector"}),
+        ({"model.lisa.vision_tower.pretrained": "a CLIP"}, {"llava.vision_tower"}),
+        ({"model.lisa.sam.pretrained": "a SAM"}, {"decoder.sam.vision_encoder", "decoder.sam.prompt_encoder"}),
+        (
+            {
+                "model.lisa.aligned": "a LLaVA",
+                "model.lisa.sam.pretrained": "a SAM",
+                "model.lisa.frozen_encoders": False,
+            },
+            {"llava.projector", "decoder.sam.prompt_encoder"},
+        ),
+    ],
+    ids=["nothing", "llava", "clip", "sam", "learning encoders"],
+)
+def test_frozen_is_only_what_was_pretrained(changes, frozen):
+    """Random weights have to learn, with LoRA too."""
+    model = build_on_meta(override(preset("paper"), {"model.system": "lisa"} | changes).model)
+    parts = ("llava.vision_tower", "llava.projector", "decoder.sam.vision_encoder", "decoder.sam.prompt_encoder")
+    learns = {part: any(p.requires_grad for p in model.get_submodule(part).parameters()) for part in parts}
+    assert {part for part in parts if not learns[part]} == frozen
+
+
+def test_lora_is_refused_where_there_is_nothing_to_correct(lisa):
+    with pytest.raises(InputError, match=r"LoRA corrects a pretrained language model, and this one is random"):
+        LISA(replace(lisa.config, lisa=replace(lisa.config.lisa, lora_rank=2))).load_pretrained()

@@ -1,22 +1,23 @@
 """Samples that share a picture: it is encoded once, and each of them asks about it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from grisq.data.sample import Batch
+    from grisq.data.sample import Batch, Sample
 
 
-def conversations(batch: "Batch") -> Tensor:
-    """Samples of one picture that follow each other belong together. -> (G, K) long, filled up with -1.
+def group_by_picture(samples: Sequence["Sample"]) -> list[list[int]]:
+    """Samples of one picture that follow each other belong together. -> the numbers of each group's samples.
 
     An expression that comes a second time begins a new group: in a conversation its answer would already be in view.
     """
     groups: list[list[int]] = []
     before, asked = None, set()
-    for i, sample in enumerate(batch.samples):
+    for i, sample in enumerate(samples):
         if sample.image_id is not None and sample.image_id == before and sample.text not in asked:
             groups[-1].append(i)
         else:
@@ -24,6 +25,12 @@ def conversations(batch: "Batch") -> Tensor:
             asked = set()
         before = sample.image_id
         asked.add(sample.text)
+    return groups
+
+
+def conversations(batch: "Batch") -> Tensor:
+    """The groups of `group_by_picture` as a tensor. -> (G, K) long, filled up with -1."""
+    groups = group_by_picture(batch.samples)
     longest = max(map(len, groups))
     return torch.tensor([group + [-1] * (longest - len(group)) for group in groups])
 

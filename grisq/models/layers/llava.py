@@ -101,7 +101,7 @@ class LLaVA(nn.Module):
             token_mask: (B, T) bool; False hides a word, wherever it stands.
             at: (B, K) long, positions among the T words.
             conversation: (T,) long; words of one conversation do not see those of another, which saves reading the
-                picture anew for each. None: all words are one.
+                picture anew for each. None: all words are one conversation.
 
         Returns:
             (B, K, D) and (B, K, vocabulary + new words).
