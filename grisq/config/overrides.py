@@ -104,7 +104,8 @@ def override(config: Config, changes: dict[str, object]) -> Config:
     """A copy with fields replaced by dotted name: `override(preset, {"model.plurality": False})`.
 
     Values may be strings, as a command line gives them; they are read as the type of the field. With `model.system`
-    a preset also takes the sizes of that system (see `grisq.config.systems`), which other changes then change.
+    a preset also takes the sizes and losses of that system (see `grisq.config.systems`), which other changes then
+    change.
     Raises: InputError that names the setting and what it takes.
     """
     if isinstance(config, Preset):

@@ -1,4 +1,4 @@
-"""What each system of Table 1 changes in a preset: its own sizes, text encoder and canvas."""
+"""What each system of Table 1 changes in a preset: its own sizes, text encoder, canvas and losses."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -66,6 +66,7 @@ _TINY = {
             detector=48,
             categories=30,
             mask_maps=8,
+            proposals=12,  # a synthetic picture has at most ten objects
             cells=3,
             width=96,
             attributes=10,
@@ -153,6 +154,24 @@ _PAPER = {
     "gsva": _LLAMA_7B,
 }
 
+_EVEN = {"train.pixel_weights": (1.0, 1.0)}  # published without class weights
+_WEIGHTED = {"train.pixel_weights": (0.9, 1.1)}  # background, target
+# Pixel loss 2, dice 0.5, next word 1; several expressions of a picture in a step, as released.
+_CONVERSATIONS = {"train.loss_scale": 2.0, "train.expressions_per_picture": 4} | _EVEN
+# Each system's own losses, at any size; docs/systems.md compares them.
+_LOSSES = {
+    # Its threshold has a loss of its own; and it learns to tell two expressions of a picture apart.
+    "mattnet": {"train.lambda_presence": 0.0, "train.expressions_per_picture": 2} | _EVEN,
+    "lts": _EVEN,
+    "vlt": _EVEN,
+    "cris": _EVEN,
+    "lavt": _WEIGHTED,
+    # Class weights for mask, minimap and presence, and the sum times five.
+    "rela": {"train.presence_weights": (1.1, 0.9), "train.loss_scale": 5.0} | _WEIGHTED,
+    "lisa": _CONVERSATIONS,
+    "gsva": {"train.lambda_presence": 0.0} | _CONVERSATIONS,  # refusing is the next word's loss
+}
+
 SYSTEM_SETTINGS: Mapping[str, Mapping[str, Mapping[str, object]]] = MappingProxyType({"tiny": _TINY, "paper": _PAPER})
 
 
@@ -162,10 +181,11 @@ def has_sizes(preset: str, system: str) -> bool:
 
 
 def settings_of_system(preset: str, system: str) -> Mapping[str, object]:
-    """What a system changes in a preset, by the name of the setting; nothing for those on Swin and BERT.
+    """What a system changes in a preset, by the name of the setting: its losses, and its sizes unless they are the
+    preset's own, as those of the systems on Swin and BERT.
 
     Raises: InputError if the preset has no sizes for the system, which would else be built at its published size.
     """
     if not has_sizes(preset, system):
         raise InputError(f"The preset {preset} has no sizes for {system}: choose {' or '.join(SYSTEM_SETTINGS)}.")
-    return SYSTEM_SETTINGS.get(preset, {}).get(system, {})
+    return {**_LOSSES.get(system, {}), **SYSTEM_SETTINGS.get(preset, {}).get(system, {})}
