@@ -64,7 +64,7 @@ class QueryGeneration(nn.Module):
 
 
 class QueryBalance(nn.Module):
-    """How far each answer is trusted: c = sigmoid(w . ReLU(W_1 [ReLU(W_2 o), ReLU(W_3 q)])).
+    """The confidence of each answer: c = sigmoid(w . ReLU(W_1 [ReLU(W_2 o), ReLU(W_3 q)])).
 
     Shapes: answers o, queries q (B, N, C) -> (B, N, 1).
     """
@@ -81,7 +81,8 @@ class QueryBalance(nn.Module):
 
 
 class Drawing(nn.Module):
-    """Every answer is drawn as a map by a linear layer with an output for each position; convolutions do the rest.
+    """The mask decoder: a linear layer turns every answer into a map, with an output for each position; convolutions do
+    the rest.
 
     Shapes: answers (B, N, width) -> logits (B, 1, S/4, S/4) for maps of cells = (S/stride)^2.
     """

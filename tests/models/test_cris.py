@@ -1,11 +1,13 @@
-"""CRIS against its formulae, torch's own attention and the counts of the released code."""
+"""CRIS against its formulae, torch's own attention, timm's model of CLIP and the counts of the released code."""
 
 from dataclasses import replace
 
 import pytest
+import timm
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
+from timm.layers import AttentionPool2d
 
 from grisq.config import TextConfig, override, preset
 from grisq.models.causal_text_encoder import CausalTextEncoder
@@ -22,9 +24,10 @@ def count(module):
 
 
 def test_its_parts_have_the_published_sizes():
-    """161,251,681 by the released classes, whose attention pool has one row of positions more: that of the class."""
+    """The released classes have a row of 2,048 positions for the picture as a whole, and CLIP's unused logit_scale."""
     model = build_on_meta(override(preset("paper"), {"model.system": "cris"}).model)
-    assert count(model) + 2_048 == 161_251_681
+    assert count(model) == 161_249_633
+    assert count(model) + 2_048 + 1 == 161_251_682  # that of the released classes
     assert count(model.trunk) == 42_519_392
     assert count(model.text_encoder) == 63_428_096
     assert count(model.neck) == 23_093_760
@@ -130,8 +133,7 @@ def test_no_word_sees_those_after_it():
     assert not torch.allclose(one[:, 4:], changed[:, 4:])
 
 
-def test_a_head_over_nothing_but_real_positions(model_config):
-    """A position of the padding weighs nothing in the attention pool."""
+def test_the_attention_pool_ignores_the_padding():
     pool = DenseAttentionPool(8, 6, heads=2, side=3).eval()
     valid = torch.zeros(1, 4, 4, dtype=torch.bool)
     valid[:, :3, :2] = True
@@ -145,15 +147,26 @@ def test_a_head_over_nothing_but_real_positions(model_config):
 def clip_weights(model):
     """What timm's model of CLIP holds: the trunk, and the pool with one more position, for the picture as a whole."""
     pool = model.pool
-    sizes = {"q": pool.query, "k": pool.key, "v": pool.value, "proj": pool.project}
-    weights = {key: value.contiguous() for key, value in model.trunk.net.state_dict().items()}
-    for name, linear in sizes.items():
-        weights |= {
-            f"head.{name}.weight": torch.randn_like(linear.weight),
-            f"head.{name}.bias": torch.randn_like(linear.bias),
-        }
-    positions, channels = pool.positions.shape
-    return weights | {"head.pos_embed": torch.randn(positions + 1, channels)}
+    width, out = pool.project.in_features, pool.project.out_features
+    head = AttentionPool2d(width, pool.side, out, num_heads=pool.heads, qkv_separate=True)
+    trunk = {key: value.contiguous() for key, value in model.trunk.net.state_dict().items()}
+    return trunk | {f"head.{key}": torch.randn_like(value) for key, value in head.state_dict().items()}
+
+
+def shapes(weights):
+    return {key: value.shape for key, value in weights.items()}
+
+
+def test_trunk_and_attention_pool_take_all_of_timms_clip(monkeypatch):
+    """Names and shapes at the published size; the meta device has no values."""
+    changes = {"model.system": "cris", "model.cris.trunk.pretrained": "resnet101_clip"}
+    model = build_on_meta(override(preset("paper"), changes).model)
+    with torch.device("meta"):
+        clip, ours = timm.create_model("resnet101_clip", pretrained=False), clip_weights(model)
+    assert shapes(ours) == shapes(clip.state_dict())
+    assert (model.pool.heads, (model.pool.side,) * 2) == (clip.head.num_heads, clip.head.feat_size)
+    monkeypatch.setattr(timm, "create_model", lambda name, pretrained: {"resnet101_clip": clip}[name])
+    assert len(model.load_pretrained()) == 1
 
 
 def test_the_attention_pool_starts_from_clips(model_config, small_systems, tmp_path):
@@ -165,8 +178,9 @@ def test_the_attention_pool_starts_from_clips(model_config, small_systems, tmp_p
     model = CRIS(replace(settings, cris=sizes))
     shortcut = model.pool.shortcut.weight.clone()
     assert len(model.load_pretrained()) == 1
-    assert torch.equal(model.pool.key.weight, weights["head.k.weight"])
-    assert torch.equal(model.pool.project.bias, weights["head.proj.bias"])
+    for ours, clips in {"query": "q", "key": "k", "value": "v", "project": "proj"}.items():
+        for kind in ("weight", "bias"):
+            assert torch.equal(getattr(getattr(model.pool, ours), kind), weights[f"head.{clips}.{kind}"])
     assert torch.equal(model.pool.positions, weights["head.pos_embed"][1:])
     assert torch.equal(model.pool.shortcut.weight, shortcut)
     pretrained = [name for name, weights in model.backbones.items() if weights]

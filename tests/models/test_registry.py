@@ -67,6 +67,14 @@ def test_no_gradient_is_dead(config, batch):
     assert all("key.bias" in name or "k_proj.bias" in name for name in silent), silent
 
 
+@pytest.mark.parametrize("system", ["lts", "vlt"])
+def test_the_mask_alone_teaches_every_parameter(system, model_config, small_systems, batch):
+    """Without the help of the prior, or of the readings and their balance."""
+    model = build_model(replace(model_config, system=system, **small_systems))
+    model(*model.inputs(batch)).mask_logits.square().sum().backward()
+    assert not [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+
+
 def test_losses_are_finite_in_bfloat16(config, batch):
     """What autocast makes of each system's own losses."""
     model, train = build_model(config), TrainConfig()

@@ -12,7 +12,7 @@ from grisq.models.layers.position_encoding import grid_centers
 class Neck(nn.Module):
     """The sentence multiplies the coarsest level; the three levels meet at the middle one.
 
-    t = W s,  F5 = ReLU(BN(V5 * t)),  F4 = [V4, F5],  F3 = [V3, F4],  F = [F3, F4, F5, x, y]
+    t = ReLU(BN(W s)),  F5 = ReLU(BN(V5 * t)),  F4 = [V4, F5],  F3 = [V3, F4],  F = [F3, F4, F5, x, y]
 
     where every level passes convolutions first (see the code), V3 is averaged down and F5 upsampled to the size of V4.
     This is the neck of CRIS (Wang et al. 2022); MCN and VLT multiply the sentence in at the same place.
