@@ -26,7 +26,7 @@ def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f", l
         axis: to draw on.
         table: the heights of the bars.
         fmt: how values are written on the bars; None: they are not.
-        legend: its place.
+        legend: its place in the axes, or "below" the figure.
     Raises:
         InputError: the table is empty.
     """
@@ -47,36 +47,46 @@ def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f", l
         if fmt:
             axis.bar_label(bars, fmt=fmt, fontsize=8)
     axis.set_xticks(range(len(table)), table.index)
-    axis.legend(handles=handles, frameon=False, fontsize=8, loc=legend)
+    if legend == "below":
+        legend_below(axis.figure, handles)
+    else:
+        axis.legend(handles=handles, frameon=False, fontsize=8, loc=legend)
 
 
 # A number of the paper, and one of ours that was drawn from several seeds.
 PAPER_STYLE = {"color": "black", "marker": "D", "fillstyle": "none", "linestyle": "none", "markersize": 6}
 OWN_STYLE = {"color": OKABE_ITO["blue"], "marker": "o", "linestyle": "none"}
 _SEED_STYLE = OWN_STYLE | {"color": OKABE_ITO["sky blue"], "fillstyle": "none", "markersize": 5}
+_OPEN_STYLE = OWN_STYLE | {"color": OKABE_ITO["sky blue"], "markerfacecolor": "white"}
+_CROSS_STYLE = OWN_STYLE | {"color": "0.4", "marker": "x"}
 
 
 def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
     """Put one legend below the whole figure, where it cannot be taken for data; a second one is not added."""
     if not figure.legends:
-        figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False, fontsize=8)
+        figure.legend(
+            handles=handles, loc="outside lower center", ncols=min(len(handles), 4), frameon=False, fontsize=8
+        )
 
 
 def difference_points(axis: Axes, differences: Mapping[str, Difference], reported: Sequence[float] = ()) -> None:
-    """Draw differences with their intervals, a line each from the top; filled where the interval excludes zero.
+    """Draw differences with their intervals, a line each from the top.
+
+    A dot is filled where the interval excludes zero and open where it contains it; a cross has no interval at all.
 
     The legend stands below the figure, once for all of its axes.
 
     Args:
         axis: to draw on.
-        differences: by name; one without interval is drawn without a line.
+        differences: by name.
         reported: the paper's differences in the same order, nan where it gives none; drawn as open diamonds.
     """
-    sure, unsure = OWN_STYLE, OWN_STYLE | {"color": OKABE_ITO["sky blue"], "markerfacecolor": "white"}
     places = range(len(differences))
     for place, each in zip(places, differences.values()):
-        axis.errorbar(each.value, place, xerr=reach(each), capsize=3, **(sure if each.excludes_zero else unsure))
-    labels = {"here, interval without zero": sure, "here, interval contains zero": unsure}
+        axis.errorbar(each.value, place, xerr=reach(each), capsize=3, **_style_of(each))
+    labels = {"here, interval without zero": OWN_STYLE, "here, interval contains zero": _OPEN_STYLE}
+    if not all(each.has_interval for each in differences.values()):
+        labels["here, a single training: no interval"] = _CROSS_STYLE
     if np.isfinite(reported).any():
         axis.plot(reported, places, **PAPER_STYLE)
         labels["paper"] = PAPER_STYLE
@@ -84,6 +94,12 @@ def difference_points(axis: Axes, differences: Mapping[str, Difference], reporte
     axis.set_yticks(places, differences)
     axis.set_ylim(len(differences) - 0.5, -0.5)
     legend_below(axis.figure, [Line2D([], [], label=label, **style) for label, style in labels.items()])
+
+
+def _style_of(found: Difference) -> dict:
+    if not found.has_interval:
+        return _CROSS_STYLE
+    return OWN_STYLE if found.excludes_zero else _OPEN_STYLE
 
 
 def level_points(

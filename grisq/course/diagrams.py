@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 from grisq.course.style import OKABE_ITO
@@ -59,7 +58,7 @@ DIAGRAMS = {
             trunk=Box("DarkNet-53", "picture", 1.7, 2),
             words=Box("GRU", "words", 1.7, 0),
             neck=Box("neck: sentence\ntimes map", "both", 3.4, 1),
-            prior=Box("locate:\nprior 1/16", "both", 5.1, 0.3),
+            prior=Box("locate: prior\n(stride 16)", "both", 5.1, 0.3),
             segment=Box("segment:\nconvolutions", "both", 6.8, 1),
             mask=Box("mask", "answer", 8.5, 1),
         ),
@@ -68,6 +67,7 @@ DIAGRAMS = {
             "trunk > neck",
             "t > words",
             "words > neck",
+            "words > prior",
             "neck > prior",
             "neck > segment",
             "prior > segment",
@@ -155,7 +155,7 @@ DIAGRAMS = {
             clip=Box("CLIP ViT", "picture", 1.7, 1.2),
             sam=Box("SAM's encoder", "picture", 3.4, 2.2),
             llama=Box("Llama reads\npatches, words", "both", 3.4, 0.4),
-            state=Box("state before\n[SEG]", "both", 5.1, 0.4),
+            state=Box("state for the\nnext word", "both", 5.1, 0.4),
             decoder=Box("SAM's mask\ndecoder", "both", 6.8, 1.4),
             mask=Box("mask", "answer", 8.5, 1.4),
         ),
@@ -194,29 +194,33 @@ DIAGRAMS = {
     ),
     "grisq": Diagram(
         _ends(
-            swin=Box("Swin, words after\nevery stage", "both", 2.4, 1.7),
+            swin=Box("Swin, words after\nevery stage", "both", 2.4, 1.9),
             words=Box("BERT", "words", 1.7, 0),
-            decoder=Box("pixel decoder,\nL blocks", "both", 4.8, 1.7),
-            query=Box("target query reads\nwords, then f₀…", "both", 5.6, 0.3),
-            mask=Box("mask", "answer", 8.5, 1.7),
-            presence=Box("presence,\nplurality", "answer", 8.5, 0.3),
+            decoder=Box("pixel decoder,\nL blocks", "both", 4.8, 1.9),
+            heard=Box("target query e₀:\nhas read the words", "words", 4.4, 0),
+            query=Box("e_L: then reads\nf₀, f₁, …", "both", 6.4, 0.95),
+            mask=Box("mask", "answer", 8.5, 1.9),
+            presence=Box("presence", "answer", 8.5, 0.95),
+            plurality=Box("plurality", "answer", 8.5, 0),
         ),
         (
             "x > swin",
             "t > words",
             "words > swin",
             "swin > decoder",
-            "words > query",
+            "words > heard",
+            "heard > query",
             "decoder > query",
             "decoder > mask",
             "query > presence",
+            "heard > plurality",
         ),
     ),
 }
 
 
 def draw_system(axis: Axes, system: str) -> None:
-    """Draw a system: blue has seen the picture, yellow the words, green both; red boxes are outputs.
+    """Draw a system: blue has seen the picture, yellow the words, green both; orange boxes are outputs.
 
     Raises: InputError for a system without a drawing.
     """
@@ -256,14 +260,3 @@ def _edge(of: Box, toward: Box) -> tuple[float, float]:
     width, height = _WIDTH / 2 + 0.06, _HEIGHT / 2 + 0.06
     share = min(width / abs(dx) if dx else float("inf"), height / abs(dy) if dy else float("inf"))
     return of.x + share * dx, of.y + share * dy
-
-
-def draw_all(names: dict[str, str]) -> Figure:
-    """All of them under each other. names: system -> title."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(len(names), 1, figsize=(10, 3.1 * len(names)))
-    for axis, (system, title) in zip(axes, names.items(), strict=True):
-        draw_system(axis, system)
-        axis.set_title(title, loc="left")
-    return figure

@@ -1,6 +1,7 @@
 """Stored predictions of trained systems, side by side (Fig. 6)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -32,7 +33,7 @@ def example_tile(example: Example, data: GRefCOCO) -> Tile:
         right, found = (answer == "nothing") != has_target, ""
     else:
         iou = _iou(mask, data.mask(example.row))
-        right, found = iou >= LEAST_IOU, f", IoU {iou:.2f}"
+        right, found = iou >= LEAST_IOU, f"\nIoU {iou:.2f}"
     return Tile(shown, f"{'✓' if right else '✗'} {answer}{number}{found}", RIGHT if right else WRONG)
 
 
@@ -46,6 +47,8 @@ def example_grid(
 ) -> Figure:
     """Draw a line of annotations and below it a line for each system (Fig. 6).
 
+    Titles of annotations are black: in the lines of the systems color tells right from wrong.
+
     Args:
         data: the data set that the systems were evaluated on.
         systems: results by the label of the line.
@@ -54,7 +57,7 @@ def example_grid(
     """
     first, *_ = systems.values()
     chosen = range(len(first.examples)) if chosen is None else chosen
-    tiles = [expression_tile(data, first.examples[number].row) for number in chosen]
+    tiles = [replace(expression_tile(data, first.examples[number].row), color="#000000") for number in chosen]
     for result in systems.values():
         tiles += [example_tile(result.examples[number], data) for number in chosen]
     return image_grid(tiles, len(chosen), size=size, rows=("annotated", *systems))

@@ -15,7 +15,11 @@ from grisq.experiments.registry import EXPERIMENTS, describe_pair, label_of
 from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of, seeds_of
 
-_SHOWN_UNDER = {"perfect presence": ("gIoU", "cIoU"), "perfect masks": ("gIoU",)}
+_SHOWN_UNDER = {
+    "as it is": ("gIoU", "cIoU", "N-acc", "T-acc"),
+    "perfect presence": ("gIoU", "cIoU", "IoU single", "IoU multi"),
+    "perfect masks": ("gIoU",),
+}
 INTERVALS = (
     "Intervals (95 %) are about other trainings and other pictures: spread between seeds plus resampled pictures, with "
     "t-quantiles for few seeds."
@@ -136,13 +140,18 @@ def oracle_presence_and_masks(stored: Results, names: Sequence[str]) -> pd.DataF
         found = numbers.loc[name]
         line = {("", "row"): label_of(name)}
         for variant, metric in found.index:
-            if variant == "as it is" or metric in _SHOWN_UNDER[variant]:
+            if metric in _SHOWN_UNDER[variant]:
                 line[variant, metric] = spread(*found.loc[(variant, metric), ["mean", "std"]])
             if variant != "as it is" and metric == "gIoU":
                 gain = found.loc[(variant, metric), "mean"] - found.loc[("as it is", metric), "mean"]
                 line[variant, "gain"] = f"{gain:+.1f}"
         lines.append(line)
     return _two_levels(pd.DataFrame(lines))
+
+
+def own_thresholds(stored: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Format `grisq.experiments.diagnostic_tables.own_thresholds`: mean ± std over seeds, a line for each run."""
+    return _spreads(diagnostic_tables.own_thresholds(stored, names), names)
 
 
 def recall_of_objects(stored: Results, names: Sequence[str]) -> pd.DataFrame:

@@ -4,16 +4,19 @@ from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from grisq.course.charts import legend_below
 from grisq.course.style import OKABE_ITO
 from grisq.experiments.comparison import means
+from grisq.experiments.diagnostic_tables import own_thresholds
 from grisq.experiments.registry import find_experiment, label_of
 from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of, seeds_of
-from grisq.experiments.tables import mean_and_spread
+from grisq.experiments.tables import measured, spread_of
 
 # What decides that there is no target: color and marker of a system's point.
 DECIDED_BY = {
@@ -22,55 +25,110 @@ DECIDED_BY = {
     "a word": (OKABE_ITO["reddish purple"], "^"),
     "the scores of objects": (OKABE_ITO["bluish green"], "D"),
 }
-PANELS = {  # by title: the rule about presence, the metric, and an answer without a model to compare with
-    "own presence": ("", "gIoU", "blind-nothing"),
-    "true presence: masks alone": ("@truth", "gIoU", "blind-all"),
-    "presence alone": ("", "MCC", None),
-}
+System = tuple[str, str]  # label, and what decides that there is no target: a key of `DECIDED_BY`
+_BLIND = {"blind-nothing": ":", "blind-category": "--"}  # answers without a model, with the style of their line
+
+
+def gains_of_own_thresholds(stored: Results, systems: Mapping[str, System]) -> Figure:
+    """Draw the gIoU of each system on val as it is (filled) and with a threshold of its own (open), a line each.
+
+    Args:
+        stored: results by experiment and seed; systems without any are left out.
+        systems: by experiment.
+    """
+    trained = {name: about for name, about in systems.items() if seeds_of(stored, name)}
+    figure, axis = plt.subplots(figsize=(10, 1.5 + 0.28 * len(trained)))
+    _threshold_points(axis, stored, trained, own_thresholds(stored, [*trained]))
+    _name_lines(axis, trained)
+    axis.set(xlabel="gIoU on val, %")
+    legend_below(figure, [*_handles(trained), _OWN_THRESHOLD, *_reference_lines(axis, stored)])
+    return figure
 
 
 def cost_and_quality(
-    stored: Results, systems: Mapping[str, tuple[str, str]], step_seconds: Mapping[str, float] | None = None
+    stored: Results, systems: Mapping[str, System], step_seconds: Mapping[str, float] | None = None
 ) -> Figure:
-    """Draw quality on val over the time of a training, a point for each system; upper left is better.
+    """Draw what a training of each system takes, and beside it what it reaches on val; the fastest stands above.
 
-    Bars are standard deviations over the seeds. A dashed line is an answer without a model, under the same rule.
+    Bars are minutes; points are means over the seeds, their lines standard deviations. gIoU is shown as in Table 1,
+    with a threshold of its own, and under the true presence, then the area under the ROC curve of what decides on
+    presence.
 
     Args:
         stored: results by experiment and seed; systems without any are left out, and those without a measured time.
-        systems: experiment -> (label, what decides that there is no target: a key of `DECIDED_BY`).
+        systems: by experiment.
         step_seconds: of a training step, by system, all measured together (`grisq.experiments.costs`); without it the
             time is that of the runs themselves, which may have shared their machine.
     """
-    trained = {name: about for name, about in systems.items() if seeds_of(stored, name) and _timed(name, step_seconds)}
-    figure, axes = plt.subplots(1, len(PANELS), figsize=(11, 3.6))
-    for axis, (title, (rule, metric, blind)) in zip(axes, PANELS.items()):
-        for name, (label, way) in trained.items():
-            minutes = np.mean([_seconds(run, step_seconds) for run in runs_of(stored, name)]) / 60
-            values = [means({key: stored[key]}, name + rule)[metric] for key in stored if key[0] == name]
-            _point(axis, minutes, values, label, DECIDED_BY[way])
-        if blind and seeds_of(stored, blind):
-            value = means(stored, blind + rule)[metric]
-            axis.axhline(value, color="0.5", linestyle="--", linewidth=1)
-            axis.annotate(
-                label_of(blind),
-                (0, value),
-                xytext=(3, 3),
-                textcoords="offset points",
-                fontsize=8,
-                color="0.4",
-                xycoords=("axes fraction", "data"),
-            )
-        axis.set(title=title, xlabel="training, minutes", ylabel=f"{metric} on val, %")
-        axis.margins(x=0.2, y=0.12)
-    used = {way: DECIDED_BY[way] for way in DECIDED_BY if way in {way for _, way in trained.values()}}
-    handles = [
-        plt.Line2D([], [], color=color, marker=marker, linestyle="", label=f"no target decided by {way}")
-        for way, (color, marker) in used.items()
-    ]
-    if handles:
-        legend_below(figure, handles)
+    minutes = {
+        name: float(np.mean([_seconds(run, step_seconds) for run in runs_of(stored, name)])) / 60
+        for name in systems
+        if seeds_of(stored, name) and _timed(name, step_seconds)
+    }
+    trained = {name: systems[name] for name in sorted(minutes, key=minutes.get)}
+    numbers = own_thresholds(stored, [*trained])
+    figure, (time, own, true, presence) = plt.subplots(1, 4, figsize=(11, 1.5 + 0.28 * len(trained)), sharey=True)
+    bars = time.barh(range(len(trained)), [minutes[name] for name in trained], color="0.8")
+    time.bar_label(bars, fmt="%.0f", fontsize=8, padding=2)
+    _threshold_points(own, stored, trained, numbers)
+    for place, (name, (_, way)) in enumerate(trained.items()):
+        _point(true, place, spread_of(measured(stored, f"{name}@truth")["gIoU"]), way)
+        _point(presence, place, numbers.loc[(name, "AUROC")], way)
+    if seeds_of(stored, "blind-all"):
+        true.axvline(means(stored, "blind-all@truth")["gIoU"], color="0.5", linestyle="-.", linewidth=1)
+    time.set(title="training", xlabel="minutes")
+    own.set(title="own presence", xlabel="gIoU, %")
+    true.set(title="true presence: masks alone", xlabel="gIoU, %")
+    presence.set(title="presence alone", xlabel="area under ROC, %")
+    _name_lines(time, trained)
+    lines = _reference_lines(own, stored)
+    lines.append(Line2D([], [], color="0.5", linestyle="-.", linewidth=1, label=f"{label_of('blind-all')}, same rule"))
+    legend_below(figure, [*_handles(trained), _OWN_THRESHOLD, *lines])
     return figure
+
+
+_OWN_THRESHOLD = Line2D(
+    [], [], color="black", marker="o", fillstyle="none", linestyle="", label="with a threshold of its own"
+)
+
+
+def _handles(trained: Mapping[str, System]) -> list[Line2D]:
+    used = {way for _, way in trained.values()}
+    return [
+        Line2D([], [], color=color, marker=marker, linestyle="", label=f"no target decided by {way}")
+        for way, (color, marker) in DECIDED_BY.items()
+        if way in used
+    ]
+
+
+def _reference_lines(axis: Axes, stored: Results) -> list[Line2D]:
+    """Draw the gIoU of answers without a model; return what the legend shows."""
+    return [
+        axis.axvline(
+            means(stored, name)["gIoU"], color="0.5", linestyle=style, linewidth=1, label=f"{label_of(name)} (no model)"
+        )
+        for name, style in _BLIND.items()
+        if seeds_of(stored, name)
+    ]
+
+
+def _threshold_points(axis: Axes, stored: Results, trained: Mapping[str, System], numbers: pd.DataFrame) -> None:
+    for place, (name, (_, way)) in enumerate(trained.items()):
+        as_it_is, own = numbers.loc[(name, "gIoU, as it is")], numbers.loc[(name, "gIoU, own threshold")]
+        axis.plot([as_it_is["mean"], own["mean"]], [place, place], color="0.8", linewidth=1, zorder=0)
+        _point(axis, place, as_it_is, way)
+        _point(axis, place, own, way, fillstyle="none")
+
+
+def _name_lines(axis: Axes, trained: Mapping[str, System]) -> None:
+    axis.set_yticks(range(len(trained)), [label for label, _ in trained.values()])
+    axis.set_ylim(max(1, len(trained)) - 0.5, -0.5)
+
+
+def _point(axis: Axes, place: int, found: Mapping[str, float], way: str, **style: object) -> None:
+    color, marker = DECIDED_BY[way]
+    spread = None if np.isnan(found["std"]) else found["std"]
+    axis.errorbar(found["mean"], place, xerr=spread, color=color, marker=marker, linestyle="", **style)
 
 
 def _timed(experiment: str, step_seconds: Mapping[str, float] | None) -> bool:
@@ -81,10 +139,3 @@ def _seconds(run: Result, step_seconds: Mapping[str, float] | None) -> float:
     if step_seconds is None:
         return run.cost.seconds
     return run.step * step_seconds[find_experiment(run.experiment).system]
-
-
-def _point(axis: Axes, x: float, values: list[float], label: str, style: tuple[str, str]) -> None:
-    color, marker = style
-    mean, spread = mean_and_spread(values)
-    axis.errorbar(x, mean, yerr=None if np.isnan(spread) else spread, color=color, marker=marker, linestyle="")
-    axis.annotate(label, (x, mean), xytext=(5, 3), textcoords="offset points", fontsize=8)

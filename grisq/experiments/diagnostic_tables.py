@@ -14,7 +14,7 @@ from grisq.evaluation.recall import GROUPS, recall
 from grisq.experiments.comparison import compare, means
 from grisq.experiments.paper import METRICS
 from grisq.experiments.selection import Results, runs_of, seeds_of
-from grisq.experiments.tables import indexed, measured, samples_of, spread_of
+from grisq.experiments.tables import SUMMARY, indexed, measured, samples_of, spread_of
 
 _USUAL = "as in the tables"
 LEAST_T_ACC = 95.0  # percent; the second way to choose a threshold: the highest N-acc that keeps this T-acc
@@ -44,14 +44,15 @@ def oracle_presence_and_masks(results: Results, names: Sequence[str]) -> pd.Data
     """Every run on val as it is, with perfect presence and its own masks, and with perfect masks and its own presence.
 
     Lines (run, variant, metric) with the variants "as it is", "perfect presence" and "perfect masks"; columns seeds,
-    mean, std. Under perfect masks IoU is 1 wherever the model answers "present" to an expression with a target.
+    mean, std. Under perfect masks IoU is 1 wherever the model answers "present" to an expression with a target. IoU of
+    single and of multi-target expressions stands beside the metrics.
     """
     variants = {"as it is": "", "perfect presence": "@truth", "perfect masks": "@masks"}
     lines = {}
     for name in names:
         for variant, rule in variants.items() if seeds_of(results, name) else ():
             found = measured(results, f"{name}{rule}")
-            lines |= {(name, variant, metric): spread_of(found[metric]) for metric in (*METRICS, "T-acc")}
+            lines |= {(name, variant, metric): spread_of(found[metric]) for metric in SUMMARY}
     return indexed(lines, ["run", "variant", "metric"])
 
 
@@ -94,6 +95,38 @@ def thresholds(results: Results, names: Sequence[str]) -> pd.DataFrame:
         for rule, found in _rules(results, name).items():
             lines |= {(name, rule, metric): spread_of(values) for metric, values in found.items()}
     return indexed(lines, ["run", "rule", "metric"])
+
+
+def own_thresholds(results: Results, names: Sequence[str]) -> pd.DataFrame:
+    """Every run on val as it decides on presence, and with a threshold of its own on the same score.
+
+    The score is the run's probability of presence, or the mask's size where it has none. The threshold is chosen by
+    gIoU on one half of the pictures and used on the other (`grisq.analysis.thresholds`).
+
+    Lines (run, measure): gIoU, N-acc and T-acc "as it is" and "own threshold"; then what needs no threshold, "AUROC" of
+    the score and "pairs ranked right" of the counterfactual ones. Columns seeds, mean, std.
+    """
+    lines = {}
+    for name in names:
+        samples = samples_of(results, name)
+        if not samples:
+            continue
+        by = "mask size" if any(each.presence is None for each in samples) else "presence"
+        as_it_is, own = measured(results, name), [at_own_threshold(each, by) for each in samples]
+        measures = {f"{metric}, as it is": as_it_is[metric] for metric in ("gIoU", "N-acc", "T-acc")}
+        measures |= {
+            "gIoU, own threshold": [each.giou for each in own],
+            "N-acc, own threshold": [each.n_acc for each in own],
+            "T-acc, own threshold": [each.t_acc for each in own],
+            "AUROC": [100 * presence_auroc(each, by_mask=by == "mask size") for each in samples],
+            "pairs ranked right": [
+                pairs.cells(each.counterfactual)[pairs.ALL].ranking_accuracy
+                for each in runs_of(results, name)
+                if each.counterfactual
+            ],
+        }
+        lines |= {(name, measure): spread_of(values) for measure, values in measures.items()}
+    return indexed(lines, ["run", "measure"])
 
 
 def _rules(results: Results, name: str) -> dict[str, dict[str, Sequence[float]]]:
@@ -160,7 +193,8 @@ def other_ways(results: Results, names: Sequence[str]) -> pd.DataFrame:
     for name in names:
         runs = [result for result in runs_of(results, name) if result.variants]
         for way, metrics in runs[0].variants.items() if runs else ():  # the same for every run of a system
-            for metric in metrics:
+            for metric in (*METRICS, "T-acc"):
                 lines[name, _USUAL, metric] = spread_of([result.metrics("val")[metric] for result in runs])
+            for metric in metrics:
                 lines[name, way, metric] = spread_of([result.variants[way][metric] for result in runs])
     return indexed(lines, ["run", "way", "metric"])

@@ -58,6 +58,14 @@ def test_differences_are_filled_where_sure_and_drawn_from_the_top(axis):
     assert axis.yaxis_inverted()
 
 
+def test_the_legend_of_bars_can_stand_below_the_figure():
+    figure, axis = plt.subplots()
+    grouped_bars(axis, pd.DataFrame({"one": [1.0], "other": [2.0]}), legend="below")
+    assert axis.get_legend() is None
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one", "other"]
+    plt.close(figure)
+
+
 def test_the_legend_of_differences_stands_below_the_figure_once():
     """Inside the axes its diamond looks like a number of the paper."""
     figure, axes = plt.subplots(1, 2, layout="constrained")
@@ -71,10 +79,13 @@ def test_the_legend_of_differences_stands_below_the_figure_once():
     assert legend.get_window_extent().y1 < min(each.get_window_extent().y0 for each in axes)
 
 
-def test_a_difference_without_interval_has_no_line(axis):
-    difference_points(axis, {"one seed": Difference(2, np.nan, np.nan)})
-    ((bar,),) = (container.lines[2] for container in axis.containers)
+def test_a_difference_without_interval_is_a_cross_without_a_line(axis):
+    """An open dot would say that its interval contains zero."""
+    difference_points(axis, {"one seed": Difference(2, np.nan, np.nan), "unsure": Difference(2, -1, 5)})
+    ((bar,), _) = (container.lines[2] for container in axis.containers)
     assert np.ptp(bar.get_segments()[0][:, 0]) == 0
+    assert [container.lines[0].get_marker() for container in axis.containers] == ["x", "o"]
+    assert "here, a single training: no interval" in [text.get_text() for text in axis.figure.legends[0].get_texts()]
 
 
 def test_levels_show_every_seed_and_leave_a_run_that_is_missing_empty(axis):

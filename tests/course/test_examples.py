@@ -19,7 +19,7 @@ def test_a_stored_answer_is_drawn_and_judged(mini):
     denied = examples.example_tile(stored, mini)
     assert denied.title == "✗ nothing (0.20)"
     drawn = examples.example_tile(Example(single, "text", encode(mini.mask(single)), 0.7, 0.9), mini)
-    assert drawn.title == "✓ several (0.70), IoU 1.00"
+    assert drawn.title == "✓ several (0.70)\nIoU 1.00"
     assert not np.array_equal(drawn.image, denied.image)
     assert drawn.image.shape == picture.shape
     empty = encode(np.zeros_like(mini.mask(nothing)))
@@ -33,9 +33,9 @@ def test_a_right_answer_with_a_poor_mask_is_not_right(mini):
     annotated = mini.mask(single)
     inside = np.flatnonzero(annotated)
     for share, title in (
-        (0.0, "✗ one (0.90), IoU 0.00"),
-        (0.25, "✗ one (0.90), IoU 0.2"),
-        (0.75, "✓ one (0.90), IoU 0.7"),
+        (0.0, "✗ one (0.90)\nIoU 0.00"),
+        (0.25, "✗ one (0.90)\nIoU 0.2"),
+        (0.75, "✓ one (0.90)\nIoU 0.7"),
     ):
         part = np.zeros_like(annotated)
         part.flat[inside[: int(share * len(inside))]] = 1

@@ -84,6 +84,21 @@ def test_thresholds_by_the_head_and_by_the_mask(results):
     ]
 
 
+def test_every_run_with_a_threshold_of_its_own_on_what_decides(results):
+    """By the head where there is one, otherwise by the size of the mask; beside the answers as they are."""
+    table = diagnostic_tables.own_thresholds(results, ["ours", "bare", "no such run"])["mean"]
+    rules = diagnostic_tables.thresholds(results, ["ours", "bare"])["mean"]
+    for name, own, fixed in (("ours", "head, best gIoU", "head at 0.5"), ("bare", "mask size, best gIoU", "50 pixels")):
+        for metric in ("gIoU", "N-acc", "T-acc"):
+            assert table[name, f"{metric}, own threshold"] == rules[name, own, metric]
+            assert table[name, f"{metric}, as it is"] == rules[name, fixed, metric]
+    assert table["bare", "AUROC"] == 50
+    assert table["ours", "pairs ranked right"] == 75
+    assert np.isnan(table["bare", "pairs ranked right"])
+    assert list(table.index.unique("run")) == ["ours", "bare"]
+    assert paper_tables.own_thresholds(results, ["bare"]).loc[0, "AUROC"] == "50.0 ± 0.0"
+
+
 def test_a_run_without_head_has_no_threshold_of_presence(results):
     table = diagnostic_tables.threshold_free_presence(results, ["bare", "ours"])
     assert np.isnan(table.loc[("bare", "gIoU, own threshold"), "mean"])
@@ -140,11 +155,15 @@ def test_nothing_was_run():
 def test_other_ways_stand_below_the_usual_one(results):
     made = {key: copy.copy(result) for key, result in results.items()}
     for seed, alone in enumerate((40.0, 60.0)):
-        made["ours", seed].results = {"val": {"protocols": {"rela": {"N-acc": alone, "gIoU": 1.0}}}}
+        usual = {"gIoU": 1.0, "cIoU": 2.0, "N-acc": alone, "T-acc": 3.0}
+        made["ours", seed].results = {"val": {"protocols": {"rela": usual}}}
         made["ours", seed].variants = {"in turn": {"N-acc": alone - 10}, "at once": {"N-acc": alone + 1}}
     table = diagnostic_tables.other_ways(made, ["lavt", "ours"])
     assert table["mean"].to_dict() == {
+        ("ours", "as in the tables", "gIoU"): 1,
+        ("ours", "as in the tables", "cIoU"): 2,
         ("ours", "as in the tables", "N-acc"): 50,
+        ("ours", "as in the tables", "T-acc"): 3,
         ("ours", "in turn", "N-acc"): 40,
         ("ours", "at once", "N-acc"): 51,
     }
