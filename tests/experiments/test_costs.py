@@ -5,8 +5,7 @@ from grisq.models.registry import SYSTEMS
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import write_json
 
-# At `paper` size: two whose language model is counted alone, and four that were not measured yet.
-COUNTED_ALONE = {"tiny": set(), "paper": {"lisa", "gsva", "mattnet", "lts", "vlt", "cris"}}
+COUNTED_ALONE = {"tiny": set(), "paper": {"lisa", "gsva"}}  # a language model that is too large to be measured here
 
 
 def test_every_system_has_its_cost_at_both_sizes():
