@@ -37,7 +37,7 @@ def gains_of_own_thresholds(stored: Results, systems: Mapping[str, System]) -> F
         systems: by experiment.
     """
     trained = {name: about for name, about in systems.items() if seeds_of(stored, name)}
-    figure, axis = plt.subplots(figsize=(10, 1.5 + 0.28 * len(trained)))
+    figure, axis = plt.subplots(figsize=(11, 1.5 + 0.28 * len(trained)))
     _threshold_points(axis, stored, trained, own_thresholds(stored, [*trained]))
     _name_lines(axis, trained)
     axis.set(xlabel="gIoU on val, %")
