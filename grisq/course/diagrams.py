@@ -70,6 +70,7 @@ DIAGRAMS = {
             "words > prior",
             "neck > prior",
             "neck > segment",
+            "trunk > segment",
             "prior > segment",
             "segment > mask",
         ),
