@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from grisq.analysis.thresholds import at_own_threshold, giou_at, presence_auroc
+from grisq.analysis.thresholds import OwnThreshold, at_own_threshold, giou_at, presence_auroc
 from grisq.evaluation import counterfactual as pairs
 from grisq.evaluation.recall import GROUPS, recall
 from grisq.experiments.comparison import compare, means
@@ -69,9 +69,7 @@ def threshold_free_presence(results: Results, names: Sequence[str]) -> pd.DataFr
         own = [at_own_threshold(each) for each in headed]
         measures = {
             "gIoU at 0.5": [giou_at(each, 0.5) for each in headed],
-            "gIoU, own threshold": [each.giou for each in own],
-            "N-acc, own threshold": [each.n_acc for each in own],
-            "T-acc, own threshold": [each.t_acc for each in own],
+            **{f"{metric}, own threshold": values for metric, values in _metrics_at(own).items()},
             "own threshold": [np.mean(each.chosen) for each in own],
             "AUROC, presence": [presence_auroc(each) for each in headed],
             "AUROC, mask size": [presence_auroc(each, by_mask=True) for each in samples],
@@ -114,10 +112,8 @@ def own_thresholds(results: Results, names: Sequence[str]) -> pd.DataFrame:
         by = "mask size" if any(each.presence is None for each in samples) else "presence"
         as_it_is, own = measured(results, name), [at_own_threshold(each, by) for each in samples]
         measures = {f"{metric}, as it is": as_it_is[metric] for metric in ("gIoU", "N-acc", "T-acc")}
+        measures |= {f"{metric}, own threshold": values for metric, values in _metrics_at(own).items()}
         measures |= {
-            "gIoU, own threshold": [each.giou for each in own],
-            "N-acc, own threshold": [each.n_acc for each in own],
-            "T-acc, own threshold": [each.t_acc for each in own],
             "AUROC": [100 * presence_auroc(each, by_mask=by == "mask size") for each in samples],
             "pairs ranked right": [
                 pairs.cells(each.counterfactual)[pairs.ALL].ranking_accuracy
@@ -142,13 +138,18 @@ def _rules(results: Results, name: str) -> dict[str, dict[str, Sequence[float]]]
         title = "head" if by == "presence" else by
         for choice, least in (("best gIoU", None), (f"T-acc >= {LEAST_T_ACC:.0f}", LEAST_T_ACC)):
             own = [at_own_threshold(each, by, least_t_acc=least) for each in samples]
-            found[f"{title}, {choice}"] = {
-                "gIoU": [each.giou for each in own],
-                "N-acc": [each.n_acc for each in own],
-                "T-acc": [each.t_acc for each in own],
-                "threshold": [unit * np.mean(each.chosen) for each in own],
-            }
+            chosen = [unit * np.mean(each.chosen) for each in own]
+            found[f"{title}, {choice}"] = {**_metrics_at(own), "threshold": chosen}
     return found
+
+
+def _metrics_at(own: Sequence[OwnThreshold]) -> dict[str, list[float]]:
+    """Metrics by seed, each run at its own threshold."""
+    return {
+        "gIoU": [each.giou for each in own],
+        "N-acc": [each.n_acc for each in own],
+        "T-acc": [each.t_acc for each in own],
+    }
 
 
 def recall_of_objects(results: Results, names: Sequence[str]) -> pd.DataFrame:
