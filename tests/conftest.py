@@ -95,6 +95,19 @@ def small_trunk(family):
     return ConvNetConfig(family, stem=8, widths=(16, 16, 24, 32), depths=(1, 1, 1, 1))
 
 
+@pytest.fixture
+def with_large_weights():
+    """At the start the attention hardly tells one word from another, and all masks are close to zero."""
+
+    def draw(model):
+        for parameter in model.parameters():
+            if parameter.ndim > 1:
+                torch.nn.init.normal_(parameter, std=0.3)
+        return model
+
+    return draw
+
+
 @pytest.fixture(scope="session")
 def small_systems():
     """The groups of settings that the systems have for themselves, to be put into the small model's."""

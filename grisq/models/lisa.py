@@ -18,6 +18,8 @@ from grisq.runtime.errors import InputError
 if TYPE_CHECKING:
     from grisq.data.sample import Batch
 
+_TOWER, _PROJECTOR, _LANGUAGE_MODEL = "llava.vision_tower.", "llava.projector.", "llava.language_model."
+_SAM = "decoder.sam."
 NEXT_WORD, DICE, TOKEN = "next_word", "dice", "token"  # the first in Output.extras, the others in the history
 
 
@@ -35,38 +37,41 @@ class LISA(System):
 
     free_canvas = False
     new_words = 1
-    image_encoders = ("llava.vision_tower.", "decoder.sam.vision_encoder.")
-    text_encoders = ("llava.language_model.",)
+    image_encoders = (_TOWER, "decoder.sam.vision_encoder.")
+    text_encoders = (_LANGUAGE_MODEL,)
 
     def __init__(self, config: ModelConfig):
         super().__init__(config)
         self.llava = LLaVA(config.lisa.vision_tower, config.text, self.new_words)
         self.decoder = PromptedMaskDecoder(config.lisa.sam, config.image_size, config.text.hidden)
-        sizes = config.lisa
         # Frozen is only what has pretrained weights: random ones have to learn.
-        if sizes.frozen_encoders and (sizes.aligned or sizes.vision_tower.pretrained):
+        sizes, weights = config.lisa, self._weights
+        if sizes.frozen_encoders and weights[_TOWER]:
             self.llava.vision_tower.requires_grad_(False)
-        if sizes.frozen_encoders and sizes.sam.pretrained:
+        if sizes.frozen_encoders and weights[_SAM]:
             self.decoder.sam.vision_encoder.requires_grad_(False)
         if sizes.lora_rank:
             add_lora(self.llava.language_model.model, sizes.lora_rank)
-            if sizes.sam.pretrained:
+            if weights[_SAM]:
                 self.decoder.sam.prompt_encoder.requires_grad_(False)
-            if sizes.aligned:
+            if weights[_PROJECTOR]:
                 self.llava.projector.requires_grad_(False)
+
+    @property
+    def _weights(self) -> dict[str, str | None]:
+        """The name of the pretrained weights of each part; None where it starts from random ones."""
+        sizes = self.config.lisa
+        return {
+            _TOWER: sizes.aligned or sizes.vision_tower.pretrained,
+            _PROJECTOR: sizes.aligned,
+            _LANGUAGE_MODEL: sizes.aligned or self.config.text.pretrained,
+            _SAM: sizes.sam.pretrained,
+        }
 
     @property
     def backbones(self) -> dict[str, str | None]:
         """CLIP's tower, the language model and SAM; with LoRA none, since all that learns has one rate there."""
-        sizes = self.config.lisa
-        if sizes.lora_rank:
-            return {}
-        return {
-            "llava.vision_tower.": sizes.aligned or sizes.vision_tower.pretrained,
-            "llava.projector.": sizes.aligned,
-            "llava.language_model.": sizes.aligned or self.config.text.pretrained,
-            "decoder.sam.": sizes.sam.pretrained,
-        }
+        return {} if self.config.lisa.lora_rank else self._weights
 
     def load_pretrained(self) -> list[str]:
         """Fill LLaVA and SAM, whose mask decoder knows what clicks mean.
@@ -78,7 +83,7 @@ class LISA(System):
                 "The weights of model.lisa.aligned have a vocabulary of their own: set model.text.pretrained to the "
                 "folder with its tokenizer."
             )
-        if self.config.lisa.lora_rank and not (self.config.lisa.aligned or self.config.text.pretrained):
+        if self.config.lisa.lora_rank and not self._weights[_LANGUAGE_MODEL]:
             raise InputError(
                 "LoRA corrects a pretrained language model, and this one is random: name its weights in "
                 "model.lisa.aligned or model.text.pretrained, or set model.lisa.lora_rank=0 to train all of it."

@@ -17,16 +17,8 @@ from grisq.models.lisa import DICE, LISA, NEXT_WORD
 from grisq.training.losses import total_loss
 
 
-def with_large_weights(model):
-    """At the start the attention hardly tells one word from another, and all masks are close to zero."""
-    for parameter in model.parameters():
-        if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=0.3)
-    return model
-
-
 @pytest.fixture
-def gsva(model_config, small_systems):
+def gsva(model_config, small_systems, with_large_weights):
     return with_large_weights(GSVA(replace(model_config, system="gsva", **small_systems))).eval()
 
 

@@ -23,16 +23,8 @@ from grisq.training.losses import total_loss
 LORA = 4_194_304
 
 
-def with_large_weights(model):
-    """At the start the attention hardly tells one word from another, and all masks are close to zero."""
-    for parameter in model.parameters():
-        if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=0.3)
-    return model
-
-
 @pytest.fixture
-def lisa(model_config, small_systems):
+def lisa(model_config, small_systems, with_large_weights):
     return with_large_weights(LISA(replace(model_config, system="lisa", **small_systems))).eval()
 
 
@@ -64,7 +56,7 @@ def test_published_sizes(system, parameters):
 
 
 @pytest.mark.parametrize("layer", [-1, -2])
-def test_picture_and_words_are_read_as_llava_reads_them(model_config, small_systems, layer):
+def test_picture_and_words_are_read_as_llava_reads_them(model_config, small_systems, with_large_weights, layer):
     """LLaVA's own class with our weights; its projector is an MLP, so ours takes its place."""
     tower = replace(small_systems["lisa"].vision_tower, layers=3, read_layer=layer)
     llava = with_large_weights(LLaVA(tower, model_config.text, 1)).eval()
@@ -193,7 +185,9 @@ def test_the_dice_loss_is_the_mean_over_all_masks_empty_ones_too(lisa, batch):
     [("lisa", [[i] for i in range(8)]), ("gsva", [[0, 1, 2, 3], [4, 5, 6, 7]])],
     ids=["lisa", "gsva"],
 )
-def test_the_next_word_is_read_off_the_state_before_the_answer(system, texts, model_config, small_systems, batch):
+def test_the_next_word_is_read_off_the_state_before_the_answer(
+    system, texts, model_config, small_systems, with_large_weights, batch
+):
     """Transformers' own loss of each text, picture and words without padding; its labels are the answers alone."""
     model = with_large_weights(build_model(replace(model_config, system=system, **small_systems))).train()
     llama, seg, total = model.llava.language_model, model_config.text.vocabulary, 0.0
