@@ -1,6 +1,6 @@
 """What the systems of Table 1 cost and reach, drawn from stored results."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 
 from grisq.course.charts import legend_below
 from grisq.course.style import OKABE_ITO
-from grisq.experiments.comparison import means
+from grisq.experiments import paper
+from grisq.experiments.comparison import experiment_of, means
 from grisq.experiments.diagnostic_tables import own_thresholds
 from grisq.experiments.registry import find_experiment, label_of
 from grisq.experiments.results import Result
@@ -26,7 +27,15 @@ DECIDED_BY = {
     "the scores of objects": (OKABE_ITO["bluish green"], "D"),
 }
 System = tuple[str, str]  # label, and what decides that there is no target: a key of `DECIDED_BY`
-_BLIND = {"blind-nothing": ":", "blind-category": "--"}  # answers without a model, with the style of their line
+_WAYS = {"mattnet": "the scores of objects", "rela": "a head", "gsva": "a word", "ours": "a head"}
+# Answers without a model, with the style of their line.
+_OWN_REFERENCES, _TRUE_REFERENCES = {"blind-nothing": ":", "blind-category": "--"}, {"blind-all@truth": "-."}
+
+
+def described(names: Iterable[str]) -> dict[str, System]:
+    """What the figures need to know of the experiments of Table 1, by experiment."""
+    titles = paper.systems()["name"]
+    return {name: (titles[name], _WAYS.get(name, "size of the mask")) for name in names}
 
 
 def gains_of_own_thresholds(stored: Results, systems: Mapping[str, System]) -> Figure:
@@ -41,7 +50,7 @@ def gains_of_own_thresholds(stored: Results, systems: Mapping[str, System]) -> F
     _threshold_points(axis, stored, trained, own_thresholds(stored, [*trained]))
     _name_lines(axis, trained)
     axis.set(xlabel="gIoU on val, %")
-    legend_below(figure, [*_handles(trained), _OWN_THRESHOLD, *_reference_lines(axis, stored)])
+    legend_below(figure, [*_handles(trained), _OWN_THRESHOLD, *_reference_lines(axis, stored, _OWN_REFERENCES)])
     return figure
 
 
@@ -74,15 +83,12 @@ def cost_and_quality(
     for place, (name, (_, way)) in enumerate(trained.items()):
         _point(true, place, spread_of(measured(stored, f"{name}@truth")["gIoU"]), way)
         _point(presence, place, numbers.loc[(name, "AUROC")], way)
-    if seeds_of(stored, "blind-all"):
-        true.axvline(means(stored, "blind-all@truth")["gIoU"], color="0.5", linestyle="-.", linewidth=1)
     time.set(title="training", xlabel="minutes")
     own.set(title="own presence", xlabel="gIoU, %")
     true.set(title="true presence: masks alone", xlabel="gIoU, %")
     presence.set(title="presence alone", xlabel="area under ROC, %")
     _name_lines(time, trained)
-    lines = _reference_lines(own, stored)
-    lines.append(Line2D([], [], color="0.5", linestyle="-.", linewidth=1, label=f"{label_of('blind-all')}, same rule"))
+    lines = _reference_lines(own, stored, _OWN_REFERENCES) + _reference_lines(true, stored, _TRUE_REFERENCES)
     legend_below(figure, [*_handles(trained), _OWN_THRESHOLD, *lines])
     return figure
 
@@ -101,14 +107,14 @@ def _handles(trained: Mapping[str, System]) -> list[Line2D]:
     ]
 
 
-def _reference_lines(axis: Axes, stored: Results) -> list[Line2D]:
-    """Draw the gIoU of answers without a model; return what the legend shows."""
+def _reference_lines(axis: Axes, stored: Results, styles: Mapping[str, str]) -> list[Line2D]:
+    """Draw the gIoU of answers without a model, by run; return what the legend shows."""
     return [
         axis.axvline(
-            means(stored, name)["gIoU"], color="0.5", linestyle=style, linewidth=1, label=f"{label_of(name)} (no model)"
+            means(stored, run)["gIoU"], color="0.5", linestyle=style, linewidth=1, label=f"{label_of(run)} (no model)"
         )
-        for name, style in _BLIND.items()
-        if seeds_of(stored, name)
+        for run, style in styles.items()
+        if seeds_of(stored, experiment_of(run))
     ]
 
 
