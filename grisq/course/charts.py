@@ -83,7 +83,7 @@ def difference_points(axis: Axes, differences: Mapping[str, Difference], reporte
     """
     places = range(len(differences))
     for place, each in zip(places, differences.values()):
-        axis.errorbar(each.value, place, xerr=reach(each), capsize=3, **_style_of(each))
+        axis.errorbar(each.value, place, xerr=reach(each), capsize=3 * each.has_interval, **_style_of(each))
     labels = {"here, interval without zero": OWN_STYLE, "here, interval contains zero": _OPEN_STYLE}
     if not all(each.has_interval for each in differences.values()):
         labels["here, a single training: no interval"] = _CROSS_STYLE

@@ -18,6 +18,7 @@ VERDICT_STYLES = {
     UNDECIDED: {"color": "#767676", "marker": "o", "markerfacecolor": "white"},
     CONTRADICTED: {"color": OKABE_ITO["vermillion"], "marker": "s"},
 }
+_SINGLE_STYLE = {"color": "#767676", "marker": "x"}  # of what rests on a single training
 _PANELS = ("gIoU", "cIoU", "N-acc")
 _REACHED = "points above the claimed value"  # the panel of values that are to be reached
 
@@ -35,7 +36,8 @@ def forest(verdicts: Sequence[Verdict], *, width: float = 12.0) -> Figure:
     """Draw every finding of every claim: ours as a dot with its interval, the paper's number as an open diamond.
 
     Lines are grouped by claim, with a panel for each metric; color and marker of a dot say the verdict on it, the word
-    at the right that on the claim. Claims without evidence are left out; those "asked here" are not the paper's.
+    at the right that on the claim. A cross rests on a single training and has no interval. Claims without evidence are
+    left out; those "asked here" are not the paper's.
 
     Args:
         verdicts: as `grisq.experiments.claims.judge` returns them.
@@ -63,6 +65,9 @@ def forest(verdicts: Sequence[Verdict], *, width: float = 12.0) -> Figure:
     names.set_ylim(len(rows) - 0.4, -0.6)
     styles = {f"here: {verdict}": style for verdict, style in VERDICT_STYLES.items()}
     handles = [Line2D([], [], linestyle="-", label=label, **style) for label, style in styles.items()]
+    drawn = [finding.found for row in rows for finding in row.findings if finding.found is not None]
+    if not all(found.has_interval for found in drawn):
+        handles.append(Line2D([], [], linestyle="none", label="here: a single training, no interval", **_SINGLE_STYLE))
     legend_below(figure, [*handles, Line2D([], [], label="paper", **PAPER_STYLE)])
     return figure
 
@@ -93,7 +98,8 @@ def _draw(axis: Axes, place: int, finding: Finding) -> None:
     if finding.found is None:
         return
     value = finding.found.value - (finding.bound or 0)
-    style = {"markersize": 5, "elinewidth": 1.4, "capsize": 2} | VERDICT_STYLES[finding.verdict]
+    looks = VERDICT_STYLES[finding.verdict] | {"capsize": 2} if finding.found.has_interval else _SINGLE_STYLE
+    style = {"markersize": 5, "elinewidth": 1.4} | looks
     axis.errorbar(value, place, xerr=reach(finding.found), linestyle="none", **style)
 
 

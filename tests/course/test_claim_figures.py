@@ -60,7 +60,7 @@ def test_every_finding_stands_in_its_panel_with_its_interval_and_verdict():
     assert drawn(giou) == [
         (0, 3, 1, 5, *styles[claims.HOLDS]),
         (1, 1, -1, 3, *styles[claims.UNDECIDED]),
-        (4, 2, 2, 2, *styles[claims.UNDECIDED]),  # one seed: no interval, and undecided
+        (4, 2, 2, 2, "#767676", "x"),  # one seed: no interval, which is a cross everywhere
     ]
     assert drawn(n_acc) == [(0, -3, -5, -1, *styles[claims.CONTRADICTED])]
     assert drawn(reached) == [(3, 7, 5, 9, *styles[claims.HOLDS])]
@@ -75,8 +75,12 @@ def test_the_papers_numbers_are_diamonds_for_differences_alone():
     assert diamonds == [[], [(2, 0), (7, 2)], [(4, 0)], [], []]
     assert not any(axis.get_legend() for axis in figure.axes)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [
-        "here: holds", "here: undecided", "here: contradicted", "paper"
-    ]  # fmt: skip
+        "here: holds",
+        "here: undecided",
+        "here: contradicted",
+        "here: a single training, no interval",
+        "paper",
+    ]
 
 
 def test_lines_have_titles_comparisons_and_overall_verdicts():
