@@ -18,7 +18,7 @@ VERDICT_STYLES = {
     UNDECIDED: {"color": "#767676", "marker": "o", "markerfacecolor": "white"},
     CONTRADICTED: {"color": OKABE_ITO["vermillion"], "marker": "s"},
 }
-_SINGLE_STYLE = {"color": "#767676", "marker": "x"}  # of what rests on a single training
+_SINGLE_STYLE = {"color": VERDICT_STYLES[UNDECIDED]["color"], "marker": "x"}  # of what rests on a single training
 _PANELS = ("gIoU", "cIoU", "N-acc")
 _REACHED = "points above the claimed value"  # the panel of values that are to be reached
 
@@ -112,7 +112,7 @@ def _write(names: Axes, words: Axes, rows: Sequence[_Row]) -> None:
         names.text(1, place, row.label, ha="right", va="center", fontsize=8, color="#404040")
         if row.first:
             overall, note = row.verdict.overall, " (asked here)" if row.verdict.claim.own else ""
-            color = VERDICT_STYLES.get(overall, {"color": "#767676"})["color"]
+            color = VERDICT_STYLES.get(overall, VERDICT_STYLES[UNDECIDED])["color"]
             names.text(0, place, row.verdict.claim.title or row.verdict.claim.id, va="center", fontsize=9)
             words.text(
                 0,

@@ -74,6 +74,7 @@ _MATTNET, _LTS, _VLT, _CRIS, _LAVT, _RELA, _LISA, _GSVA = (
 )
 # A batch of sixteen pictures, as the other systems have; and twice as many steps, for they learn slowly.
 _SLOW = {"tiny": {"train.batch": 64, "train.steps": 4800, "train.eval_every": 800}}
+_LONG = {"tiny": {"train.steps": 4800, "train.eval_every": 480}}  # twice as many steps as the others
 # As many parameters as the query's cross-attention blocks have: tests/experiments/test_registry.py counts them.
 _WIDE = _NO_QUERY | {"model.pooled_hidden": 246}
 
@@ -127,7 +128,7 @@ _RUNS = (
         "vlt-long",
         "VLT, twice as many steps",
         _VLT | _PLAIN,
-        at={"tiny": {"train.steps": 4800, "train.eval_every": 480}},
+        at=_LONG,
         question="Under the true presence VLT is level with painting all objects: is it unable, or slow?",
         seeds=1,
     ),
@@ -135,7 +136,7 @@ _RUNS = (
         "ours-long",
         "ours, twice as many steps",
         {},
-        at={"tiny": {"train.steps": 4800, "train.eval_every": 480}},
+        at=_LONG,
         question="What do the same steps give ours: does the distance to VLT shrink?",
         seeds=1,
     ),
@@ -143,7 +144,7 @@ _RUNS = (
         "rela-augmented-long",
         "ReLA + augmentation, twice as many steps",
         _RELA,
-        at={"tiny": {"train.steps": 4800, "train.eval_every": 480}},
+        at=_LONG,
         label="ReLA + augm., twice as many steps",
         question="Ours gains ten points from twice as many steps: does ReLA, trained alike?",
         seeds=1,
@@ -152,7 +153,7 @@ _RUNS = (
         "mattnet-long",
         "MAttNet, twice as many steps",
         _MATTNET | _PLAIN,
-        at={"tiny": {"train.steps": 4800, "train.eval_every": 480}},
+        at=_LONG,
         question="Does its lead in Table 1 outlast longer training?",
         seeds=1,
     ),
