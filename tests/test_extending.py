@@ -95,7 +95,7 @@ def test_a_toy_system_and_a_toy_metric_are_trained_and_measured(copy, mini_root,
     assert len(metric) <= MAX_PLACES["A metric"]
     Image.new("RGB", (40, 30)).save(tmp_path / "picture.png")
     printed = run(copy, TRAIN_AND_MEASURE, mini_root, tmp_path / "picture.png")
-    assert "'Pr@0.5', 'Pr@0.7'" in printed
+    assert "'Pr@0.9', 'Pr@0.95'" in printed
     assert "(30, 40) None" in printed
 
 

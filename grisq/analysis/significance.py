@@ -7,55 +7,19 @@ promises 95 %, simulations with 3 and 5 seeds find a coverage of 95 to 96 % if b
 96 % if one spreads twelve times as much as the other, lowest where that one has three seeds. A bootstrap over seeds and
 pictures covers 88 to 91 % with three seeds.
 
-Expressions about the same picture are not independent, so pictures are resampled. Everything here works on `tally`:
-sums by seed, picture, scenario and column, (S, P, 3, C).
+Expressions about the same picture are not independent, so pictures are resampled. Everything here works on the sums of
+`grisq.evaluation.intervals.tally`, by seed, picture, scenario and column, (S, P, 3, C).
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t
 
+from grisq.evaluation.intervals import Difference
 from grisq.evaluation.metrics import MCC, METRICS, metric_of
-from grisq.evaluation.outcomes import add_up
-from grisq.evaluation.protocols import Scores
 from grisq.runtime.errors import InputError
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A difference between systems (or the level of one), mean over seeds, with an interval."""
-
-    value: float  # points of percent
-    low: float  # nan where a system has a single seed, which has no spread
-    high: float
-
-    @property
-    def has_interval(self) -> bool:
-        """Whether there are enough seeds for an interval."""
-        return not math.isnan(self.low)
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Whether the whole interval lies on one side of zero."""
-        return self.low > 0 or self.high < 0
-
-    def describe(self) -> str:
-        """Return `+8.6 (+6.1 to +11.0)`, or `+8.6 (no interval)`."""
-        return f"{self.value:+.1f} " + (
-            f"({self.low:+.1f} to {self.high:+.1f})" if self.has_interval else "(no interval)"
-        )
-
-
-def tally(images: np.ndarray, scores: Scores) -> np.ndarray:
-    """Add up the scores of N expressions by picture.
-
-    images: id of the picture of each expression, (N,). -> (P, 3, C), pictures in ascending order of their id.
-    """
-    _, picture = np.unique(images, return_inverse=True)
-    return add_up(scores, picture)
 
 
 def contrast(
@@ -79,7 +43,7 @@ def contrast(
     in s_i already and therefore not in V.
 
     Args:
-        systems: sums (S_i, P, 3, C) of the seeds of each, see `tally`, on the same pictures.
+        systems: sums (S_i, P, 3, C) of the seeds of each, see `grisq.evaluation.intervals.tally`, on the same pictures.
         weights: one for each system.
         metric: a name of METRICS, or MCC.
         same_trainings: all are the same trained models under several rules, so the unit is the weighted sum of a seed.

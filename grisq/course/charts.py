@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from grisq.analysis.significance import Difference
 from grisq.course.style import HEAD_STYLES, OKABE_ITO, SCENARIO_COLORS
+from grisq.evaluation.intervals import Difference
 from grisq.runtime.errors import InputError
 
 _HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "++")

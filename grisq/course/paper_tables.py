@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from grisq.analysis.significance import Difference
 from grisq.course.tables import MISSING, number, spread
+from grisq.evaluation.intervals import Difference
 from grisq.evaluation.metrics import MCC
 from grisq.experiments import diagnostic_tables, paper, tables
 from grisq.experiments.comparison import PRESENCE, decompose_gap

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from IPython.display import HTML, display
 
-from grisq.evaluation.checkpoints import markdown
+from grisq.evaluation.markdown import markdown
 from grisq.runtime.files import write_text
 from grisq.runtime.paths import FIGURES
 

@@ -90,6 +90,15 @@ def batches(reader: SampleReader, rows: Sequence[int], *, batch: int, workers: i
     return load(Rows(reader, rows), Collate(reader.tokenizer.pad_id), batch_size=batch, num_workers=workers)
 
 
+def load_groups(reader: SampleReader, groups: Sequence[Sequence[int]], *, workers: int = 0) -> Iterator[Batch]:
+    """Read groups of rows of the table of expressions, each as one batch, in order; errors as `batches`."""
+    rows = [row for group in groups for row in group]
+    ends = np.cumsum([len(group) for group in groups])
+    places = [list(range(end - len(group), end)) for group, end in zip(groups, ends)]
+    dataset, collate = Rows(reader, rows), Collate(reader.tokenizer.pad_id)
+    return load(dataset, collate, batch_sampler=places, num_workers=workers) if rows else iter(())
+
+
 @contextmanager
 def ended_workers_explained() -> Iterator[None]:
     """Turn the end of a data worker from outside into one sentence.

@@ -18,7 +18,8 @@ from grisq.evaluation.metrics import MCC, METRICS
 from grisq.runtime.distributed import join, rank, world_size
 from grisq.runtime.provenance import provenance
 
-SHOWN = (*(name for name in METRICS if not name.startswith("IoU")), MCC)  # of the table; the report holds all
+# Of the table; the report holds all.
+SHOWN = (*(name for name in METRICS if not name.startswith(("IoU", "Pr@0.5", "Pr@0.6"))), MCC)
 
 
 def evaluate_checkpoint(
@@ -124,9 +125,3 @@ def table_of_pairs(report: dict) -> pd.DataFrame | None:
     if "counterfactual" not in report:
         return None
     return counterfactual.table(msgspec.convert(report["counterfactual"], counterfactual.PairOutcomes)).round(2)
-
-
-def markdown(frame: pd.DataFrame) -> str:
-    """Write a table in Markdown, without its index."""
-    lines = [frame.columns, ["---"] * len(frame.columns), *frame.itertuples(index=False)]
-    return "\n".join("| " + " | ".join(str(value) for value in line) + " |" for line in lines)

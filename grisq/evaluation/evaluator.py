@@ -13,12 +13,12 @@ from tqdm import tqdm
 from grisq.config.answer import THRESHOLD
 from grisq.data.letterbox import Letterbox
 from grisq.data.loader import batches, ended_workers_explained
-from grisq.data.sample import Batch, Sample, SampleReader
+from grisq.data.sample import Batch, SampleReader
 from grisq.data.scenarios import scenario_index
-from grisq.evaluation.bits import InstanceMasks, count, no_pixels, pack
-from grisq.evaluation.metrics import AccuracyByScenario, GRISMetrics
+from grisq.evaluation.bits import InstanceMasks, count, pack
+from grisq.evaluation.metrics import AccuracyByScenario, ScoreSums
 from grisq.evaluation.outcomes import Outcomes
-from grisq.evaluation.protocols import PixelCounts, Protocol, Scores, protocol
+from grisq.evaluation.protocols import PixelCounts, Protocol, Scores, protocol, square_of
 from grisq.models.base import Decision, System
 from grisq.runtime.byte_cache import MB
 from grisq.runtime.device import autocast, resolve_precision
@@ -45,7 +45,7 @@ class _Found:
     target_count: int
     presence: float | None
     plurality: float | None
-    counts: dict[int | None, PixelCounts]  # by resolution, see _resolution
+    counts: dict[int | None, PixelCounts]  # by resolution, see square_of
     instances: list[tuple[int, int]]  # pixels, and covered ones, of each target at the first protocol's resolution
 
 
@@ -88,7 +88,7 @@ class Evaluator:
         self.protocols = [each if isinstance(each, Protocol) else protocol(each) for each in protocols]
         self.precision = resolve_precision(precision, self.device)
         self.batch, self.workers, self.rank, self.world, self.progress = batch, workers, rank, world, progress
-        self._resolutions = list(dict.fromkeys(map(_resolution, self.protocols)))
+        self._resolutions = list(dict.fromkeys(map(square_of, self.protocols)))
         self._instances = InstanceMasks(reader.data, _CACHE)
 
     def run(self, rows: Sequence[int], *, keep_samples: bool = False) -> Evaluation:
@@ -136,8 +136,8 @@ class Evaluator:
             ann_ids = self.reader.expression(sample.row).ann_ids
             counts, instances = {}, []
             for resolution in self._resolutions:
-                size = _size(sample, resolution)
-                predicted = _predicted(decision, sample.letterbox, size)
+                size = compared_size(sample.letterbox, resolution)
+                predicted = pack(predicted_mask(decision, sample.letterbox, size))
                 drawn = self._instances.of(ann_ids, sample.letterbox, size)
                 counts[resolution] = _count(predicted, drawn, size)
                 if resolution == self._resolutions[0]:
@@ -145,13 +145,13 @@ class Evaluator:
             yield _Found(sample.row, sample.target_count, decision.presence, decision.plurality, counts, instances)
 
     def _outcomes(self, found: list[_Found], rules: Protocol) -> Outcomes:
-        counts = np.array([each.counts[_resolution(rules)] for each in found], dtype=np.int64).reshape(-1, 4)  # (N, 4)
+        counts = np.array([each.counts[square_of(rules)] for each in found], dtype=np.int64).reshape(-1, 4)  # (N, 4)
         has_head = self.model.decides_presence
         presence = np.array([each.presence for each in found], dtype=float) if has_head else None
         return Outcomes(_target_counts(found), PixelCounts(*counts.T), presence)
 
     def _metrics(self, rules: Protocol, scores: Scores) -> dict[str, float]:
-        meter = GRISMetrics(rules, sync_on_compute=self.world > 1)
+        meter = ScoreSums(rules, sync_on_compute=self.world > 1)
         meter.update(scores)
         return self._summed(meter).compute()
 
@@ -170,7 +170,7 @@ class Evaluator:
 
     def _records(self, found: list[_Found], scores: dict[str, Scores]) -> list[dict]:
         columns = {name: [column.tolist() for column in each] for name, each in scores.items()}
-        first = _resolution(self.protocols[0])
+        first = square_of(self.protocols[0])
         return [
             {
                 "row": each.row,
@@ -199,22 +199,16 @@ class Evaluator:
         return [each for each in chain(*zip_longest(*parts)) if each is not None]
 
 
-def _resolution(rules: Protocol) -> int | None:
-    """Side of the square at which masks are compared; None for the picture's own size."""
-    return rules.square if rules.resolution == "square" else None
-
-
-def _size(sample: Sample, resolution: int | None) -> tuple[int, int]:
-    """(H, W) at which a sample's masks are compared."""
-    box = sample.letterbox
-    return (box.height, box.width) if resolution is None else (resolution, resolution)
-
-
-def _predicted(decision: Decision, box: Letterbox, size: tuple[int, int]) -> np.ndarray:
-    """The predicted mask at a size (H, W), packed: threshold 0.5 on the mask (Sec. 3.4)."""
+def predicted_mask(decision: Decision, box: Letterbox, size: tuple[int, int]) -> np.ndarray:
+    """Draw the predicted mask before the presence decision, with threshold 0.5 (Sec. 3.4). -> (H, W) bool of a size."""
     if decision.difference.max() <= 0:  # nor are the means between its values above 0
-        return no_pixels(size)
-    return pack((box.to_picture(decision.difference, size) > 0).numpy())
+        return np.zeros(size, dtype=bool)
+    return (box.to_picture(decision.difference, size) > 0).numpy()
+
+
+def compared_size(box: Letterbox, resolution: int | None) -> tuple[int, int]:
+    """(H, W) at which a picture's masks are compared; see `square_of`."""
+    return (box.height, box.width) if resolution is None else (resolution, resolution)
 
 
 def _count(predicted: np.ndarray, instances: list[np.ndarray], size: tuple[int, int]) -> PixelCounts:

@@ -4,10 +4,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from grisq.config.answer import THRESHOLD
 from grisq.data.scenarios import SCENARIOS
 from grisq.evaluation.outcomes import COLUMNS, add_up
-from grisq.evaluation.protocols import Protocol, Scores
+from grisq.evaluation.protocols import PixelCounts, Protocol, Scores, score_counts
+from grisq.evaluation.protocols import protocol as find_protocol
+from grisq.runtime.errors import InputError
 from grisq.runtime.torchvision_guard import ensure_torchvision_imports
 
 ensure_torchvision_imports()  # torchmetrics imports torchvision
@@ -34,6 +38,8 @@ METRICS = {
     "cIoU": Ratio("intersection", "union"),
     "N-acc": Ratio("right", "samples", (NO_TARGET,)),
     "T-acc": Ratio("right", "samples", (SINGLE, MULTI)),
+    "Pr@0.5": Ratio("iou>=0.5", "samples", (SINGLE, MULTI)),
+    "Pr@0.6": Ratio("iou>=0.6", "samples", (SINGLE, MULTI)),
     "Pr@0.7": Ratio("iou>=0.7", "samples", (SINGLE, MULTI)),
     "Pr@0.8": Ratio("iou>=0.8", "samples", (SINGLE, MULTI)),
     "Pr@0.9": Ratio("iou>=0.9", "samples", (SINGLE, MULTI)),
@@ -108,7 +114,7 @@ def _column(sums: np.ndarray, column: str, scenarios: tuple[int, ...]) -> np.nda
     return sums[..., list(scenarios), list(COLUMNS).index(column)].sum(-1)
 
 
-class GRISMetrics(Metric):
+class ScoreSums(Metric):
     """Adds up the columns of samples scored under one protocol; processes add up theirs when it is computed."""
 
     full_state_update = False
@@ -129,6 +135,68 @@ class GRISMetrics(Metric):
         values = {name: float(value) for name, value in metrics_of(total, self.protocol.epsilon).items()}
         samples = [int(_column(total, "samples", (scenario,))) for scenario in (NO_TARGET, SINGLE, MULTI)]
         return values | {f"n_{name}": n for name, n in zip(("no_target", "single", "multi"), samples)}
+
+
+class GRISMetrics(ScoreSums):
+    """The metrics of this task for predictions as tensors, in anybody's loop.
+
+    Masks are compared as they are given, so give them at the protocol's resolution: 480 x 480 for `rela`.
+
+    Args:
+        protocol: the rules, or their name.
+        threshold: least probability of a pixel of the mask, and of presence.
+        **options: of torchmetrics' `Metric`.
+    """
+
+    def __init__(self, protocol: Protocol | str = "rela", *, threshold: float = THRESHOLD, **options):
+        super().__init__(find_protocol(protocol) if isinstance(protocol, str) else protocol, **options)
+        if not 0 <= threshold <= 1:
+            raise InputError(f"threshold must lie from 0 to 1, not at {threshold}: it is a probability.")
+        self.threshold = threshold
+
+    def update(
+        self, preds: Tensor, target: Tensor, presence: Tensor | None = None, target_count: Tensor | None = None
+    ) -> None:
+        """Add B expressions.
+
+        Args:
+            preds: predicted masks (B, H, W), bool, or probabilities from 0 to 1, before the presence decision.
+            target: annotated masks (B, H, W), bool or 0 and 1.
+            presence: predicted probability that there is a target (B,), or the decision as bool; without it the
+                50-pixel rule decides (Sec. 4.1).
+            target_count: number of annotated objects (B,); without it an expression whose mask has a pixel has one,
+                so "single" and "multi" are not told apart.
+
+        Raises:
+            InputError: if shapes do not fit, or if values lie outside of 0 to 1.
+        """
+        preds, target = _mask(preds, "preds", self.threshold), _mask(target, "target", THRESHOLD)
+        if preds.shape != target.shape or preds.ndim != 3:
+            raise InputError(
+                f"preds has the shape {tuple(preds.shape)} and target {tuple(target.shape)}: give both as (B, H, W)."
+            )
+        for name, each in (("presence", presence), ("target_count", target_count)):
+            if each is not None and each.shape != preds.shape[:1]:
+                raise InputError(
+                    f"{name} has the shape {tuple(each.shape)}: give one value for each of {len(preds)} masks."
+                )
+        counts = [each.flatten(1).sum(1).cpu().numpy() for each in (preds, target, preds & target)]
+        area = np.full(len(preds), preds.shape[1] * preds.shape[2])
+        count = (counts[1] > 0).astype(int) if target_count is None else target_count.cpu().numpy()
+        decided = None if presence is None else _mask(presence, "presence", self.threshold).cpu().numpy()
+        rules = self.protocol.without_head() if presence is None else self.protocol
+        super().update(
+            score_counts(PixelCounts(*counts, area), target_count=count, predicted_present=decided, protocol=rules)
+        )
+
+
+def _mask(values: Tensor, name: str, threshold: float) -> Tensor:
+    """Bool as it is, numbers from 0 to 1 by the threshold."""
+    if values.dtype == torch.bool:
+        return values
+    if values.numel() and not bool(((values >= 0) & (values <= 1)).all()):
+        raise InputError(f"{name} has values outside of 0 to 1: give bool or probabilities, logits through a sigmoid.")
+    return values >= threshold
 
 
 class AccuracyByScenario(Metric):

@@ -30,6 +30,8 @@ COLUMNS: dict[str, Callable[[Scores], np.ndarray]] = {
     "intersection": lambda scores: scores.intersection,
     "union": lambda scores: scores.union,
     "right": lambda scores: scores.predicted_present == scores.target_present,
+    "iou>=0.5": lambda scores: scores.predicted_present & (scores.iou >= 0.5),
+    "iou>=0.6": lambda scores: scores.predicted_present & (scores.iou >= 0.6),
     "iou>=0.7": lambda scores: scores.predicted_present & (scores.iou >= 0.7),
     "iou>=0.8": lambda scores: scores.predicted_present & (scores.iou >= 0.8),
     "iou>=0.9": lambda scores: scores.predicted_present & (scores.iou >= 0.9),

@@ -21,16 +21,21 @@ class Protocol:
     resolution: Literal["square", "original"] = "square"  # compare masks at square x square pixels, or at the picture's
     square: int = 480  # side in pixels; the aspect ratio is not kept
     # What decides that there is no target: the presence head, fewer than `min_pixels` predicted pixels, an empty mask,
-    # or the annotation ("truth": what a perfect presence head would reach).
-    presence: Literal["head", "pixels50", "mask_empty", "truth"] = "head"
+    # either the head or an empty mask, or the annotation ("truth": what a perfect presence head would reach).
+    presence: Literal["head", "pixels50", "mask_empty", "head_or_empty", "truth"] = "head"
     min_pixels: int = 50  # of a picture of square x square pixels; at 480 x 480 they are 0.02 % of it (Sec. 4.1)
     false_positive_iou: Literal["zero", "real"] = "zero"  # of a sample with a target that is classified as no-target
     by_pixels: bool = False  # a sample is no-target if its annotated mask is empty, not if it has no annotation
     epsilon: float = 0.0  # added to denominators that count pixels
+    no_target_in_sums: bool = True  # whether the mask of an expression without target adds to cIoU's denominator
 
     def without_head(self) -> "Protocol":
-        """Return the same rules for a model without presence head: the 50-pixel rule replaces the head (Sec. 4.1)."""
-        return replace(self, presence="pixels50") if self.presence == "head" else self
+        """Return the same rules for a model without presence head: the 50-pixel rule replaces the head (Sec. 4.1).
+
+        Where an empty mask decides as well, it decides alone.
+        """
+        replaced = {"head": "pixels50", "head_or_empty": "mask_empty"}.get(self.presence, self.presence)
+        return replace(self, presence=replaced)
 
     def covers_enough(self, predicted: np.ndarray, area: np.ndarray) -> np.ndarray:
         """Apply the 50-pixel rule to masks of `predicted` pixels in pictures of `area` pixels. -> bool, same shape.
@@ -50,6 +55,7 @@ class Protocol:
             "head": "presence head",
             "pixels50": f"{self.min_pixels}-pixel rule",
             "mask_empty": "empty mask",
+            "head_or_empty": "presence head or empty mask",
             "truth": "ground truth",
         }
         return (
@@ -61,6 +67,8 @@ PROTOCOLS = {
     "rela": Protocol("rela"),
     "original": Protocol("original", resolution="original"),
     "gsva": Protocol("gsva", resolution="original", false_positive_iou="real", by_pixels=True, epsilon=1e-8),
+    "refzom": Protocol("refzom", presence="mask_empty", no_target_in_sums=False),
+    "rrefcoco": Protocol("rrefcoco", resolution="original", presence="head_or_empty", no_target_in_sums=False),
 }
 
 # Questions, not evaluations: what the masks alone are worth, and what they would be under perfect presence (Fig. 5a).
@@ -76,6 +84,11 @@ def protocol(name: str) -> Protocol:
     if name not in known:
         raise InputError(f"There is no protocol {name!r}: choose one of {', '.join(known)}.")
     return known[name]
+
+
+def square_of(rules: Protocol) -> int | None:
+    """Side of the square at which a protocol compares masks; None for the picture's own size."""
+    return rules.square if rules.resolution == "square" else None
 
 
 class PixelCounts(NamedTuple):
@@ -146,7 +159,8 @@ def score_counts(
     present = _present(counts, predicted_present, target, protocol)
     if protocol.presence != "head":
         predicted, both = predicted * present, both * present
-    union = np.where(target, predicted + annotated - both, predicted * present)
+    alone = predicted * present if protocol.no_target_in_sums else np.zeros_like(predicted)
+    union = np.where(target, predicted + annotated - both, alone)
     earned = target & (present | (protocol.false_positive_iou == "real"))
     intersection = both * earned
     overlap = np.divide(intersection, union + protocol.epsilon, out=np.zeros(union.shape), where=union > 0)
@@ -165,4 +179,5 @@ def _present(
         return np.asarray(counts.predicted) > 0
     if head is None:
         raise InputError("This model has no presence head: use a protocol with presence 'pixels50'.")
-    return np.asarray(head, dtype=bool)
+    drawn = np.asarray(counts.predicted) > 0 if protocol.presence == "head_or_empty" else True
+    return np.asarray(head, dtype=bool) & drawn

@@ -4,6 +4,7 @@ GRES metrics compare unions, so a large object hides a small one that was missed
 itself, under the predicted mask before the presence decision.
 """
 
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,8 +31,21 @@ def recall(samples: Samples) -> Recall:
     """
     if samples.instance_pixels is None or samples.instance_covered is None:
         raise InputError("The result does not hold the annotated objects: measure the run again with --fresh.")
+    return recall_of(samples.target_count, samples.instance_pixels, samples.instance_covered)
+
+
+def recall_of(
+    target_count: Iterable[int], instance_pixels: Iterable[Sequence[int]], instance_covered: Iterable[Sequence[int]]
+) -> Recall:
+    """Compute the recall of annotated objects of N expressions.
+
+    Args:
+        target_count: number of annotated objects of each.
+        instance_pixels: pixels of each of these objects; those without any are left out.
+        instance_covered: pixels of them that the predicted mask covers.
+    """
     found, several = {name: [] for name in GROUPS}, []
-    for count, pixels, covered in zip(samples.target_count, samples.instance_pixels, samples.instance_covered):
+    for count, pixels, covered in zip(target_count, instance_pixels, instance_covered):
         if count == 0:
             continue
         shares = [under / size for size, under in zip(pixels, covered) if size > 0]

@@ -20,8 +20,9 @@ Nothing is corrected for the number of intervals: it is counted (`count_interval
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grisq.analysis.significance import Difference, interval_of_shares
+from grisq.analysis.significance import interval_of_shares
 from grisq.data.scenarios import SCENARIOS
+from grisq.evaluation.intervals import Difference
 from grisq.experiments.comparison import GAP, MARGIN, PRESENCE, compare, contrast_of, decompose_gap, experiment_of
 from grisq.experiments.paper import Claim, Evidence
 from grisq.experiments.registry import describe_pair, label_of

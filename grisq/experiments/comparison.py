@@ -13,8 +13,9 @@ from collections.abc import Mapping
 import msgspec
 import numpy as np
 
-from grisq.analysis.significance import Difference, contrast, difference, interval, tally
+from grisq.analysis.significance import contrast, difference, interval
 from grisq.data.scenarios import SCENARIOS
+from grisq.evaluation.intervals import Difference, tally
 from grisq.evaluation.metrics import NO_TARGET, metrics_of
 from grisq.evaluation.outcomes import COLUMNS, RULES, Samples
 from grisq.experiments.selection import Results, runs_of

@@ -13,7 +13,7 @@ from grisq.data.scenarios import rows_by_scenario
 from grisq.evaluation.checkpoints import evaluate_loaded
 from grisq.evaluation.counterfactual import PairOutcomes, paired_set
 from grisq.evaluation.outcomes import Samples, round_down
-from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
+from grisq.evaluation.protocols import DIAGNOSTICS
 from grisq.evaluation.variants import variants
 from grisq.experiments.registry import Experiment
 from grisq.experiments.results import SCHEMA, Cost, Example, Result
@@ -22,6 +22,7 @@ from grisq.models.base import parameters_by_part
 from grisq.runtime.distributed import join, rank, world_size
 from grisq.training.history import history_columns, read_history
 
+STORED = ("rela", "original", "gsva")  # protocols of this data set that results hold
 EXAMPLES_PER_SCENARIO = 4  # predictions to look at, evenly spaced over val
 
 
@@ -53,7 +54,7 @@ def measure(
         "world": world_size(),
         "progress": progress,
     }
-    protocols = [*PROTOCOLS, *DIAGNOSTICS]
+    protocols = [*STORED, *DIAGNOSTICS]
     splits = [] if experiment.tunes else None
     report = evaluate_loaded(loaded, data, splits=splits, protocols=protocols, keep_samples=data.splits, **options)
     pairs = report.pop("counterfactual", None)

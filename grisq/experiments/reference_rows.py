@@ -10,7 +10,7 @@ from pathlib import Path
 from grisq.data import statistics
 from grisq.data.grefcoco import GRefCOCO
 from grisq.evaluation import blind
-from grisq.evaluation.metrics import GRISMetrics
+from grisq.evaluation.metrics import ScoreSums
 from grisq.evaluation.outcomes import RULES, Rule, Samples
 from grisq.experiments import results
 from grisq.experiments.registry import REFERENCES
@@ -72,7 +72,7 @@ def _metrics(samples: Samples) -> dict[str, dict[str, float]]:
     rules: tuple[Rule, ...] = ("head", "pixels", "truth")
     found = {}
     for rule in rules:
-        meter = GRISMetrics(RULES[rule])
+        meter = ScoreSums(RULES[rule])
         meter.update(samples.scores(rule))
         found[RULES[rule].name] = meter.compute()
     return found

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grisq.analysis.significance import Difference, contrast, difference, interval, interval_of_shares, tally
-from grisq.evaluation.metrics import MCC, METRICS, GRISMetrics, metrics_of
+from grisq.analysis.significance import contrast, difference, interval, interval_of_shares
+from grisq.evaluation.intervals import Difference, tally
+from grisq.evaluation.metrics import MCC, METRICS, ScoreSums, metrics_of
 from grisq.evaluation.outcomes import COLUMNS
 from grisq.evaluation.protocols import PROTOCOLS, Scores
 from grisq.runtime.errors import InputError
@@ -38,7 +39,7 @@ def random_tallies(rng, seeds=2, pictures=30, skill=0.5, effect=0.0):
 def test_metrics_from_sums_are_those_of_the_evaluation():
     rng = np.random.default_rng(0)
     scores = random_scores(rng, 200)
-    meter = GRISMetrics(PROTOCOLS["rela"])
+    meter = ScoreSums(PROTOCOLS["rela"])
     meter.update(scores)
     expected = meter.compute()
     sums = tally(rng.integers(0, 40, 200), scores)
@@ -76,7 +77,7 @@ def test_pictures_come_in_ascending_order_and_keep_their_expressions():
     scores = Scores(*map(np.array, ([1, 0], [2, 0], [0.5, 1.0], [True, False], [True, False], [1, 0])))
     four, nine = tally(np.array([9, 4]), scores)
     assert {name: four[0, at] for name, at in AT.items() if four[0, at]} == {"iou": 1, "samples": 1, "right": 1}
-    expected = {"iou": 0.5, "samples": 1, "intersection": 1, "union": 2, "right": 1}
+    expected = {"iou": 0.5, "samples": 1, "intersection": 1, "union": 2, "right": 1, "iou>=0.5": 1}
     assert {name: nine[1, at] for name, at in AT.items() if nine[1, at]} == expected
     assert not four[1:].any()
     assert not nine[[0, 2]].any()

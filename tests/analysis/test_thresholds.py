@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from grisq.analysis.thresholds import at_own_threshold, giou_at, giou_at_own_threshold, presence_auroc
-from grisq.evaluation.metrics import GRISMetrics
+from grisq.evaluation.metrics import ScoreSums
 from grisq.evaluation.outcomes import Samples
 from grisq.evaluation.protocols import PROTOCOLS
 from grisq.runtime.errors import InputError
@@ -32,7 +32,7 @@ def late():
 
 
 def test_at_one_half_it_is_the_evaluations_giou(late):
-    meter = GRISMetrics(PROTOCOLS["rela"])
+    meter = ScoreSums(PROTOCOLS["rela"])
     meter.update(late.scores())
     assert giou_at(late, 0.5) == pytest.approx(meter.compute()["gIoU"])
 

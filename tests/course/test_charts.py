@@ -3,10 +3,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grisq.analysis.significance import Difference
 from grisq.course.charts import difference_points, grouped_bars, head_points, level_points, roc_bars
 from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.data.scenarios import SCENARIOS
+from grisq.evaluation.intervals import Difference
 
 
 @pytest.fixture

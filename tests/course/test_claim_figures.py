@@ -6,8 +6,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from grisq.analysis.significance import Difference
 from grisq.course import claim_figures
+from grisq.evaluation.intervals import Difference
 from grisq.experiments import claims, paper
 from grisq.experiments.claims import Finding, Verdict
 from grisq.experiments.paper import Claim

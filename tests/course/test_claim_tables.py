@@ -1,7 +1,7 @@
 import pytest
 
-from grisq.analysis.significance import Difference
 from grisq.course import claim_tables
+from grisq.evaluation.intervals import Difference
 from grisq.experiments import claims, paper
 
 

@@ -13,7 +13,7 @@ from grisq.config import AugmentConfig, TrainConfig
 from grisq.course import exercises
 from grisq.course.exercises.registry import exercise
 from grisq.data.statistics import text_ceiling
-from grisq.evaluation.metrics import GRISMetrics
+from grisq.evaluation.metrics import ScoreSums
 from grisq.evaluation.protocols import PROTOCOLS, protocol, score
 from grisq.models.layers.deformable_attention import deformable_attention_reference
 from grisq.runtime.paths import NOTEBOOKS
@@ -26,7 +26,7 @@ def by_counting(target_counts):
 
 
 def by_the_metrics(masks, targets, predicted_present):
-    meter = GRISMetrics(PROTOCOLS["rela"])
+    meter = ScoreSums(PROTOCOLS["rela"])
     for mask, target, present in zip(masks, targets, predicted_present):
         count = int(target.any())
         meter.update(
@@ -96,7 +96,7 @@ def by_the_diagnostic_protocol(ious, target_counts, predicted_present):
     """gIoU under the truth minus gIoU under the head, from masks of 1000 pixels with those IoUs."""
     gious = {}
     for rule in ("rela", "rela-truth"):
-        meter = GRISMetrics(protocol(rule))
+        meter = ScoreSums(protocol(rule))
         for iou, count, present in zip(ious, target_counts, predicted_present):
             target = np.ones(10_000, bool) if count else np.zeros(10_000, bool)
             mask = np.arange(10_000) < round(iou * 10_000)

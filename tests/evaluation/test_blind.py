@@ -5,7 +5,7 @@ import pytest
 
 from grisq.evaluation import blind
 from grisq.evaluation.evaluator import Evaluator
-from grisq.evaluation.metrics import GRISMetrics
+from grisq.evaluation.metrics import ScoreSums
 from grisq.evaluation.outcomes import RULES
 from grisq.runtime.errors import InputError
 
@@ -22,7 +22,7 @@ def answers(mini):
 
 
 def measured(samples, rule="head"):
-    meter = GRISMetrics(RULES[rule])
+    meter = ScoreSums(RULES[rule])
     meter.update(samples.scores(rule))
     return meter.compute()
 

@@ -1,7 +1,8 @@
 import pytest
 
 from grisq import checkpoint
-from grisq.evaluation.checkpoints import SHOWN, evaluate_loaded, markdown, table
+from grisq.evaluation.checkpoints import SHOWN, evaluate_loaded, table
+from grisq.evaluation.markdown import markdown
 from grisq.runtime.errors import InputError
 
 

@@ -15,14 +15,16 @@ from grisq.evaluation.metrics import (
     AccuracyByScenario,
     GRISMetrics,
     Ratio,
+    ScoreSums,
     giou_at_share,
     metric_of,
     metrics_of,
     targeted_iou,
 )
 from grisq.evaluation.outcomes import COLUMNS, RULES, add_up
-from grisq.evaluation.protocols import PROTOCOLS, PixelCounts, Scores, score_counts
+from grisq.evaluation.protocols import PROTOCOLS, PixelCounts, Scores, score, score_counts
 from grisq.experiments.selection import collect
+from grisq.runtime.errors import InputError
 from grisq.runtime.paths import RESULTS
 
 RELA, GSVA = PROTOCOLS["rela"], PROTOCOLS["gsva"]
@@ -56,7 +58,7 @@ def part(scores, chosen):
 
 
 def measured(scores, rules=RELA):
-    metric = GRISMetrics(rules)
+    metric = ScoreSums(rules)
     metric.update(scores)
     return metric.compute()
 
@@ -69,7 +71,7 @@ def correlation(truth, predicted):
 def slow(built, real):
     """ReLA's evaluator (and GSVA's accounting if `real`) once more, from its description, one list per number."""
     ious, inter, union, no_right, no_all, yes_right, yes_all = [], 0, 0, 0, 0, 0, 0
-    precise = {0.7: 0, 0.8: 0, 0.9: 0}
+    precise = {0.5: 0, 0.6: 0, 0.7: 0, 0.8: 0, 0.9: 0}
     by_number = {"single": [], "multi": []}
     for prediction, target, count, present in built:
         i = sum(bool(a and b) for a, b in zip(prediction.flat, target.flat))
@@ -137,7 +139,7 @@ def test_stored_samples_give_the_stored_metrics_to_the_last_digit():
 @settings(max_examples=50, deadline=None)
 def test_two_processes_add_up_to_one(drawn, cut):
     scores = score_all(build(drawn))
-    first, second = GRISMetrics(RELA), GRISMetrics(RELA)
+    first, second = ScoreSums(RELA), ScoreSums(RELA)
     first.update(part(scores, slice(cut)))
     second.update(part(scores, slice(cut, None)))
     for name in first._defaults:  # what torchmetrics' sum over processes does
@@ -182,6 +184,8 @@ def test_the_columns_of_a_sample_by_hand():
         "cIoU": 53.333,
         "N-acc": 100.0,
         "T-acc": 50.0,
+        "Pr@0.5": 50.0,
+        "Pr@0.6": 50.0,
         "Pr@0.7": 50.0,
         "Pr@0.8": 50.0,
         "Pr@0.9": 0.0,
@@ -225,7 +229,7 @@ def test_true_presence_never_lowers_giou(drawn):
 
 
 def test_sums_beyond_32_bits_and_changes_of_dtype():
-    metric = GRISMetrics(RELA)
+    metric = ScoreSums(RELA)
     huge = Scores(*map(np.asarray, (2**33 + 1, 2**34, 0.5, True, True, 1)))
     metric.update(huge)
     metric = metric.half().to("cpu")
@@ -302,3 +306,59 @@ def test_giou_at_another_share_is_that_of_repeated_samples(drawn, absent, target
         restated = giou_at_share(own["N-acc"], own["IoU targeted"], share)
         assert restated == pytest.approx(repeated["gIoU"])
         assert targeted_iou(repeated["gIoU"], own["N-acc"], share) == pytest.approx(own["IoU targeted"], abs=1e-9)
+
+
+# Tensors, in anybody's loop.
+
+
+def drawn_tensors(seed, n=40, side=9):
+    rng = np.random.default_rng(seed)
+    count = rng.integers(0, 3, n)
+    target = (rng.random((n, side, side)) < 0.3) & (count > 0)[:, None, None]
+    target[:, 0, 0] |= count > 0
+    return rng.random((n, side, side)), target, rng.random(n), count
+
+
+@pytest.mark.parametrize("rules", ["rela", "gsva", "refzom", "original"])
+def test_tensors_are_scored_as_arrays_are(rules):
+    """In batches, as probabilities, against the rules sample by sample."""
+    preds, target, presence, count = drawn_tensors(1)
+    metric, sums = GRISMetrics(rules), ScoreSums(PROTOCOLS[rules])
+    for part in (slice(0, 7), slice(7, 40)):
+        metric.update(*(torch.from_numpy(each[part]) for each in (preds, target, presence, count)))
+    for p, t, present, n in zip(preds >= 0.5, target, presence >= 0.5, count):
+        sums.update(score(p, t, target_count=n, predicted_present=present, protocol=PROTOCOLS[rules]))
+    assert metric.compute() == pytest.approx(sums.compute(), nan_ok=True)
+
+
+def test_tensors_without_presence_are_decided_by_their_pixels():
+    preds, target, *_ = drawn_tensors(2)
+    preds[::2] = 0
+    metric = GRISMetrics()
+    metric.update(torch.from_numpy(preds >= 0.5), torch.from_numpy(target))
+    found = metric.compute()
+    has_target, drawn = target.any((1, 2)), (preds >= 0.5).any((1, 2))
+    assert found["N-acc"] == pytest.approx(100 * (~drawn[~has_target]).mean())
+    assert found["T-acc"] == pytest.approx(100 * drawn[has_target].mean())
+    assert found["n_multi"] == 0  # without counts an expression has one target
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((torch.zeros(2, 3, 3), torch.zeros(2, 3, 4)), r"preds has the shape \(2, 3, 3\) and target \(2, 3, 4\)"),
+        ((torch.zeros(3, 3), torch.zeros(3, 3)), r"give both as \(B, H, W\)"),
+        ((torch.full((1, 2, 2), 3.0), torch.zeros(1, 2, 2)), "preds has values outside of 0 to 1: .* logits through"),
+        ((torch.zeros(1, 2, 2), torch.full((1, 2, 2), 255)), "target has values outside of 0 to 1"),
+        ((torch.zeros(2, 2, 2), torch.zeros(2, 2, 2), torch.zeros(3)), "presence has the shape"),
+        ((torch.zeros(2, 2, 2), torch.zeros(2, 2, 2), None, torch.zeros(2, 1)), "target_count has the shape"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_told(arguments, message):
+    with pytest.raises(InputError, match=message):
+        GRISMetrics().update(*arguments)
+
+
+def test_an_unknown_protocol_by_name_is_told():
+    with pytest.raises(InputError, match="There is no protocol 'res'"):
+        GRISMetrics("res")

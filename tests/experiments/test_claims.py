@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from grisq.analysis.significance import Difference
+from grisq.evaluation.intervals import Difference
 from grisq.experiments import claims, paper
 from grisq.experiments.paper import Claim, Evidence
 from grisq.runtime.files import read_json

@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from grisq.config import LAVTConfig, Preset, ReLAConfig, TrainConfig
-from grisq.evaluation.protocols import DIAGNOSTICS, PROTOCOLS
+from grisq.evaluation.protocols import DIAGNOSTICS
 from grisq.experiments import queue, results
 from grisq.experiments.comparison import tallies
+from grisq.experiments.measure import STORED
 from grisq.experiments.queue import Job, run_experiments
 from grisq.experiments.results import SCHEMA, load, path_of
 from grisq.experiments.selection import collect
@@ -48,7 +49,7 @@ def test_every_result_says_what_it_is(places, small, mini):
         assert result.settings["model"]["image_size"] == 64
         assert set(result.results) == {"val", "testA", "testB"}
         for outcome in result.results.values():
-            assert set(outcome["protocols"]) == {*PROTOCOLS, *DIAGNOSTICS}
+            assert set(outcome["protocols"]) == {*STORED, *DIAGNOSTICS}
         assert result.history["eval"]["step"] == [2, 4]
         assert result.cost.seconds > 0
         assert result.cost.peak_mb > 100

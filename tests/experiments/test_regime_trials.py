@@ -8,7 +8,7 @@ import pytest
 from grisq import config
 from grisq.course.regime import encoder_table, trials_table
 from grisq.data.synthetic.specs import SHARES, SPECS
-from grisq.evaluation.checkpoints import markdown
+from grisq.evaluation.markdown import markdown
 from grisq.experiments.regime_trials import TRIALS, TRUE_PRESENCE, read_trials
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_json
