@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from grisq.cli import data, experiments, predict, settings
+from grisq.cli import data, experiments, predict, score, settings
 from grisq.cli.options import DataOption, DeviceOption, PresetOption, ProcessesOption, SetOption, read_settings
 from grisq.runtime.distributed import rank, report_to_parent, run_in_processes, world_size
 from grisq.runtime.errors import InputError
@@ -35,6 +35,7 @@ app.add_typer(data.app, name="data")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(predict.app)
 app.command()(settings.settings)
+app.command()(score.score)
 
 
 @app.command()
@@ -162,11 +163,18 @@ def pack(
         Path | None, typer.Option("--data", "-d", help="Data set to measure on; default: the same.")
     ] = None,
     note: Annotated[str, typer.Option(help="A paragraph for the card.")] = "",
+    license_: Annotated[str, typer.Option("--license", help="The hub's identifier of the weights' license.")] = "mit",
+    push: Annotated[str | None, typer.Option(help="Also upload it to the Hugging Face Hub, as user/name.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="Make the repository on the hub private.")] = False,
 ) -> None:
     """Make a trained model ready to pass on: half-precision weights, measured, with a model card."""
+    from grisq.inference import hub
     from grisq.inference.release import pack as pack_model
 
-    print(f"The model and its card are in {pack_model(run, out, trained_on=trained_on, data=data, note=note)}")
+    folder = pack_model(run, out, trained_on=trained_on, data=data, note=note, license_name=license_)
+    print(f"The model and its card are in {folder}")
+    if push is not None:
+        print(f"Uploaded: {hub.push(folder, push, private=private or None)}")
 
 
 @app.command()

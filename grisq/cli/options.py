@@ -17,6 +17,10 @@ DataOption = Annotated[
     Path | None, typer.Option("--data", "-d", help="Folder in gRefCOCO's layout; default: the preset's synthetic set.")
 ]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")]
+RayOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Workers on a Ray cluster, or on this machine; a worker that dies costs its part alone."),
+]
 ProcessesOption = Annotated[
     int, typer.Option(min=1, help="Processes on this machine that share the work: one for each GPU.")
 ]

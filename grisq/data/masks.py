@@ -82,19 +82,39 @@ def rasterize(
         if isinstance(segmentation, dict):
             canvas |= _resized(decode(to_rle(segmentation, height, width)), scale, offset, canvas.shape)
         else:
-            canvas |= _moved(segmentation, scale, offset, canvas.shape)
+            canvas |= decode(_moved(segmentation, scale, offset, canvas.shape))
     return canvas
 
 
+def redrawn(
+    segmentation: Segmentation, height: int, width: int, out_height: int, out_width: int, *, keep: bool = True
+) -> dict:
+    """Draw one segmentation of a height x width picture at another size, as compressed RLE: `rasterize` in one step.
+
+    keep: whether polygons that cover no pixel keep one, as annotated objects do; a prediction may be empty.
+    """
+    scale, shape = (out_width / width, out_height / height), (out_height, out_width)
+    if isinstance(segmentation, dict):
+        return encode(_resized(decode(to_rle(segmentation, height, width)), scale, (0, 0), shape))
+    return _moved(segmentation, scale, (0, 0), shape, keep=keep)
+
+
 def _moved(
-    segmentation: list[list[float]], scale: tuple[float, float], offset: tuple[int, int], shape: tuple[int, int]
-) -> np.ndarray:
+    segmentation: list[list[float]],
+    scale: tuple[float, float],
+    offset: tuple[int, int],
+    shape: tuple[int, int],
+    *,
+    keep: bool = True,
+) -> dict:
     moved = [np.asarray(part, dtype=float).reshape(-1, 2) * scale + offset for part in polygons(segmentation)]
-    mask = decode(to_rle([part.ravel().tolist() for part in moved], *shape))
-    if moved and not mask.any():
-        x, y = np.concatenate(moved).mean(0)
-        mask[min(max(int(y), 0), shape[0] - 1), min(max(int(x), 0), shape[1] - 1)] = True
-    return mask
+    drawn = to_rle([part.ravel().tolist() for part in moved], *shape)
+    if not moved or not keep or coco.area(drawn):
+        return drawn
+    x, y = np.concatenate(moved).mean(0)
+    mask = np.zeros(shape, dtype=bool)
+    mask[min(max(int(y), 0), shape[0] - 1), min(max(int(x), 0), shape[1] - 1)] = True
+    return encode(mask)
 
 
 def _resized(

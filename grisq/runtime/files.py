@@ -75,6 +75,15 @@ def refuse_if_taken(folder: Path) -> None:
         raise InputError(f"{folder} already holds something else: name a new folder or remove this one.")
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Make a hard link to a file, or a copy of it where links are impossible."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source.resolve(), target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
 def finished_folder(folder: Path) -> Path | None:
     """Find `folder`, or the older copy that a kill in the middle of replacing it left; None if there is neither."""
     return next((path for path in (folder, _older(folder)) if path.is_dir()), None)

@@ -1,0 +1,1 @@
+"""Scores of anybody's predictions, read from files: `grisq score` (Sec. 4.1)."""
