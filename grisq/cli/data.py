@@ -1,4 +1,4 @@
-"""`grisq data synthetic | counterfactual | expressions | download | check`: making, getting and checking data sets."""
+"""`grisq data ...`: making, getting, converting and checking data sets."""
 
 from pathlib import Path
 from typing import Annotated
@@ -105,6 +105,58 @@ def download(
 
     folder = fetch_all(root, sources=read_sources(sources), images=not no_images, archive=archive, jobs=jobs)
     print(f"The data are in {folder}; grisq data check --root {folder} looks at every picture.")
+
+
+@app.command()
+def convert(
+    form: Annotated[str, typer.Argument(help="refcoco (RefCOCO, + and g), refzom, rrefcoco or instancevg.")],
+    source: Annotated[
+        Path, typer.Argument(help="Folder with refs(...).p and instances.json, or InstanceVG's JSON file.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
+    images: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures; without it annotations alone, enough for grisq score.")
+    ] = None,
+    partition: Annotated[str | None, typer.Option(help="Which of several pickles: unc, google, umd.")] = None,
+) -> None:
+    """Convert another data set into gRefCOCO's layout, so that every other command reads it.
+
+    Pickles are read without running anything: one that holds more than lists, dicts, texts and numbers is refused.
+    """
+    from grisq.data.foreign.convert import convert as convert_set
+
+    print(f"The set is in {convert_set(form, source, out, images=images, partition=partition)}")
+
+
+@app.command()
+def join(
+    root: RootOption,
+    refcoco: Annotated[Path, typer.Argument(help="RefCOCO: folder with refs(unc).p and instances.json.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to make.")],
+    split: Annotated[str, typer.Option(help="Which split gets them.")] = "val",
+    partition: Annotated[str, typer.Option(help="Which pickle of RefCOCO.")] = "unc",
+) -> None:
+    """Add RefCOCO's single-target expressions to a split of gRefCOCO; val, as it is distributed today, has none.
+
+    The result is no release of gRefCOCO, and grisq stats and grisq score say so.
+    """
+    from grisq.data.foreign.join import join_singles
+
+    print(f"The set is in {join_singles(root, refcoco, out, split=split, partition=partition)}")
+
+
+@app.command()
+def parquet(
+    root: RootOption,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of SPLIT.parquet.")],
+    no_images: Annotated[bool, typer.Option("--no-images", help="Leave the pictures out.")] = False,
+) -> None:
+    """Write a data set as parquet, which datasets.load_dataset and the viewer of the Hugging Face Hub read."""
+    from grisq.data import grefcoco
+    from grisq.data.foreign.parquet import to_parquet
+
+    for path in to_parquet(grefcoco.load(root), out, images=not no_images):
+        print(f"Written: {path}")
 
 
 @app.command()

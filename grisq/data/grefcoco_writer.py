@@ -20,8 +20,13 @@ def number(refs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def write(root: Path, refs: list[dict[str, Any]], instances: dict[str, Any]) -> None:
+    """Number the refs and write both annotation files below `root`; see `write_numbered`."""
+    write_numbered(root, number(refs), instances)
+
+
+def write_numbered(root: Path, refs: list[dict[str, Any]], instances: dict[str, Any]) -> None:
     """Write both annotation files below `root`; numbers that JSON does not have (NaN, infinity) become null."""
-    for place, content in ((REFS, number(refs)), (INSTANCES, instances)):
+    for place, content in ((REFS, refs), (INSTANCES, instances)):
         (root / place).parent.mkdir(parents=True, exist_ok=True)
         (root / place).write_text(to_json(content), encoding="utf-8")
 

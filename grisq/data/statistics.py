@@ -48,24 +48,31 @@ EARLIER = Release(
         "testB": (14_933, None, None, None),
     },
 )
+# Not a release: `grisq.data.foreign.join` adds RefCOCO's single-target expressions about val's pictures.
+JOINED = Release(
+    "no release: gRefCOCO as distributed in 2025, its val joined with RefCOCO's single-target val",
+    None,
+    CURRENT.splits | {"val": (25_063, 8_905, 10_834, 5_324)},
+)
 RELEASES = (CURRENT, EARLIER)
+_KNOWN = (*RELEASES, JOINED)
 _UNKNOWN = "none that is known"
 
 
 def release_of(data: GRefCOCO) -> str:
     """Name the release, by its file's SHA-256 or else by its numbers of expressions."""
     sizes = {split: len(data.rows(split)) for split in data.splits}
-    for release in RELEASES:
+    for release in _KNOWN:
         if data.refs_hash == release.refs_sha256:
             return release.name
-    for release in RELEASES:
+    for release in _KNOWN:
         if sizes == {split: counts[0] for split, counts in release.splits.items()}:
             return f"{release.name} (by its counts; the file differs)"
     return f"{_UNKNOWN} (SHA-256 {data.refs_hash[:12]})"
 
 
 def is_known(data: GRefCOCO) -> bool:
-    """Whether the set is a known release."""
+    """Whether the set's annotations are those of a known set, as their hash or their counts say."""
     return not release_of(data).startswith(_UNKNOWN)
 
 
@@ -74,7 +81,7 @@ def beside_known(data: GRefCOCO) -> pd.DataFrame:
 
     Without a known release it is the current one's; "?" where a number is not published.
     """
-    known = next((each for each in RELEASES if each.name == release_of(data).split(" (")[0]), CURRENT)
+    known = next((each for each in _KNOWN if each.name == release_of(data).split(" (")[0]), CURRENT)
     lines = {}
     for split in data.splits:
         by_scenario = count_scenarios(data.target_counts[data.rows(split)])

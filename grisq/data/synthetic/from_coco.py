@@ -1,7 +1,5 @@
 """Turns any COCO instances file into a set in gRefCOCO's layout, with expressions from the synthetic sets' grammar."""
 
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from grisq.data.synthetic import dataset_card
 from grisq.data.synthetic.category_nouns import Words
 from grisq.data.synthetic.coco_expressions import describe_document
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import atomic_folder, refuse_if_taken
+from grisq.runtime.files import atomic_folder, link_or_copy, refuse_if_taken
 
 
 def expressions_from_coco(
@@ -88,17 +86,9 @@ def _write(out: Path, found: Inspected, refs: list[dict[str, Any]], images_folde
             if image["id"] in found.stored:
                 _copy_as_stored(source, target)
             else:
-                _link(source, target)
+                link_or_copy(source, target)
         grefcoco_writer.write(folder, refs, {**found.document, "images": images, "annotations": annotations})
         (folder / "README.md").write_text(readme, encoding="utf-8")
-
-
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source.resolve(), target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
 
 
 def _copy_as_stored(source: Path, target: Path) -> None:
