@@ -1,19 +1,24 @@
 """`grisq predict | predict-many | export`: a trained model at work."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from grisq.cli.options import DeviceOption
+from grisq.cli.options import DeviceOption, RayOption
 from grisq.config.answer import THRESHOLD
+from grisq.runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from grisq.runtime.shard import Shard
 
 # Heavy modules are imported inside the commands, so that --help answers at once.
 
 app = typer.Typer()
 
 ModelOption = Annotated[
-    Path | None, typer.Option("--model", "-m", help="Run or checkpoint; default: the bundled model.")
+    Path | None,
+    typer.Option("--model", "-m", help="Run, checkpoint, or user/name on the Hugging Face Hub; default: bundled."),
 ]
 ThresholdOption = Annotated[float, typer.Option(min=0, max=1, help="Minimum probability of a target's presence.")]
 MaskThresholdOption = Annotated[
@@ -70,9 +75,25 @@ def predict(
 @app.command()
 def predict_many(
     jobs: Annotated[
-        Path, typer.Argument(help="CSV or JSON Lines file with the columns picture and text, and image_id if you like.")
-    ],
+        Path | None,
+        typer.Argument(help="CSV or JSON Lines file with the columns picture and text, and image_id if you like."),
+    ] = None,
+    *,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of answers; the same command resumes it.")],
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", "-d", help="In place of a table: a data set in gRefCOCO's layout, for grisq score."),
+    ] = None,
+    split: Annotated[list[str] | None, typer.Option(help="With --data: splits; default: all but train.")] = None,
+    masks_for: Annotated[
+        str, typer.Option(help="With --data: the protocol at whose resolution masks are written.")
+    ] = "rela",
+    shard: Annotated[
+        str, typer.Option(help="Answer part I/N alone, e.g. 2/8, for one of several machines that share --out.")
+    ] = "1/1",
+    workers: Annotated[int, typer.Option(help="With --data: processes that read pictures.")] = 0,
+    ray: RayOption = None,
+    shards: Annotated[int | None, typer.Option(min=1, help="With --ray: parts; default: four for each worker.")] = None,
     model: ModelOption = None,
     overlays: Annotated[bool, typer.Option("--overlays", help="Also draw every answer.")] = False,
     batch: Annotated[int, typer.Option(min=1, help="Pictures at once.")] = 8,
@@ -93,18 +114,80 @@ def predict_many(
     Fields are separated by commas, semicolons or tabs, and pictures are relative to the table's folder. Masks have the
     size of the upright picture: a photograph with an EXIF orientation is turned before it is segmented. The exit status
     is 1 if a line could not be answered; the other lines are answered all the same.
+
+    With --data every expression of a data set is answered into predictions.jsonl, which grisq score reads. Shards are
+    scored together by giving their folder; those of a table are gathered by the same command without --shard.
     """
     from grisq.inference.bulk import predict_many as answer
     from grisq.inference.bulk import read_jobs
+    from grisq.runtime.shard import WHOLE, Shard
 
+    part = Shard.read(shard)
+    if (jobs is None) == (data is None):
+        raise InputError("Give a table of pictures and texts, or a data set with --data.")
+    if data is not None:
+        of_a_table = {
+            "--overlays": overlays,
+            "--encoding": encoding is not None,
+            "--threshold": threshold != THRESHOLD,
+            "--mask-threshold": mask_threshold != THRESHOLD,
+        }
+        for name, given in of_a_table.items():
+            if given:
+                raise InputError(
+                    f"{name} is about a table of pictures: with --data, grisq score decides by thresholds."
+                )
+        options = {"splits": split, "masks_for": masks_for, "batch": batch, "workers": workers}
+        options |= {"device": device, "precision": precision}
+        if ray and part != WHOLE:
+            raise InputError("--ray makes its own shards: leave out --shard.")
+        _answer_splits(model, data, out, part, ray, shards, threads, options)
+        return
+    for name, given in {"--split": split, "--ray": ray, "--shards": shards, "--workers": workers}.items():
+        if given:
+            raise InputError(f"{name} is about a data set: give it with --data.")
     lines = read_jobs(jobs, encoding)
     options = {"threshold": threshold, "mask_threshold": mask_threshold, "precision": precision, "device": device}
-    summary = answer(_segmenter(model, threads, **options), lines, out, batch=batch, overlays=overlays)
+    summary = answer(_segmenter(model, threads, **options), lines, out, batch=batch, overlays=overlays, shard=part)
     print(f"{summary.answered} of {len(lines)} answers are in {out}")
     for line, reason in summary.failed.items():
         print(f"  not answered: line {line}: {reason}")
     if summary.failed:
         raise typer.Exit(1)
+
+
+def _answer_splits(
+    model: Path | None,
+    data: Path,
+    out: Path,
+    part: "Shard",
+    ray: int | None,
+    shards: int | None,
+    threads: int | None,
+    options: dict,
+) -> None:
+    import torch
+
+    from grisq import checkpoint
+    from grisq.data import grefcoco
+    from grisq.inference.hub import find_model
+    from grisq.inference.on_ray import Answers, over_shards
+    from grisq.inference.split_answers import answer_splits
+    from grisq.runtime.device import resolve_device
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if ray is not None:
+        name = model.resolve() if model is not None and model.exists() else model
+        make = Answers(None if name is None else name.as_posix(), str(data.resolve()), str(out.resolve()), options)
+        gpus = int(
+            resolve_device(options["device"]).type == "cuda"
+        )  # Ray hides the GPUs from workers that ask for none
+        over_shards(make, shards or 4 * ray, ray, gpus=gpus)
+    else:
+        loaded = checkpoint.load(find_model(model))
+        answer_splits(loaded, grefcoco.load(data), out, shard=part, **options)
+    print(f"The answers are in {out} (grisq score {out} --data {data})")
 
 
 @app.command()

@@ -1,25 +1,25 @@
 """Answer a table of pictures and expressions into a folder; a run that was stopped resumes."""
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
 from tqdm import tqdm
 
 from grisq.data import masks
+from grisq.inference.fingerprint import SETTINGS, fingerprint, keep_settings
 from grisq.inference.jobs import Job, read_jobs
 from grisq.inference.picture_input import read_picture
 from grisq.inference.prediction import Prediction
 from grisq.inference.segmenter import Segmenter
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import clear_disk_errors, read_json, write_json, write_text
+from grisq.runtime.files import clear_disk_errors, write_json, write_text
+from grisq.runtime.shard import WHOLE, Shard
 
 __all__ = ["LINES", "RESULTS", "SETTINGS", "Job", "Summary", "predict_many", "read_jobs"]
 
-LINES, RESULTS, SETTINGS = "predictions.jsonl", "predictions.json", "settings.json"
+LINES, RESULTS, SHARDS = "predictions.jsonl", "predictions.json", "predictions-*-of-*.jsonl"
 
 
 @dataclass
@@ -37,6 +37,7 @@ def predict_many(
     *,
     batch: int = 8,
     overlays: bool = False,
+    shard: Shard = WHOLE,
     progress: bool = True,
 ) -> Summary:
     """Answer every job and write predictions.json, a list in COCO's results format.
@@ -53,19 +54,29 @@ def predict_many(
         batch: pictures at once.
         overlays: also draw each answer as NUMBER.png, numbers counted from 1 in the order of the jobs; answers of
             earlier calls that lack a drawing get one.
+        shard: answer this part of the jobs alone, for one of several machines that share the folder. A call without
+            it gathers what all of them answered, answers what is missing, and writes predictions.json.
         progress: show a bar.
 
     Raises:
         InputError: if `out` holds the answers to other jobs, by another model or with other thresholds, or the disk is
             full; what was answered stays.
     """
-    with clear_disk_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-    _keep_settings(segmenter, out)
-    done = _read(out / LINES, jobs)
-    summary, waiting = Summary(), [number for number in range(1, len(jobs) + 1) if number not in done]
-    bar = tqdm(total=len(jobs), initial=len(done), unit="answer", disable=not progress)
-    with bar, clear_disk_errors(out / LINES), (out / LINES).open("a", encoding="utf-8") as lines:
+    settings = {
+        "model": fingerprint(segmenter.model, segmenter.tokenizer),
+        "threshold": segmenter.threshold,
+        "mask_threshold": segmenter.mask_threshold,
+    }
+    keep_settings(settings, out, shard.name("settings", "json"))
+    path = out / shard.name("predictions", "jsonl")
+    done = _read(path, jobs)
+    if shard == WHOLE:
+        for other in sorted(out.glob(SHARDS)):
+            done |= _read(other, jobs, mend=False)
+    mine = [place + 1 for place in shard.take(len(jobs))]
+    summary, waiting = Summary(), [number for number in mine if number not in done]
+    bar = tqdm(total=len(mine), initial=len(mine) - len(waiting), unit="answer", disable=not progress)
+    with bar, clear_disk_errors(path), path.open("a", encoding="utf-8") as lines:
         for begin in range(0, len(waiting), batch):
             numbers = waiting[begin : begin + batch]
             for number, prediction in _answers(segmenter, jobs, numbers, summary):
@@ -76,38 +87,11 @@ def predict_many(
             lines.flush()
             bar.update(len(numbers))
     summary.answered = len(done)
-    write_json(out / RESULTS, [done[number] for number in sorted(done)])
+    if shard == WHOLE:
+        write_json(out / RESULTS, [done[number] for number in sorted(done)])
     if overlays:
         _draw_missing(done, jobs, out, summary)
     return summary
-
-
-def _keep_settings(segmenter: Segmenter, out: Path) -> None:
-    """Store what the answers depend on. Raises InputError if `out` holds answers that depend on something else."""
-    settings = {
-        "model": _fingerprint(segmenter),
-        "threshold": segmenter.threshold,
-        "mask_threshold": segmenter.mask_threshold,
-    }
-    if not (out / LINES).is_file() or not (out / LINES).stat().st_size:  # no answer yet
-        write_json(out / SETTINGS, settings)
-        return
-    stored = read_json(out / SETTINGS) if (out / SETTINGS).is_file() else {}
-    others = [name for name, value in settings.items() if not isinstance(stored, dict) or stored.get(name) != value]
-    if others:
-        raise InputError(
-            f"{out / LINES} holds answers with another {' and another '.join(others)} (see {SETTINGS}): choose another "
-            "folder, or use what they were made with."
-        )
-
-
-def _fingerprint(segmenter: Segmenter) -> str:
-    """SHA-256 of weights and tokenizer: the same for a checkpoint and its copy, another one after more training."""
-    digest = hashlib.sha256(segmenter.tokenizer.to_json().encode())
-    for name, tensor in sorted(segmenter.model.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor.cpu().contiguous().view(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 def _draw_missing(done: dict[int, dict], jobs: Sequence[Job], out: Path, summary: Summary) -> None:
@@ -146,8 +130,11 @@ def _entry(job: Job, number: int, prediction: Prediction) -> dict:
     return {"id": number, "picture": job.picture.as_posix()} | prediction.to_coco(image_id)
 
 
-def _read(path: Path, jobs: Sequence[Job]) -> dict[int, dict]:
-    """Read the answers of an earlier call, by number. A line that a kill cut short is left out and answered again."""
+def _read(path: Path, jobs: Sequence[Job], *, mend: bool = True) -> dict[int, dict]:
+    """Read the answers of an earlier call, by number. A line that a kill cut short is left out and answered again.
+
+    mend: whether that line is deleted; another process may be writing it.
+    """
     if not path.is_file():
         return {}
     found, cut = {}, False
@@ -162,6 +149,6 @@ def _read(path: Path, jobs: Sequence[Job]) -> dict[int, dict]:
         if asked is None or (asked.picture.as_posix(), asked.text) != (entry["picture"], entry["caption"]):
             raise InputError(f"{path} holds answers to other jobs (number {number}): choose another folder.")
         found[number] = entry
-    if cut:  # else the next answer would be glued to what is left of it
+    if cut and mend:  # else the next answer would be glued to what is left of it
         write_text(path, "".join(json.dumps(entry) + "\n" for entry in found.values()))
     return found

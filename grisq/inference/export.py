@@ -13,10 +13,10 @@ from grisq.config.answer import THRESHOLD
 from grisq.data.sample import IMAGENET_MEAN, IMAGENET_STD
 from grisq.data.tokenizer import TOKENIZER_FILE
 from grisq.evaluation.protocols import PROTOCOLS
+from grisq.inference.hub import find_model
 from grisq.models.base import System
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder, read_json, refuse_if_taken, write_json
-from grisq.runtime.paths import BUNDLED_MODEL
 from grisq.runtime.provenance import provenance
 
 ABOUT = "model.json"
@@ -74,7 +74,7 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
     out = Path(out)
     if not _is_export(out):
         refuse_if_taken(out)
-    loaded = checkpoint.load(BUNDLED_MODEL if model is None else model)
+    loaded = checkpoint.load(find_model(model))
     exported = Exported(loaded.model.eval()).eval()
     length = None if loaded.model.free_length else loaded.model.config.text.max_tokens_mosaic
     example = _example(loaded.model.config.image_size, length or 7)

@@ -13,12 +13,15 @@ from grisq.data.grefcoco import GRefCOCO
 from grisq.data.tokenizer import TOKENIZER_FILE
 from grisq.evaluation.calibration import Calibration, calibration, calibration_table
 from grisq.evaluation.calibration_figure import calibration_figure
-from grisq.evaluation.checkpoints import evaluate_checkpoint, markdown, table
+from grisq.evaluation.checkpoints import evaluate_checkpoint, table
+from grisq.evaluation.markdown import markdown
 from grisq.evaluation.protocols import protocol
+from grisq.inference.card_header import eval_results, header
 from grisq.models.base import count_parameters
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder, refuse_if_taken, write_json
 
+EVAL_RESULTS = ".eval_results"  # where the hub looks for them
 CARD, MEASURED, CURVE = "README.md", "measured.json", "calibration.png"
 _FILES = {CARD, MEASURED, checkpoint.WEIGHTS, checkpoint.CONFIG, TOKENIZER_FILE}  # of every packed model
 PROTOCOL = "rela"
@@ -73,6 +76,7 @@ def pack(
     trained_on: Path | None = None,
     data: Path | None = None,
     note: str = "",
+    license_name: str = "mit",
     progress: bool = True,
 ) -> Path:
     """Write a run's last checkpoint in half precision into the folder `out`, measured, with its card.
@@ -83,6 +87,7 @@ def pack(
         trained_on: folder of the data set that the run was trained on, by default its preset's synthetic set.
         data: folder of the data set to measure on, by default the same.
         note: a paragraph for the card.
+        license_name: the hub's identifier of the weights' license.
         progress: whether to draw bars.
 
     Returns:
@@ -115,8 +120,14 @@ def pack(
             calibration_figure({CALIBRATED_ON: found}).savefig(partial / CURVE, metadata={"Software": None})
         write_json(partial / MEASURED, report)
         presence = presence_text(found, has_head=loaded.model.decides_presence)
+        measured_on = training_data if data is None else load_dataset(preset, data, progress=progress)
+        release = statistics.release_of(measured_on)
         card = _card(out.name, _name_of(run), note, loaded, preset, training_data, report, presence)
-        (partial / CARD).write_text(card, encoding="utf-8")
+        top = header(out.name, report, release, license_name=license_name)
+        (partial / CARD).write_text(top + card, encoding="utf-8")
+        if (entries := eval_results(report, release)) is not None:
+            (partial / EVAL_RESULTS).mkdir()
+            write_json(partial / EVAL_RESULTS / "grefcoco.yaml", entries)  # JSON is YAML
     return out
 
 
@@ -156,7 +167,7 @@ def _refuse_to_replace(out: Path, run: Path) -> None:
 
 def _is_packed(folder: Path) -> bool:
     """Whether a folder holds a model packed by grisq and nothing else; others have a README.md and weights too."""
-    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {CURVE} != _FILES:
+    if not folder.is_dir() or {path.name for path in folder.iterdir()} - {CURVE, EVAL_RESULTS} != _FILES:
         return False
     try:
         return bool(checkpoint.read_about(folder))

@@ -46,7 +46,8 @@ def test_the_card_says_what_it_was_trained_on_and_is_not_for(run, mini, mini_roo
     card = (pack(run, tmp_path / "mine", trained_on=mini_root, note="For testing.", progress=False) / CARD).read_text(
         encoding="utf-8"
     )
-    assert card.startswith("# mine\n\nFor testing.\n")
+    assert card.startswith("---\n")  # the part that the hub reads
+    assert "\n---\n\n# mine\n\nFor testing.\n" in card
     for fact in (
         mini.content_hash[:12],
         "step 2 of 2",

@@ -1,0 +1,73 @@
+"""The part of a model's card that the Hugging Face Hub reads: what the model is, and what was measured."""
+
+from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
+
+from grisq.data.statistics import CURRENT
+from grisq.evaluation.checkpoints import SHOWN
+
+HUB_DATASET = "FudanCVL/gRefCOCO"  # where gRefCOCO's annotations are
+_OTHER_DATASET = "grefcoco-layout"
+_TASK = "image-segmentation"  # the hub's name that comes nearest
+_TAGS = ["grisq", "referring-image-segmentation", "generalized-referring-image-segmentation", "grefcoco"]
+
+
+def header(name: str, report: dict, release: str, *, license_name: str = "mit") -> str:
+    """Write the YAML header of a card, with its lines of dashes.
+
+    Args:
+        name: of the model.
+        report: of `evaluate_checkpoint`.
+        release: of the data that it was measured on, see `release_of`.
+        license_name: the hub's identifier of the weights' license.
+    """
+    known = release == CURRENT.name
+    results = [
+        EvalResult(
+            task_type=_TASK,
+            task_name="generalized referring image segmentation",
+            dataset_type=HUB_DATASET if known else _OTHER_DATASET,
+            dataset_name="gRefCOCO" if known else f"annotations SHA-256 {report['data'][:12]}",
+            dataset_split=split,
+            dataset_revision=report["data"][:12],
+            metric_type=metric,
+            metric_name=f"{metric} ({protocol})",
+            metric_value=round(metrics[metric], 2),
+        )
+        for split, outcome in report["results"].items()
+        for protocol, metrics in outcome["protocols"].items()
+        for metric in SHOWN
+        if metrics[metric] == metrics[metric]  # not nan
+    ]
+    data = ModelCardData(
+        library_name="grisq",
+        pipeline_tag=_TASK,
+        license=license_name,
+        language="en",
+        tags=_TAGS,
+        datasets=[HUB_DATASET] if known else None,
+        model_name=name,
+        eval_results=results or None,
+    )
+    return f"---\n{data.to_yaml()}\n---\n\n"
+
+
+def eval_results(report: dict, release: str) -> list[dict] | None:
+    """Return the entries of `.eval_results/grefcoco.yaml`, which feed a benchmark's leaderboard.
+
+    None where the data are no release of gRefCOCO: a number on other data does not belong there.
+    """
+    if release != CURRENT.name:
+        return None
+    entries = [
+        EvalResultEntry(
+            dataset_id=HUB_DATASET,
+            task_id=f"{split}_{metric.lower().replace('-', '_')}",
+            value=round(metrics[metric], 2),
+            notes=f"protocol {protocol}, annotations SHA-256 {report['data'][:12]}",
+        )
+        for split, outcome in report["results"].items()
+        for protocol, metrics in outcome["protocols"].items()
+        for metric in ("gIoU", "cIoU", "N-acc", "T-acc")
+        if metrics[metric] == metrics[metric]
+    ]
+    return eval_result_entries_to_yaml(entries)
