@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup-done
 BROWSER := $(VENV)/.browser-done
 MUTANTS := $(VENV)/.mutants-done
+CLUSTER := $(VENV)/.cluster-done
 CHROMIUM := chromium chromium-driver fonts-liberation
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 
@@ -18,7 +19,7 @@ here to be looked into, not to be used. Sprites in its training pictures: Twemoj
 contributors, CC BY 4.0. Made again by: make model
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce results test test-browser chromium lint unit notebooks notebook-outputs model encoders documents benchmarks \
+.PHONY: help setup reproduce results test test-browser test-cluster chromium lint unit notebooks notebook-outputs model encoders documents benchmarks \
 	mutants lab constraints clean
 
 help:  ## list the targets
@@ -51,6 +52,13 @@ unit: $(SETUP)  ## unit tests, a process with one thread for each core
 
 notebooks: $(SETUP)  ## nbval: every notebook runs, and its outputs are those committed
 	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 $(NOTEBOOKS)
+
+test-cluster: $(SETUP) $(CLUSTER)  ## predict and score on a Ray cluster of two workers on this machine; installs Ray
+	$(BIN)/python -m pytest tests/cluster --durations=10
+
+$(CLUSTER): $(SETUP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	touch $@
 
 test-browser: $(SETUP) $(BROWSER) chromium  ## notebooks in JupyterLab in a real browser; installs Debian's Chromium if missing
 	$(BIN)/grisq data synthetic tiny
@@ -89,7 +97,7 @@ model: $(SETUP)  ## train the model in data/models/tiny again (50 minutes on one
 documents: $(SETUP)  ## write the numbers of the stored runs into README.md and docs/systems.md
 	$(BIN)/python scripts/documents.py
 
-BENCHMARKS := deformable_attention model systems reader reading scale gpu_memory paper_size prediction
+BENCHMARKS := scoring deformable_attention model systems reader reading scale gpu_memory paper_size prediction
 benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine; OPTIONS=--quick only shows that they run
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py $(OPTIONS) || exit 1; done
 
@@ -104,7 +112,7 @@ $(MUTANTS): $(SETUP)
 lab: $(SETUP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=. --ServerApp.tornado_settings='{"websocket_max_message_size": 268435456}'
 
-constraints: $(SETUP) $(BROWSER) $(MUTANTS)  ## write down the versions that are installed now
+constraints: $(SETUP) $(BROWSER) $(MUTANTS) $(CLUSTER)  ## write down the versions that are installed now
 	( grep '^#' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+(cpu|cu[0-9]+)//' ) > constraints.new
 	mv constraints.new constraints.txt
 
