@@ -23,7 +23,7 @@ FLOORS = {  # within a floor no room knows another, but for `models` and `data` 
     "cli": 9,
 }
 # The order inside `data`: the reader, then what makes such folders, then the one door to both.
-INSIDE_DATA = {"synthetic": 2, "catalog": 3}
+INSIDE_DATA = {"synthetic": 2, "foreign": 2, "catalog": 3}
 MAX_LOOSE_MODULES, MAX_ROOMS, MAX_ARROWS = 3, 16, 90
 
 
