@@ -138,7 +138,7 @@ def join(
 ) -> None:
     """Add RefCOCO's single-target expressions to a split of gRefCOCO; val, as it is distributed today, has none.
 
-    The result is no release of gRefCOCO, and grisq stats and grisq score say so.
+    The result is not a release of gRefCOCO, and grisq stats and grisq score say so.
     """
     from grisq.data.foreign.join import join_singles
 

@@ -171,6 +171,10 @@ def pack(
     from grisq.inference import hub
     from grisq.inference.release import pack as pack_model
 
+    if push is not None:
+        hub.check_push(push)
+    elif private:
+        raise InputError("--private is about a repository on the hub: give its name with --push.")
     folder = pack_model(run, out, trained_on=trained_on, data=data, note=note, license_name=license_)
     print(f"The model and its card are in {folder}")
     if push is not None:

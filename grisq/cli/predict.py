@@ -141,9 +141,15 @@ def predict_many(
         options |= {"device": device, "precision": precision}
         if ray and part != WHOLE:
             raise InputError("--ray makes its own shards: leave out --shard.")
+        if shards and not ray:
+            raise InputError("--shards is the number of parts on a Ray cluster: give --ray as well, or --shard I/N.")
+        if ray and threads:
+            raise InputError("--threads is about this process, and Ray's workers have one each: leave it out.")
         _answer_splits(model, data, out, part, ray, shards, threads, options)
         return
-    for name, given in {"--split": split, "--ray": ray, "--shards": shards, "--workers": workers}.items():
+    of_a_set = {"--split": split, "--ray": ray, "--shards": shards, "--workers": workers}
+    of_a_set["--masks-for"] = masks_for != "rela"
+    for name, given in of_a_set.items():
         if given:
             raise InputError(f"{name} is about a data set: give it with --data.")
     lines = read_jobs(jobs, encoding)
@@ -171,19 +177,15 @@ def _answer_splits(
     from grisq import checkpoint
     from grisq.data import grefcoco
     from grisq.inference.hub import find_model
-    from grisq.inference.on_ray import Answers, over_shards
+    from grisq.inference.on_ray import Answers, gpus_for, over_shards
     from grisq.inference.split_answers import answer_splits
-    from grisq.runtime.device import resolve_device
 
     if threads is not None:
         torch.set_num_threads(threads)
     if ray is not None:
         name = model.resolve() if model is not None and model.exists() else model
         make = Answers(None if name is None else name.as_posix(), str(data.resolve()), str(out.resolve()), options)
-        gpus = int(
-            resolve_device(options["device"]).type == "cuda"
-        )  # Ray hides the GPUs from workers that ask for none
-        over_shards(make, shards or 4 * ray, ray, gpus=gpus)
+        over_shards(make, shards or 4 * ray, ray, gpus=gpus_for(options["device"], ray))
     else:
         loaded = checkpoint.load(find_model(model))
         answer_splits(loaded, grefcoco.load(data), out, shard=part, **options)

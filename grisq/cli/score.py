@@ -86,6 +86,7 @@ def score(
     A PNG mask is named REF_SENT.png; probabilities are in presence.json next to the masks.
     """
     from grisq.data import grefcoco
+    from grisq.evaluation.scoring.measurements import ENDING
     from grisq.evaluation.scoring.report import DIAGNOSED, SHARES, report
     from grisq.evaluation.scoring.score import decided, measure, rules_of
     from grisq.runtime.shard import Shard
@@ -110,11 +111,18 @@ def score(
     found = (
         _on_ray(source, data, rules, ray, counting) if ray else measure(source, dataset, protocols=rules, **counting)
     )
+    for path in out or []:
+        if path.suffix.lower() == ENDING:  # before the report, which a shard may be too small for
+            found.write(path)
+    if shard and not len(found.row):
+        print(f"Part {shard} has no expressions.")
+        return
     other = None if compare is None else measure(compare, dataset, protocols=rules, **counting)
     diagnosed = decided(DIAGNOSED, decided_by)
     made = report(found, dataset, rules, threshold=threshold, shares=share or SHARES, other=other, diagnosed=diagnosed)
     for path in out or []:  # before anything is printed: a closed pipe must not cost them
-        _write(path, made, found)
+        if path.suffix.lower() != ENDING:
+            _write(path, made)
     print(made.to_text())
     for path in out or []:
         print(f"Written: {path}")
@@ -125,25 +133,28 @@ def _on_ray(
 ) -> "Measurements":
     """Count on Ray's workers; their files lie beside the predictions until they are merged."""
     from grisq.evaluation.scoring import measurements
+    from grisq.evaluation.scoring.entries import open_predictions
+    from grisq.evaluation.scoring.measurements import ENDING
     from grisq.inference.on_ray import Counts, over_shards
+    from grisq.runtime.files import clear_disk_errors
 
-    if not isinstance(source, Path):
+    if not isinstance(source, Path) or source.suffix == ENDING:
         raise InputError("--ray counts predictions in one file or folder: give that.")
+    open_predictions(source)  # raises if it is missing
     options = {name: value for name, value in counting.items() if name != "jobs"}
-    with TemporaryDirectory(prefix=f"{source.name}-counts-", dir=source.resolve().parent) as folder:
+    shared = source.resolve().parent  # a disk that all workers see, as they read the predictions there
+    with clear_disk_errors(shared), TemporaryDirectory(prefix=f"{source.name}-counts-", dir=shared) as folder:
         make = Counts(str(source.resolve()), str(data.resolve()), folder, tuple(rules), options)
         parts = over_shards(make, 4 * workers, workers)
         return measurements.merge([measurements.read(path) for path in parts])
 
 
-def _write(path: Path, made: "Report", found: "Measurements") -> None:
+def _write(path: Path, made: "Report") -> None:
     from grisq.evaluation.scoring.figure import report_figure
     from grisq.runtime.files import atomic_file, write_text
 
     ending = path.suffix.lower()
-    if ending == ".parquet":
-        found.write(path)
-    elif ending in (".json", ".md"):
+    if ending in (".json", ".md"):
         write_text(path, made.to_json() if ending == ".json" else made.to_markdown())
     else:
         with atomic_file(path) as partial:

@@ -28,7 +28,6 @@ def header(name: str, report: dict, release: str, *, license_name: str = "mit") 
             dataset_type=HUB_DATASET if known else _OTHER_DATASET,
             dataset_name="gRefCOCO" if known else f"annotations SHA-256 {report['data'][:12]}",
             dataset_split=split,
-            dataset_revision=report["data"][:12],
             metric_type=metric,
             metric_name=f"{metric} ({protocol})",
             metric_value=round(metrics[metric], 2),
@@ -54,7 +53,7 @@ def header(name: str, report: dict, release: str, *, license_name: str = "mit") 
 def eval_results(report: dict, release: str) -> list[dict] | None:
     """Return the entries of `.eval_results/grefcoco.yaml`, which feed a benchmark's leaderboard.
 
-    None where the data are no release of gRefCOCO: a number on other data does not belong there.
+    None where the data are not a release of gRefCOCO: a number on other data does not belong there.
     """
     if release != CURRENT.name:
         return None

@@ -46,15 +46,15 @@ def keep_settings(settings: Mapping[str, Any], out: Path, name: str = SETTINGS) 
         raise InputError(
             f"{answers} holds answers without {name}, so nobody knows of which model: choose another folder."
         )
-    if not answered:
-        write_json(
-            own, dict(settings)
-        )  # before the others are looked at: of two that start at once, one sees the other
+    if not answered:  # written before the others are looked at: of two that start at once, one sees the other
+        write_json(own, dict(settings))
     for path in sorted(out.glob("settings*.json")):
         found = read_json(path)
-        others = [key for key, value in settings.items() if not isinstance(found, dict) or found.get(key) != value]
-        if others:
+        differ = [key for key, value in settings.items() if not isinstance(found, dict) or found.get(key) != value]
+        if differ:
+            if not answered:  # the folder stays as it was found
+                own.unlink()
             raise InputError(
-                f"The answers of {path} were made with a different {' and a different '.join(others)}: choose another "
-                "folder, or use what they were made with."
+                f"{out} holds answers with other settings ({', '.join(differ)}; see {path.name}): choose another "
+                "folder, or the same settings."
             )

@@ -1,5 +1,6 @@
 """Models on the Hugging Face Hub: fetched by name, and pushed from a folder that `pack` made."""
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,12 +24,14 @@ from grisq.data.tokenizer import TOKENIZER_FILE
 from grisq.runtime.errors import InputError
 from grisq.runtime.paths import BUNDLED_MODEL
 
+_OF_THE_DISK = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC))
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+_NOT_ALWAYS = (".eval_results/*", "calibration.png")  # files of a packed model that an earlier push may have left there
 NEEDED = (WEIGHTS, CONFIG, TOKENIZER_FILE)  # of a model's repository
 
 
 def is_hub_name(model: str | Path) -> bool:
-    """Whether a model is named as on the hub, user/name, and is no folder here."""
+    """Whether a model is named as on the hub, user/name, and is not a folder here."""
     text = model.as_posix() if isinstance(model, Path) else model
     return bool(_NAME.fullmatch(text)) and not Path(model).exists()
 
@@ -42,7 +45,8 @@ def find_model(model: str | Path | None = None, revision: str | None = None) -> 
     if model is not None and is_hub_name(model):
         return fetch(model.as_posix() if isinstance(model, Path) else model, revision)
     if revision is not None:
-        raise InputError(f"{model or 'The bundled model'} is no model of the hub, so it has no revision {revision!r}.")
+        named = "the bundled model" if model is None else model
+        raise InputError(f"--revision is for models of the hub, and {named} is not one: leave it out.")
     return BUNDLED_MODEL if model is None else Path(model)
 
 
@@ -63,7 +67,7 @@ def fetch(name: str, revision: str | None = None) -> Path:
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=list(NEEDED)))
     missing = [file for file in NEEDED if not (folder / file).is_file()]
     if missing:
-        raise InputError(f"{name} on the hub has no {' and no '.join(missing)}: it is no model of grisq.")
+        raise InputError(f"{name} on the hub has no {' and no '.join(missing)}: it is not a model of grisq.")
     return folder
 
 
@@ -80,19 +84,33 @@ def push(folder: Path, name: str, *, private: bool | None = None, revision: str 
         The address of the commit.
 
     Raises:
-        InputError: nobody is logged in, the account may not write there, or the hub cannot be reached.
+        InputError: nobody is logged in, the account may not write there, the repository is public and should be
+            private, or the hub cannot be reached.
     """
-    if not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} names no repository on the hub: give user/name.")
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder: give one that `grisq pack` made.")
+        raise InputError(f"{folder} is not a folder: give one that `grisq pack` made.")
+    check_push(name)
     with _explained(name, revision):
         api = HfApi()
         api.create_repo(name, private=private, exist_ok=True)
+        if private and not api.model_info(name).private:  # it was there before
+            raise InputError(f"{name} on the hub is public: make it private in its settings, or leave out --private.")
         done = api.upload_folder(
-            repo_id=name, folder_path=folder, revision=revision, commit_message="Upload a model packed by grisq"
+            repo_id=name,
+            folder_path=folder,
+            revision=revision,
+            commit_message="Upload a model packed by grisq",
+            delete_patterns=list(_NOT_ALWAYS),
         )
     return str(done.commit_url)
+
+
+def check_push(name: str) -> None:
+    """Raise InputError if a name cannot be a repository's, or nobody is logged in: before a model is measured."""
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot be the name of a repository on the hub: give user/name.")
+    with _explained(name, None):
+        HfApi().whoami()
 
 
 @contextmanager
@@ -125,5 +143,10 @@ def _explained(name: str, revision: str | None) -> Iterator[None]:
         if status in (401, 403):
             raise InputError(f"The hub does not let you do this to {name}: run `hf auth login`.") from None
         raise InputError(f"The hub answered with an error about {name} ({status}): try again later.") from None
-    except (OSError, HTTPError) as error:  # no connection
+    except (OSError, HTTPError) as error:
+        if getattr(error, "errno", None) in _OF_THE_DISK:
+            raise InputError(
+                f"{name} cannot be written to the hub's cache ({error.strerror}): free some space, or set HF_HOME to a "
+                "folder that you may write to."
+            ) from None
         raise InputError(f"The hub cannot be reached for {name} ({error}): check the connection.") from None

@@ -7,6 +7,7 @@ no further, and the result is that of one process.
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from grisq import checkpoint
@@ -39,8 +40,8 @@ def over_shards(make: Callable[[], Work], shards: int, workers: int, *, gpus: fl
             picklable, and what it reads and writes must lie on a disk that all nodes share.
         shards: number of parts; several for each worker, so that none waits long for another.
         workers: processes at once.
-        gpus: for each worker, also parts of one.
-        cpus: for each worker.
+        gpus: for each worker, also parts of one; see `gpus_for`.
+        cpus: for each worker, and so its threads.
 
     Returns:
         The files, in the order of the shards.
@@ -48,10 +49,7 @@ def over_shards(make: Callable[[], Work], shards: int, workers: int, *, gpus: fl
     Raises:
         InputError: Ray is not installed, or a shard cannot be done.
     """
-    try:
-        import ray
-    except ImportError:
-        raise InputError("Ray is not installed: pip install 'grisq[ray]'.") from None
+    ray = _ray()
     rows = [{"number": number, "total": shards} for number in range(1, shards + 1)]
     try:
         found = (
@@ -62,6 +60,36 @@ def over_shards(make: Callable[[], Work], shards: int, workers: int, *, gpus: fl
     except ray.exceptions.RayError as error:
         raise InputError(_sentence(error)) from None
     return sorted(Path(row["file"]) for row in found)
+
+
+def gpus_for(device: str, workers: int) -> float:
+    """Share of a GPU that each worker asks for; Ray hides all GPUs from workers that ask for none.
+
+    Args:
+        device: cpu, cuda, or auto, which means cuda if the cluster has a GPU.
+        workers: processes at once; where there are fewer GPUs, several share one.
+
+    Raises:
+        InputError: for another device, if the cluster has no GPU, or if Ray is not installed.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise InputError(f"Ray chooses each worker's GPU: give --device auto, cpu or cuda, not {device}.")
+    if device == "cpu":
+        return 0.0
+    ray = _ray()
+    ray.init(ignore_reinit_error=True)
+    gpus = ray.cluster_resources().get("GPU", 0)
+    if device == "cuda" and not gpus:
+        raise InputError("The Ray cluster has no GPU: give --device cpu or auto.")
+    return min(1.0, gpus / workers)
+
+
+def _ray() -> ModuleType:
+    try:
+        import ray
+    except ImportError:
+        raise InputError("Ray is not installed: pip install -e '.[ray]' in grisq's folder.") from None
+    return ray
 
 
 def _sentence(error: Exception) -> str:

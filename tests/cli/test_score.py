@@ -90,6 +90,16 @@ def test_wrong_options_are_one_sentence(written, mini_root, arguments, message):
         run(written, "--data", mini_root, *arguments)
 
 
+def test_a_part_without_expressions_is_written_and_merges(written, mini, mini_root, tmp_path):
+    parts = [tmp_path / f"{number}.parquet" for number in (1, 2, 3)]
+    one = tmp_path / "one.json"
+    one.write_text(json.dumps(json.loads(written.read_text())[:1]))
+    for number, path in enumerate(parts, start=1):
+        shown = run(one, "--data", mini_root, "--missing", "skip", "--shard", f"{number}/3", "-o", path)
+        assert ("has no expressions" in shown.output) == (number > 1)
+    assert run(*parts, "--data", mini_root).stdout == run(one, "--data", mini_root, "--missing", "skip").stdout
+
+
 def test_a_table_has_a_line_for_every_split_and_protocol(written, mini):
     report = score(written, mini, protocols=["rela", "refzom"], compare=written, progress=False)
     assert list(report.table().index) == [

@@ -1,15 +1,18 @@
 """Ray on loopback with two workers: the same answers and counts as one process, also if a worker is killed."""
 
+import json
 import os
 import signal
 
 import pytest
+from typer.testing import CliRunner
 
 from grisq import checkpoint
+from grisq.cli.main import app
 from grisq.evaluation import score
 from grisq.evaluation.scoring import measurements
 from grisq.evaluation.scoring.score import measure, rules_of
-from grisq.inference.on_ray import Answers, Counts, over_shards
+from grisq.inference.on_ray import Answers, Counts, gpus_for, over_shards
 from grisq.inference.split_answers import answer_splits
 from grisq.runtime.errors import InputError
 
@@ -37,6 +40,12 @@ def packed(model, reader, tmp_path, with_large_weights):
     return folder
 
 
+def run(*arguments):
+    result = CliRunner().invoke(app, list(map(str, arguments)))
+    if result.exception:
+        raise result.exception
+
+
 def test_answers_and_counts_are_those_of_one_process(cluster, packed, mini, mini_root, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     path = answer_splits(checkpoint.load(packed), mini, whole, progress=False, **OPTIONS)
@@ -50,6 +59,24 @@ def test_answers_and_counts_are_those_of_one_process(cluster, packed, mini, mini
         == score(whole, mini, progress=False).splits
     )
     assert merged.row.tolist() == measure(whole, mini, protocols=rules_of(["rela"]), progress=False).row.tolist()
+
+
+def test_the_commands_do_the_same(cluster, packed, mini, mini_root, tmp_path):
+    answers = tmp_path / "answers"
+    model = ("--model", packed, "--split", "val", "--device", "cpu", "--batch", "4")
+    run("predict-many", "--data", mini_root, "--out", answers, "--ray", "2", "--shards", "3", *model)
+    run("score", answers, "--data", mini_root, "--ray", "2", "--out", tmp_path / "row.json")
+    whole = tmp_path / "whole"
+    answer_splits(checkpoint.load(packed), mini, whole, progress=False, **OPTIONS)
+    splits = json.loads(score(whole, mini, progress=False).to_json())["splits"]
+    assert json.loads((tmp_path / "row.json").read_text())["splits"] == splits
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["answers", "model", "row.json", "whole"]
+
+
+def test_a_cluster_without_gpus_says_so(cluster):
+    assert gpus_for("auto", 2) == gpus_for("cpu", 2) == 0
+    with pytest.raises(InputError, match="The Ray cluster has no GPU: give --device cpu or auto"):
+        gpus_for("cuda", 2)
 
 
 def dying_once(folder):

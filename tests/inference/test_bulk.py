@@ -102,7 +102,9 @@ def test_answers_of_another_model_or_threshold_are_not_mixed(segmenter, jobs, tm
     model = GRISQ(model_config) if change == "model" else segmenter.model
     given = {"threshold": 0.0, "mask_threshold": 0.5} | ({} if change == "model" else {change: 0.25})
     other = Segmenter(model, segmenter.tokenizer, device="cpu", **given)
-    with pytest.raises(InputError, match=f"were made with a different {change}: choose another folder"):
+    with pytest.raises(
+        InputError, match=rf"holds answers with other settings \({change}; see settings\.json\): choose another folder"
+    ):
         predict_many(other, jobs, out, progress=False)
     assert (out / LINES).read_text(encoding="utf-8") == before
     assert predict_many(segmenter, jobs, out, progress=False).answered == 3

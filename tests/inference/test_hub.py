@@ -1,6 +1,7 @@
 """The Hugging Face Hub, played by a server on loopback that speaks as much of its protocol as a model needs."""
 
 import base64
+import errno
 import hashlib
 import json
 import threading
@@ -30,11 +31,12 @@ class FakeHub:
         self.names: dict[tuple[str, str], str] = {}  # (repository, branch or tag) -> commit
         self.requests: list[str] = []
         self.token_wanted = False
+        self.private: set[str] = set()
 
-    def commit(self, repository: str, files: dict[str, bytes], branch: str = "main") -> str:
+    def commit(self, repository: str, files: dict[str, bytes], branch: str = "main", deleted: tuple = ()) -> str:
         before = self.commits.setdefault(repository, {})
         old = before.get(self.names.get((repository, branch), ""), {})
-        whole = old | files
+        whole = {path: content for path, content in (old | files).items() if path not in deleted}
         sha = hashlib.sha1(repr(sorted(whole.items())).encode() + bytes([len(before)])).hexdigest()
         before[sha] = whole
         self.names[repository, branch] = sha
@@ -68,6 +70,9 @@ def handler(store: FakeHub):
         def do_GET(self):
             store.requests.append(self.path)
             parts = unquote(urlsplit(self.path).path).strip("/").split("/")
+            if parts == ["api", "whoami-v2"]:
+                known = "Authorization" in self.headers or not store.token_wanted
+                return self.answer({"name": "me", "type": "user"}) if known else self.answer({"error": "who?"}, 401)
             if parts[:2] == ["api", "models"]:
                 repository, rest = "/".join(parts[2:4]), parts[4:]
                 revision = rest[1] if rest[:1] in (["revision"], ["tree"]) else "main"
@@ -91,7 +96,14 @@ def handler(store: FakeHub):
                     )
                 siblings = [{"rfilename": path} for path in files]
                 return self.answer(
-                    {"id": repository, "modelId": repository, "sha": sha, "siblings": siblings, "tags": []}
+                    {
+                        "id": repository,
+                        "modelId": repository,
+                        "sha": sha,
+                        "siblings": siblings,
+                        "tags": [],
+                        "private": repository in store.private,
+                    }
                 )
             repository, revision, path = "/".join(parts[:2]), parts[3], "/".join(parts[4:])
             sha = store.find(repository, revision)
@@ -114,8 +126,10 @@ def handler(store: FakeHub):
                 asked = json.loads(body)
                 name = f"{asked.get('organization') or 'me'}/{asked['name']}"
                 if name in store.commits:
-                    return self.answer({"error": "exists"}, 409)
+                    return self.answer({"error": "exists", "url": f"http://{self.headers['Host']}/{name}"}, 409)
                 store.commit(name, {})
+                if asked.get("visibility") == "private":
+                    store.private.add(name)
                 return self.answer({"url": f"http://{self.headers['Host']}/{name}", "name": name})
             repository = "/".join(path.split("/")[3:5])
             if "/preupload/" in path:
@@ -133,7 +147,8 @@ def handler(store: FakeHub):
                 for each in lines
                 if each["key"] == "file"
             }
-            sha = store.commit(repository, files)
+            deleted = tuple(each["value"]["path"] for each in lines if each["key"] == "deletedFile")
+            sha = store.commit(repository, files, deleted=deleted)
             url = f"http://{self.headers['Host']}/{repository}/commit/{sha}"
             return self.answer({"success": True, "commitOid": sha, "commitUrl": url, "hookOutput": ""})
 
@@ -190,6 +205,34 @@ def test_a_model_comes_back_from_the_hub_as_it_was_pushed(fake, folder):
     assert not any("README" in request for request in fake.requests if "/resolve/" in request)  # only what is needed
 
 
+def test_what_an_earlier_push_measured_does_not_stay(fake, folder):
+    hub.push(folder, "me/small")
+    (folder / ".eval_results" / "grefcoco.yaml").unlink()
+    (folder / ".eval_results").rmdir()
+    hub.push(folder, "me/small")
+    assert fake.commits["me/small"][fake.names["me/small", "main"]] == files_of(folder)
+
+
+def test_a_public_repository_is_not_taken_for_a_private_one(fake, folder):
+    hub.push(folder, "me/hidden", private=True)
+    hub.push(folder, "me/hidden", private=True)
+    fake.commit("me/shown", {"README.md": b"here before"})
+    with pytest.raises(InputError, match="me/shown on the hub is public: make it private"):
+        hub.push(folder, "me/shown", private=True)
+    assert fake.commits["me/shown"][fake.names["me/shown", "main"]] == {"README.md": b"here before"}
+
+
+def test_a_full_disk_is_not_called_a_lost_connection(fake, folder, monkeypatch):
+    fake.commit("me/small", files_of(folder))
+
+    def full(*args, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(hub, "snapshot_download", full)
+    with pytest.raises(InputError, match=r"No space left on device.*: free some space, or set HF_HOME"):
+        hub.fetch("me/small")
+
+
 def test_a_revision_is_a_branch_a_tag_or_a_commit(fake, folder, model_config):
     old = fake.commit("me/small", files_of(folder))
     other = folder.with_name("other")
@@ -234,7 +277,7 @@ def test_what_is_neither_a_folder_nor_a_model_is_told(fake):
 def test_a_repository_of_something_else_is_told(fake):
     fake.commit("me/bert", {"config.json": b"{}", "pytorch_model.bin": b"x"})
     with pytest.raises(
-        InputError, match=r"me/bert on the hub has no model\.safetensors and no .*: it is no model of grisq"
+        InputError, match=r"me/bert on the hub has no model\.safetensors and no .*: it is not a model of grisq"
     ):
         Segmenter.from_pretrained("me/bert")
 
@@ -244,12 +287,12 @@ def test_only_those_who_are_logged_in_push(fake, folder, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(InputError, match="run `hf auth login`"):
         hub.push(folder, "me/small")
-    with pytest.raises(InputError, match="'small' names no repository on the hub: give user/name"):
+    with pytest.raises(InputError, match="'small' cannot be the name of a repository on the hub: give user/name"):
         hub.push(folder, "small")
 
 
 def test_a_folder_has_no_revision(folder):
-    with pytest.raises(InputError, match="is no model of the hub, so it has no revision 'v1'"):
+    with pytest.raises(InputError, match=r"--revision is for models of the hub, and .* is not one"):
         Segmenter.from_pretrained(folder, revision="v1")
 
 

@@ -57,7 +57,7 @@ def convert(
     elif source.is_dir():
         found = read_refer(source, form, partition)
     else:
-        raise InputError(f"{source} is no folder: give the one that holds refs(...).p and instances.json.")
+        raise InputError(f"{source} is not a folder: give the one that holds refs(...).p and instances.json.")
     return write_converted(found, out, None if images is None else Path(images), progress=progress, report=report)
 
 

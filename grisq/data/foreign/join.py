@@ -1,8 +1,8 @@
 """Single-target expressions joined to a split that has none.
 
 The val split of today's gRefCOCO has no expression with a single target; that of the paper had some. RefCOCO's UNC val
-is about the same pictures and has nothing else. Joined, the two are no release of gRefCOCO: every number on them has to
-say so, and `grisq.data.statistics.release_of` does.
+is about the same pictures and has nothing else. Joined, the two are not a release of gRefCOCO. Every number on them
+must say so, and `grisq.data.statistics.release_of` does.
 """
 
 from collections.abc import Callable
@@ -89,7 +89,7 @@ def join_singles(
     expressions = sum(len(ref["sentences"]) for ref in found.refs)
     report(
         f"{expressions:,} single-target expressions were added to {split}; {left:,} refs are about pictures that it "
-        "does not have. The result is no release of gRefCOCO: say so next to every number."
+        "does not have. The result is not a release of gRefCOCO: say so next to every number."
     )
     return out
 

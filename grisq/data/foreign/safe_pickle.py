@@ -8,6 +8,7 @@ of instructions, and one that does more than build such values is refused before
 import io
 import pickle
 import pickletools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _PLAIN = frozenset({
 })
 # fmt: on
 _NAMES = ("GLOBAL", "INST")  # instructions with a name in them
+_INSTRUCTIONS = {each.code.encode("latin-1"): each for each in pickletools.opcodes}
 _STORES = ("PUT", "LONG_BINPUT")  # into a numbered place; the reader makes room for all places up to it
 
 
@@ -58,8 +60,7 @@ def read_plain_pickle(path: Path) -> Any:
 def _check(content: bytes, path: Path) -> None:
     """Raise InputError if one of the instructions does more than build a plain value."""
     try:
-        for instruction, argument, place in pickletools.genops(content):
-            name = instruction.name
+        for name, argument, place in _instructions(content):
             if name not in _PLAIN:
                 what = f"names {argument.replace(' ', '.')}" if name in _NAMES else f"has the instruction {name}"
                 raise InputError(
@@ -72,5 +73,22 @@ def _check(content: bytes, path: Path) -> None:
         raise _damaged(path, error) from None
 
 
+def _instructions(content: bytes) -> Iterator[tuple[str, Any, int]]:
+    """Name, argument and place of each. As `pickletools.genops`, which refuses Python 2's texts beyond ASCII."""
+    stream = io.BytesIO(content)
+    name = ""
+    while name != "STOP":
+        place = stream.tell()
+        instruction = _INSTRUCTIONS.get(stream.read(1))
+        if instruction is None:
+            raise ValueError(f"byte {place:,} is not an instruction")
+        name = instruction.name
+        if name == "STRING":
+            argument = stream.readline()
+        else:
+            argument = None if instruction.arg is None else instruction.arg.reader(stream)
+        yield name, argument, place
+
+
 def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path} is no pickle, or it is damaged ({error}): download it again.")
+    return InputError(f"{path} is not a pickle, or it is damaged ({error}): download it again.")

@@ -40,7 +40,7 @@ def count_pixels(
 ) -> Measurements:
     """Compare the mask of every prediction with the annotation, reading the predictions twice: ids first, then masks.
 
-    Memory does not grow with the masks: those of one chunk are held for each process.
+    Memory does not grow with the masks: those of a few chunks are held for each process.
 
     Args:
         predictions: of any model.
@@ -67,7 +67,7 @@ def count_pixels(
     rows = np.sort(np.concatenate([data.rows(split) for split in chosen]))
     rows = rows[shard.take(len(rows))]
     answered = found.predictions[rows] > 0
-    told = {
+    handled = {
         "expressions": len(rows),
         "missing": int((~answered).sum()),
         "repeated": int((found.predictions[rows] > 1).sum()),
@@ -86,7 +86,15 @@ def count_pixels(
             bar.update()
     rules = Rules(missing, repeated, unknown, resize, tuple(squares))
     return of_counted(
-        counted, presence, data=data, source=predictions.name, splits=chosen, rules=rules, told=told, shard=shard
+        counted,
+        presence,
+        data=data,
+        source=predictions.name,
+        digest="" if shard == WHOLE else predictions.digest(),
+        splits=chosen,
+        rules=rules,
+        matching=handled,
+        shard=shard,
     )
 
 

@@ -5,6 +5,7 @@ expressions (counted from 0). `segmentation` is COCO's: run lengths, compressed 
 empty mask. `score` is the probability of presence.
 """
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_json
 
 PRESENCE = "presence.json"  # of a folder of masks: {"REF_SENT": probability}
+_READ = (".jsonl", ".ndjson", ".png", ".json")  # endings of the files in a folder
 _CHUNK = 2**20  # characters that are read at once
 _MASK_NAME = re.compile(r"\d+(_\d+)?\.png", re.IGNORECASE | re.ASCII)
 _LONGEST = 2**26  # characters of one prediction
@@ -72,6 +74,20 @@ class Predictions:
     def name(self) -> str:
         """What a report calls them."""
         return self.source.name if isinstance(self.source, Path) else "predictions in memory"
+
+    def digest(self) -> str:
+        """SHA-256 of the files, or of the expressions and probabilities in memory, by which shards know each other."""
+        found = hashlib.sha256()
+        if not isinstance(self.source, Path):
+            for entry in self:
+                found.update(repr((entry.key, entry.score)).encode())
+            return found.hexdigest()
+        files = sorted(self.source.iterdir()) if self.source.is_dir() else [self.source]
+        for path in files:
+            if path == self.source or (path.suffix.lower() in _READ and path.is_file()):
+                with path.open("rb") as file:
+                    found.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+        return found.hexdigest()
 
     def __iter__(self) -> Iterator[Entry]:
         """Read every prediction. Raises InputError naming the place, the field and what was expected."""
@@ -147,8 +163,8 @@ def _of_file(path: Path) -> Iterator[Entry]:
                 yield from _of_lines(path, file)
             else:
                 raise InputError(f"{path} is {'empty' if not first else 'not JSON'}: give {_FORMS}.")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8 text (byte {error.start:,}): give {_FORMS}.") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path} is not UTF-8 text: give {_FORMS}.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): give a file that you may read.") from None
 
@@ -206,7 +222,7 @@ def _elements(path: Path, file: TextIO) -> Iterator[Any]:
 
 def _entry(record: Any, place: str) -> Entry:
     if not isinstance(record, dict):
-        raise InputError(f"{place} is no JSON object: write one with ref_id, sent_id, segmentation and score.")
+        raise InputError(f"{place} is not a JSON object: write one with ref_id, sent_id, segmentation and score.")
     fields = {name: value for name in _Record.__struct_fields__ if (value := record.get(name)) is not None}
     try:
         read = msgspec.convert(

@@ -30,31 +30,30 @@ class Keys:
         self.size = len(data)
         pairs = zip(data.expressions["ref_id"].to_pylist(), data.expressions["sent_id"].to_pylist())
         self._rows: dict[tuple[int, int], int] = {}
-        self._twice: set[tuple[int, int]] = set()
+        self._others: dict[tuple[int, int], list[int]] = {}  # further rows with the same ids
         for row, pair in enumerate(pairs):
             if self._rows.setdefault(pair, row) != row:
-                self._twice.add(pair)
+                self._others.setdefault(pair, []).append(row)
 
     def row(self, entry: Entry) -> int | None:
         """The row that a prediction is about, None if there is none. Raises InputError if its name has two meanings."""
         row, ids = entry.key
-        if row is not None and not 0 <= row < self.size:
-            row = None
         if ids is None:
-            return row
-        if ids in self._twice:
-            if row is None:
-                raise InputError(
-                    f"{entry.place}: the data set has several expressions with {entry.key.describe()}; give row as "
-                    "well, the place in its table of expressions."
-                )
-            return row
-        found = self._rows.get(ids)
-        if row is not None and found is not None and row != found:
+            return row if 0 <= row < self.size else None
+        if ids not in self._rows:
+            return None
+        named = [self._rows[ids], *self._others.get(ids, [])]
+        if row is None and len(named) > 1:
             raise InputError(
-                f"{entry.place}: its row is {row}, and {entry.key.describe()} is row {found}; give one of both."
+                f"{entry.place}: the data set has several expressions with {entry.key.describe()}; give row as well, "
+                "the place in its table of expressions."
             )
-        return found
+        if row is not None and row not in named:
+            raise InputError(
+                f"{entry.place}: its row is {row}, and {entry.key.describe()} is row {' or '.join(map(str, named))}; "
+                "give one of both."
+            )
+        return named[0] if row is None else row
 
 
 @dataclass

@@ -19,6 +19,13 @@ from grisq.runtime.files import atomic_file
 from grisq.runtime.shard import WHOLE, Shard
 
 ENDING = ".parquet"
+_THE_SAME = {  # in all shards of one scoring
+    "source": "predictions",
+    "digest": "predictions",
+    "data": "data",
+    "splits": "splits",
+    "rules": "rules",
+}
 _PARTS = ("predicted", "annotated", "both", "area")
 
 
@@ -38,6 +45,7 @@ class Measurements:
 
     data: str  # SHA-256 of the annotations
     source: str  # name of the predictions
+    digest: str  # SHA-256 of the predictions, "" unless this is a shard
     splits: tuple[str, ...]
     rules: Rules
     row: np.ndarray  # (N,) of the data set's table of expressions, ascending
@@ -47,7 +55,7 @@ class Measurements:
     instance_covered: list[tuple[int, ...]]
     masks: np.ndarray  # (N,) predicted masks
     matched: np.ndarray  # (N,) annotated objects that are one of them; 0 unless several masks are instances
-    told: dict[str, int] = field(default_factory=dict)  # what was missing, repeated, unknown
+    matching: dict[str, int] = field(default_factory=dict)  # what was missing, repeated, unknown
     shard: Shard = WHOLE  # which part of the expressions this is
 
     def outcomes(self, square: int | None, chosen: np.ndarray, data: GRefCOCO) -> Outcomes:
@@ -69,7 +77,7 @@ class Measurements:
             columns |= {f"{part}@{square}": values[:, i] for i, part in enumerate(_PARTS)}
         if self.presence is not None:
             columns["presence"] = self.presence
-        about = {"data": self.data, "source": self.source, "splits": self.splits, "told": self.told}
+        about = {name: getattr(self, name) for name in ("data", "source", "digest", "splits", "matching")}
         about["rules"] = msgspec.to_builtins(self.rules)
         about["shard"] = [self.shard.number, self.shard.total]
         table = pa.table(columns).replace_schema_metadata({"grisq": json.dumps(about)})
@@ -83,9 +91,10 @@ def of_counted(
     *,
     data: GRefCOCO,
     source: str,
+    digest: str,
     splits: Sequence[str],
     rules: Rules,
-    told: dict[str, int],
+    matching: dict[str, int],
     shard: Shard = WHOLE,
 ) -> Measurements:
     """Put counts into columns, by row. presence: probability by row, None if predictions have none."""
@@ -94,6 +103,7 @@ def of_counted(
     return Measurements(
         data=data.content_hash,
         source=source,
+        digest=digest,
         splits=tuple(splits),
         rules=rules,
         row=np.array([each.row for each in found], dtype=np.int64),
@@ -103,7 +113,7 @@ def of_counted(
         instance_covered=[each.instance_covered for each in found],
         masks=np.array([each.masks for each in found], dtype=np.int64),
         matched=np.array([each.matched for each in found], dtype=np.int64),
-        told=told,
+        matching=matching,
         shard=shard,
     )
 
@@ -119,6 +129,7 @@ def read(path: Path) -> Measurements:
         return Measurements(
             data=about["data"],
             source=about["source"],
+            digest=about["digest"],
             splits=tuple(about["splits"]),
             rules=rules,
             row=columns["row"].to_numpy(),
@@ -128,13 +139,23 @@ def read(path: Path) -> Measurements:
             instance_covered=list(map(tuple, columns["instance_covered"].to_pylist())),
             masks=columns["masks"].to_numpy(),
             matched=columns["matched"].to_numpy(),
-            told=about["told"],
+            matching=about["matching"],
             shard=Shard(*about["shard"]),
         )
     except FileNotFoundError:
         raise InputError(f"{path} is missing: write it with --out {path.name}.") from None
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError, msgspec.ValidationError) as error:
         raise InputError(f"{path} holds no pixel counts of grisq score ({error}): write it with --out.") from None
+
+
+def counted_alike(one: Measurements, other: Measurements) -> bool:
+    """Whether the rules of both give the same counts. What is done with missing predictions matters if some are."""
+
+    def same(name: str) -> bool:
+        idle = not one.matching[name] and not other.matching[name]
+        return idle or getattr(one.rules, name) == getattr(other.rules, name)
+
+    return one.rules.resize == other.rules.resize and same("missing") and same("repeated")
 
 
 def merge(parts: Sequence[Measurements]) -> Measurements:
@@ -145,9 +166,9 @@ def merge(parts: Sequence[Measurements]) -> Measurements:
     """
     first = parts[0]
     for other in parts[1:]:
-        for name in ("source", "data", "splits", "rules"):
+        for name, called in _THE_SAME.items():
             if getattr(other, name) != getattr(first, name):
-                raise InputError(f"Two shards differ in their {name}: merge the shards of one scoring.")
+                raise InputError(f"Two shards differ in their {called}: merge the shards of one scoring.")
         if (other.presence is None) != (first.presence is None):
             raise InputError(
                 "Some shards have a probability of presence and others none: give all of them one, or none."
@@ -156,7 +177,7 @@ def merge(parts: Sequence[Measurements]) -> Measurements:
     numbers = sorted(each.shard.number for each in parts)
     if any(each.shard.total != total for each in parts) or numbers != list(range(1, total + 1)):
         named = ", ".join(f"{each.shard.number}/{each.shard.total}" for each in parts)
-        raise InputError(f"These are the shards {named}: give every one of {total}, once.")
+        raise InputError(f"These are the shards {named}: give each of the {total} exactly once.")
     row = np.concatenate([each.row for each in parts])
     order = np.argsort(row, kind="stable")
 
@@ -176,6 +197,6 @@ def merge(parts: Sequence[Measurements]) -> Measurements:
         instance_covered=listed("instance_covered"),
         masks=joined("masks"),
         matched=joined("matched"),
-        told={name: sum(each.told[name] for each in parts) for name in first.told},
+        matching={name: sum(each.matching[name] for each in parts) for name in first.matching},
         shard=WHOLE,
     )

@@ -31,7 +31,7 @@ class Counted(NamedTuple):
     instance_pixels: tuple[int, ...]  # of each annotated object, at the first size
     instance_covered: tuple[int, ...]  # pixels of it under the predicted mask
     masks: int  # predicted ones that have a pixel
-    matched: int  # annotated objects that are one of them, see FOUND; 0 where there is one mask, or none
+    matched: int  # annotated objects that are one of them, see FOUND; 0 unless masks are instances
 
 
 class PixelCounter:
@@ -117,6 +117,11 @@ class PixelCounter:
         return run_lengths.from_counts(masks.redrawn(whole, *stored, *size)["counts"], size)
 
     def _polygons(self, entry: Entry, picture: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+        rows = [len(part) for part in entry.segmentation if isinstance(part, list)]
+        if len(rows) == picture[0] and set(rows) == {picture[1]}:
+            raise InputError(
+                f"{entry.place}: its mask is a list of rows; give run lengths, by pycocotools for example."
+            )
         bound = 4 * max(picture)  # pycocotools draws every pixel of an edge
         for part in entry.segmentation:
             numbers = isinstance(part, list) and all(
@@ -127,6 +132,11 @@ class PixelCounter:
                     f"{entry.place}: its polygons must be lists of numbers, [[x, y, x, y, x, y, ...], ...], with at "
                     "least three corners in or near the picture."
                 )
+        if all(0 <= x <= 1 for part in entry.segmentation for x in part):
+            raise InputError(
+                f"{entry.place}: all corners of its polygons lie within one pixel; give them in pixels, not as shares "
+                "of the picture, and a mask of 0 and 1 as run lengths."
+            )
         return run_lengths.from_counts(masks.redrawn(entry.segmentation, *picture, *size, keep=False)["counts"], size)
 
 
@@ -150,7 +160,7 @@ def _array(entry: Entry) -> np.ndarray:
         mask = np.asarray(entry.segmentation)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(
-            f"{entry.place}: its segmentation is no mask ({error}); give an array (H, W) of bool."
+            f"{entry.place}: its segmentation is not a mask ({error}); give an array (H, W) of bool."
         ) from None
     if mask.ndim != 2 or mask.dtype.kind not in "bui" or not mask.size:
         raise InputError(

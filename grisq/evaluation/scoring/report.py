@@ -19,6 +19,7 @@ from grisq.evaluation.metrics import MCC, giou_at_share, metric_of
 from grisq.evaluation.outcomes import Outcomes, add_up
 from grisq.evaluation.protocols import PROTOCOLS, Protocol, Scores, square_of
 from grisq.evaluation.recall import recall_of
+from grisq.evaluation.scoring import measurements
 from grisq.evaluation.scoring.measurements import Measurements
 from grisq.runtime.errors import InputError
 
@@ -93,9 +94,10 @@ class Report(msgspec.Struct, frozen=True):
     data: str  # SHA-256 of grefs(unc).json
     release: str  # of gRefCOCO
     rules: dict[str, str | float]
-    told: dict[str, int]  # expressions, and what was missing, repeated or unknown
+    matching: dict[str, int]  # expressions, and what was missing, repeated or unknown
     splits: dict[str, OfSplit]
     compared_with: str | None = None
+    matching_of_other: dict[str, int] | None = None  # the same of the predictions that these are compared with
 
     def table(self) -> pd.DataFrame:
         """A line for each split and protocol; text, percent with intervals."""
@@ -110,10 +112,13 @@ class Report(msgspec.Struct, frozen=True):
 
     def to_text(self) -> str:
         """What a terminal shows: a block for each split and protocol, and what was found on the way."""
-        lines = [f"{self.predictions}: " + ", ".join(f"{count:,} {name}" for name, count in self.told.items())]
+        lines = [f"{self.predictions}: {_listing(self.matching)}"]
+        if self.matching_of_other is not None:
+            lines.append(f"{self.compared_with}: {_listing(self.matching_of_other)}")
+            lines.append(self._differences())
         lines += [f"release: {self.release}", _UNITS]
         for split, found in self.splits.items():
-            lines += ["", f"{split}: " + ", ".join(f"{count:,} {name}" for name, count in found.counts.items())]
+            lines += ["", f"{split}: {_listing(found.counts)}"]
             for outcome in found.protocols.values():
                 lines += [outcome.rules, _vertical(outcome).to_string(index=False, justify="left")]
             lines.append(_further(found).to_string(index=False, justify="left"))
@@ -126,19 +131,23 @@ class Report(msgspec.Struct, frozen=True):
     def to_markdown(self) -> str:
         """Everything that a reader of a table needs next to it."""
         lines = [f"# {self.predictions}", ""]
-        lines.append(f"Release: {self.release}; annotations SHA-256 `{self.data[:12]}`.")
+        lines.append(f"Release: {self.release}; SHA-256 of `grefs(unc).json`: `{self.data[:12]}`.")
         lines.append("Rules: " + ", ".join(f"{name} {value}" for name, value in self.rules.items()) + ".")
-        lines.append("Found: " + ", ".join(f"{count:,} {name}" for name, count in self.told.items()) + ".")
-        if self.compared_with:
-            lines.append(f"Differences: {self.predictions} minus {self.compared_with}, paired by picture.")
+        lines.append(f"Found: {_listing(self.matching)}.")
+        if self.matching_of_other is not None:
+            lines.append(f"Found in {self.compared_with}: {_listing(self.matching_of_other)}.")
+            lines.append(self._differences())
         lines.append(_UNITS)
         for split, found in self.splits.items():
             lines += ["", f"## {split}", ""]
-            lines.append(", ".join(f"{count:,} {name}" for name, count in found.counts.items()) + ".")
+            lines.append(f"{_listing(found.counts)}.")
             for outcome in found.protocols.values():
                 lines += ["", f"**{outcome.rules}**", "", markdown(_vertical(outcome))]
             lines += ["", "**Further** (rules of `rela`)", "", markdown(_further(found))]
         return "\n".join(lines) + "\n"
+
+    def _differences(self) -> str:
+        return f"Differences: {self.predictions} minus {self.compared_with}, paired by picture."
 
 
 def report(
@@ -164,7 +173,7 @@ def report(
 
     Raises:
         InputError: if the counts are of other data, if there are none, if the two are about different expressions or
-            were counted by different rules, or if the threshold is no probability.
+            were counted by different rules, or if the threshold is not a probability.
     """
     if not 0 <= threshold <= 1:
         raise InputError(f"threshold must lie from 0 to 1, not at {threshold}: it is a probability.")
@@ -177,9 +186,10 @@ def report(
             "not the same ones: compare predictions of one split, and give both --missing nothing where "
             "some are left out."
         )
-    if other is not None and other.rules != found.rules:
+    if other is not None and not measurements.counted_alike(found, other):
         raise InputError(f"{found.source} and {other.source} were counted by different rules: count one of them again.")
-    if other is not None and (other.presence is None) != (found.presence is None):
+    by_score = any(rules.presence in ("head", "head_or_empty") for rules in protocols)
+    if other is not None and by_score and (other.presence is None) != (found.presence is None):
         raise InputError(
             f"One of {found.source} and {other.source} has scores and the other has none, so presence would be decided "
             "by different rules: give --decided-by pixels50."
@@ -198,9 +208,10 @@ def report(
         data=data.refs_hash,
         release=statistics.release_of(data),
         rules={"threshold": threshold, **rules},
-        told=found.told,
+        matching=found.matching,
         splits=splits,
         compared_with=None if other is None else other.source,
+        matching_of_other=None if other is None else other.matching,
     )
 
 
@@ -317,6 +328,10 @@ def _called(rules: Protocol, metric: str) -> str:
 
 def _value(found: Difference) -> Value:
     return Value(_number(found.value), _number(found.low), _number(found.high))
+
+
+def _listing(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def _plain(value: float) -> Value:

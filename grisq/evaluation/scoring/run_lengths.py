@@ -146,7 +146,7 @@ def from_counts(counts: str | bytes | list[int], size: tuple[int, int]) -> np.nd
     total = size[0] * size[1]
     if isinstance(counts, list):
         return _from_list(counts, total)
-    letters = counts.encode("ascii", "replace") if isinstance(counts, str) else bytes(counts)
+    letters = counts.encode("utf-8", "replace") if isinstance(counts, str) else bytes(counts)
     ends = _ends_of_text(np.frombuffer(letters, np.uint8), total)
     if not len(ends):
         raise InputError(f"its run lengths are damaged or do not cover {size[0]}x{size[1]} pixels (height x width)")
@@ -164,7 +164,7 @@ def _from_list(counts: list[int], total: int) -> np.ndarray:
         raise InputError("its run lengths must be a flat list of whole numbers that are not negative")
     if whole.sum() != total:
         raise InputError(f"its run lengths cover {whole.sum():,} pixels, and its size has {total:,}")
-    return np.cumsum(whole) if len(whole) else np.array([total], dtype=np.int64)
+    return np.cumsum(whole)
 
 
 def from_mask(mask: np.ndarray) -> np.ndarray:

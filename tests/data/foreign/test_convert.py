@@ -309,7 +309,7 @@ def test_a_missing_file_is_told(tmp_path, pictures):
     assert convert("refcoco", place, tmp_path / "out", partition="google", report=quiet).is_dir()
     with pytest.raises(InputError, match="already holds something else"):
         convert("refcoco", place, tmp_path / "out", partition="google", report=quiet)
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         convert("refcoco", tmp_path / "nothing", tmp_path / "new", report=quiet)
     with pytest.raises(InputError, match="There is no form 'refclef'"):
         convert("refclef", place, tmp_path / "new", report=quiet)

@@ -33,6 +33,7 @@ def test_plain_values_come_back(tmp_path, protocol):
 def test_texts_of_python_2_are_read(tmp_path):
     """Protocols 0 and 2 of Python 2 store bytes as strings; S is that opcode of protocol 0, U of protocol 2."""
     assert read_plain_pickle(written(tmp_path, b"(lp0\nS'cat'\np1\na.")) == ["cat"]
+    assert read_plain_pickle(written(tmp_path, b"(lp0\nS's\xc3\xbcd'\np1\na.")) == ["süd"]
     assert read_plain_pickle(written(tmp_path, b"\x80\x02]U\x04s\xc3\xbcda.")) == ["süd"]  # UTF-8
     assert read_plain_pickle(written(tmp_path, b"\x80\x02]U\x03s\xfcda.")) == ["süd"]  # Latin-1
     assert read_plain_pickle(written(tmp_path, b"(lp0\nL7L\na.")) == [7]

@@ -99,7 +99,7 @@ def test_a_generator_can_be_read_twice():
         ("[", "is damaged or cut short"),
         ('[{"row": 1, "segmentation": null}', "is damaged or cut short"),
         ('[{"row": 1, "segmentation": nul', "is damaged or cut short"),
-        ("[1]", "prediction 1 is no JSON object"),
+        ("[1]", "prediction 1 is not a JSON object"),
         ('[{"row": 1, "segmentation": null}] [2]', "something follows the list"),
         ('{"annotations": []}', "is an object, not a list: give the list of predictions alone"),
         ('{\n"annotations": []}', "line 1 is not one JSON object: give the list of predictions alone"),

@@ -154,7 +154,7 @@ def test_counts_of_the_split_and_the_release_stand_beside_the_numbers(many, pred
     }
     assert report.data == many.refs_hash
     assert "none that is known" in report.release
-    assert report.told == {"expressions": 240, "missing": 0, "repeated": 0, "unknown": 0}
+    assert report.matching == {"expressions": 240, "missing": 0, "repeated": 0, "unknown": 0}
 
 
 def test_the_order_of_predictions_and_how_they_are_named_do_not_matter(many, predict):
@@ -186,10 +186,10 @@ def test_missing_predictions_are_refused_counted_or_left_out(many, predict):
     for each in whole[:10]:
         each.update(segmentation=None, score=0.0)
     assert nothing.splits == score(whole, many, progress=False).splits
-    assert nothing.told["missing"] == 10
+    assert nothing.matching["missing"] == 10
     skipped = score(some, many, missing="skip", progress=False)
     assert skipped.splits["val"].counts["expressions"] == 230
-    assert skipped.told["missing"] == 10
+    assert skipped.matching["missing"] == 10
 
 
 def test_several_predictions_of_an_expression_are_refused_or_decided(many, predict):
@@ -208,7 +208,7 @@ def test_several_predictions_of_an_expression_are_refused_or_decided(many, predi
         whole = masks.encode(np.any(parts, 0)) if parts else None
         united.append({**a, "segmentation": whole, "score": max(a["score"], b["score"])})
     assert merged.splits == score(united, many, progress=False).splits
-    assert merged.told["repeated"] == 240
+    assert merged.matching["repeated"] == 240
 
 
 def test_parts_that_do_not_follow_each_other_are_united_too(many, predict):
@@ -248,7 +248,7 @@ def test_predictions_about_nothing_are_refused_or_ignored(many, predict):
     with pytest.raises(InputError, match=r"no expression of .*: 1, for example prediction 241 \(ref_id 1000000"):
         score(more, many, progress=False)
     found = score(more, many, unknown="ignore", progress=False)
-    assert found.told["unknown"] == 1
+    assert found.matching["unknown"] == 1
     assert found.splits == score(predict(0), many, progress=False).splits
 
 
@@ -377,12 +377,22 @@ def test_polygons_are_drawn_as_annotations_are(many):
         (np.zeros((4, 5)), "its mask has the shape"),
         ("mask.png", "its segmentation is 'mask.png'; give run lengths"),
         (7, "its segmentation is 7; give run lengths"),
+        ([[0, 1] * 20] * 3, "lie within one pixel; give them in pixels"),
+        ([[0.1, 0.2, 0.4, 0.2, 0.4, 0.9]], "not as shares of the picture"),
     ],
 )
 def test_a_damaged_mask_is_one_sentence_with_its_place(many, predict, segmentation, message):
     broken = predict(0)
     broken[1]["segmentation"] = segmentation
     with pytest.raises(InputError, match=f"prediction 2: .*{message}"):
+        score(broken, many, progress=False)
+
+
+def test_a_mask_as_a_list_of_rows_is_no_polygon(many, predict):
+    broken = predict(0)
+    info = many.image(int(many.image_ids[many.rows("val")[7]]))
+    broken[7]["segmentation"] = [[255] * info.width] * info.height
+    with pytest.raises(InputError, match="prediction 8: its mask is a list of rows; give run lengths"):
         score(broken, many, progress=False)
 
 
@@ -413,14 +423,40 @@ def test_ids_and_a_row_must_agree(many, predict):
     for row, each in zip(many.rows("val").tolist(), both):
         each["row"] = row
     assert score(both, many, progress=False).splits == score(predict(0), many, progress=False).splits
-    both[4]["row"] += 1
+    both[4]["row"] = 10**6
+    with pytest.raises(InputError, match=r"prediction 5: its row is 1000000, and ref_id \d+, sent_id \d+ is row \d+"):
+        score(both, many, progress=False)
+    both[4]["row"] = int(many.rows("val")[5])
     with pytest.raises(InputError, match=r"prediction 5: its row is \d+, and ref_id \d+, sent_id \d+ is row \d+"):
         score(both, many, progress=False)
 
 
 def test_systems_with_and_without_scores_compare_only_by_their_masks(many, predict):
+    other = predict(1, scores=False)
     with pytest.raises(InputError, match="give --decided-by pixels50"):
-        score(predict(0), many, compare=predict(1, scores=False), progress=False)
+        score(predict(0), many, compare=other, progress=False)
+    both = score(predict(0), many, compare=other, decided_by="pixels50", progress=False).splits["val"].protocols["rela"]
+    alone = score(other, many, progress=False).splits["val"].protocols["rela"]
+    for name, less in both.differences.items():
+        assert both.metrics[name].value - less.value == pytest.approx(alone.metrics[name].value), name
+    score(predict(0), many, compare=other, protocols=["refzom"], progress=False)  # which asks for no score
+
+
+def test_what_is_missing_in_the_other_predictions_is_said_too(many, predict):
+    report = score(predict(0), many, compare=predict(1)[10:], missing="nothing", progress=False)
+    assert report.matching["missing"] == 0
+    assert report.matching_of_other["missing"] == 10
+    assert "240 expressions, 10 missing" in report.to_text()
+    assert "240 expressions, 10 missing" in report.to_markdown()
+
+
+def test_counts_compare_if_their_rules_make_no_difference(many, predict, tmp_path):
+    path = tmp_path / "both.parquet"
+    measure(predict(1), many, protocols=rules_of(["rela", "gsva"]), missing="nothing", progress=False).write(path)
+    found = score(predict(0), many, compare=predict(1), progress=False)
+    one = tmp_path / "one.parquet"
+    measure(predict(0), many, protocols=rules_of(["rela"]), progress=False).write(one)
+    assert score(one, many, compare=path).splits == found.splits
 
 
 def test_height_and_width_in_the_wrong_order_are_told(many, predict):
@@ -470,7 +506,7 @@ def test_shards_merge_exactly(many, predict, tmp_path, total):
     whole = score(more, many, protocols=["rela", "gsva"], unknown="ignore", progress=False)
     assert score(paths[::-1], many, protocols=["rela", "gsva"]) == whole
     for given in ([*paths, paths[0]], paths[1:], paths[:1]):
-        with pytest.raises(InputError, match=f"give every one of {total}, once"):
+        with pytest.raises(InputError, match=f"give each of the {total} exactly once"):
             score(given, many)
     with pytest.raises(InputError, match="splits was decided when the pixels were counted"):
         score(paths, many, splits=["val"])
@@ -490,6 +526,18 @@ def test_counts_of_two_scorings_do_not_merge(many, predict, tmp_path):
             predict(0), many, protocols=rules_of(["rela"]), shard=Shard(number, 2), progress=False, **options
         ).write(path)
     with pytest.raises(InputError, match="Two shards differ in their rules: merge the shards of one scoring"):
+        score(paths, many)
+
+
+def test_shards_of_two_models_in_files_of_one_name_do_not_merge(many, predict, tmp_path):
+    paths = []
+    for number, model in ((1, 0), (2, 1)):
+        source = tmp_path / str(model) / "predictions.json"
+        source.parent.mkdir()
+        source.write_text(json.dumps(predict(model)))
+        paths.append(source.with_suffix(".parquet"))
+        measure(source, many, protocols=rules_of(["rela"]), shard=Shard(number, 2), progress=False).write(paths[-1])
+    with pytest.raises(InputError, match="Two shards differ in their predictions"):
         score(paths, many)
 
 
