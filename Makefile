@@ -108,7 +108,7 @@ $(MUTANTS): $(SETUP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
 	touch $@
 
-# Jupyter's own limit is 10 MB a message: a larger picture dropped into notebook 12 would close the connection.
+# Jupyter's own limit is 10 MB a message: a larger picture dropped into notebook 00 would close the connection.
 lab: $(SETUP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=. --ServerApp.tornado_settings='{"websocket_max_message_size": 268435456}'
 

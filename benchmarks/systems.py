@@ -4,7 +4,7 @@
 
 `tiny`: 128 px, the batch of its experiment. `paper`: published canvas and sizes, batch 2, random weights; systems with
 a large language model are counted alone. Memory is the highest of a process that trains. The systems take turns, so
-their ratios hold on a noisy machine. Notebook 09 shows the file.
+their ratios hold on a noisy machine. Notebook 11 shows the file.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""The widget of notebook 12: a picture, an expression, and what the model predicts."""
+"""The widget of notebook 00: a picture, an expression, and what the model predicts."""
 
 import copy
 import io

@@ -37,7 +37,7 @@ def test_the_first_notebook_runs_and_shows_its_pictures(lab, browser):
 @pytest.fixture
 def demo(lab, browser):
     """The page of the notebook with the demo, run, and beside it the log that gets a widget's tracebacks."""
-    run(lab, browser, "12_try_it.ipynb")
+    run(lab, browser, "00_meet_the_model.ipynb")
     choose(browser, "View", "Show Log Console")
     wait(browser, "the demo's picture", lambda: picture(browser))
     return browser

@@ -87,7 +87,7 @@ def test_a_notebook_says_what_a_reproduction_does_more(tmp_path):
 
 def test_one_notebook_trains_in_a_reproduction():
     more = {path.stem: reproduce.full_parameters(path) for path in reproduce.paths.NOTEBOOKS.glob("*.ipynb")}
-    assert {name: found for name, found in more.items() if found} == {"08_training": {"train": True}}
+    assert {name: found for name, found in more.items() if found} == {"10_training": {"train": True}}
 
 
 def test_numbers_choose_notebooks(folder):

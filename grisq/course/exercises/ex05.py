@@ -1,4 +1,4 @@
-"""Exercise 05: bilinear interpolation on a grid."""
+"""Exercise 04: attention weights over words, some of them padding."""
 
 import numpy as np
 
@@ -6,17 +6,14 @@ from grisq.course.exercises.registry import exercise
 
 
 def _inputs() -> list[tuple]:
-    grid = np.arange(6.0).reshape(2, 3) + 1
-    return [(grid, x, y) for x, y in ((0.5, 0.5), (1 / 6, 0.25), (0.4, 0.6), (0.0, 0.0), (1.1, 0.5), (3.0, 0.5))]
+    rng = np.random.default_rng(4)
+    masks = [[True, True, True], [True, True, False], [True, False, False]]
+    return [(rng.normal(size=(4, 2)), rng.normal(size=(3, 2)), np.array(mask)) for mask in masks]
 
 
 @exercise("05", inputs=_inputs)
-def bilinear(grid: np.ndarray, x: float, y: float) -> float:
-    height, width = grid.shape
-    column, row = x * width - 0.5, y * height - 0.5  # a cell's value is that of its center
-    total = 0.0
-    for i in (int(np.floor(row)), int(np.floor(row)) + 1):
-        for j in (int(np.floor(column)), int(np.floor(column)) + 1):
-            if 0 <= i < height and 0 <= j < width:
-                total += (1 - abs(row - i)) * (1 - abs(column - j)) * grid[i, j]
-    return total
+def attention(q: np.ndarray, k: np.ndarray, word_mask: np.ndarray) -> np.ndarray:
+    scores = q @ k.T / np.sqrt(q.shape[1])
+    scores = np.where(word_mask, scores, -np.inf)
+    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)

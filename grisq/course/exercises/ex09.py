@@ -1,6 +1,4 @@
-"""Exercise 09: the 50-pixel rule."""
-
-from collections.abc import Sequence
+"""Exercise 07: the plurality loss of Eq. 5, which ignores samples without a target."""
 
 import numpy as np
 
@@ -8,9 +6,15 @@ from grisq.course.exercises.registry import exercise
 
 
 def _inputs() -> list[tuple]:
-    return [([0, 1, 2, 49, 50], 480, 50), ([0, 1, 2, 5], 96, 50), ([3, 0], 240, 13), ([3, 4], 120, 50)]
+    rng = np.random.default_rng(7)
+    labels = ([0, 1, 1, 0], [0, -1, 1, -1], [-1, -1, -1, 1], [-1, -1, -1, -1])
+    return [(rng.normal(size=(4, 2)), np.array(each)) for each in labels]
 
 
 @exercise("09", inputs=_inputs)
-def predicted_present(pixels: Sequence[int], side: int, least: int) -> np.ndarray:
-    return np.asarray(pixels) * (480 / side) ** 2 >= least
+def plurality_loss(logits: np.ndarray, labels: np.ndarray) -> float:
+    losses = []
+    for row, label in zip(logits, labels):
+        if label != -1:
+            losses.append(np.log(np.exp(row).sum()) - row[label])
+    return sum(losses) / len(losses) if losses else 0.0

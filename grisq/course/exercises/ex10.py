@@ -1,15 +1,13 @@
-"""Exercise 10: the interval of a mean over a few trainings."""
-
-from collections.abc import Sequence
-
-import numpy as np
-from scipy.stats import t
+"""Exercise 08: the learning rate at a step."""
 
 from grisq.course.exercises.registry import exercise
 
 
-@exercise("10", inputs=lambda: [([40.0, 42.0, 44.0],), ([51.2, 50.1, 53.9, 52.2, 50.8],), ([39.9, 40.3],)])
-def t_interval(values: Sequence[float]) -> tuple[float, float]:
-    mean, n = np.mean(values), len(values)
-    half = t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
-    return float(mean - half), float(mean + half)
+def _inputs() -> list[tuple]:
+    return [(0, 100, 1e-3, 0.9, 0), (50, 100, 1e-3, 0.9, 10), (4, 100, 2.5e-5, 0.9, 10), (10, 40, 1.0, 2.0, 10)]
+
+
+@exercise("10", inputs=_inputs)
+def rate(step: int, steps: int, base: float, power: float, warmup: int) -> float:
+    value = base * (1 - step / steps) ** power
+    return value * (step + 1) / warmup if step < warmup else value

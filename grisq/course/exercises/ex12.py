@@ -1,16 +1,15 @@
-"""Exercise 12: how much of a picture a prediction covers."""
+"""Exercise 10: the interval of a mean over a few trainings."""
+
+from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import t
 
 from grisq.course.exercises.registry import exercise
 
 
-def _inputs() -> list[tuple]:
-    mask = np.zeros((4, 5), bool)
-    mask[1:3, 2:] = True
-    return [(mask, 0.7, 0.5), (mask, 0.3, 0.5), (mask, 0.5, 0.5), (~mask, 0.3, 0.2)]
-
-
-@exercise("12", inputs=_inputs)
-def share(mask: np.ndarray, presence: float, threshold: float) -> float:
-    return 100 * mask.mean() if presence >= threshold else 0.0
+@exercise("12", inputs=lambda: [([40.0, 42.0, 44.0],), ([51.2, 50.1, 53.9, 52.2, 50.8],), ([39.9, 40.3],)])
+def t_interval(values: Sequence[float]) -> tuple[float, float]:
+    mean, n = np.mean(values), len(values)
+    half = t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+    return float(mean - half), float(mean + half)

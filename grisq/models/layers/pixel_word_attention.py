@@ -21,7 +21,7 @@ class PixelWordAttention(nn.Module):
 
     IN over positions removes any part of g that is the same everywhere, so a constant message to the whole picture,
     like "this expression matches nothing here", cannot pass by itself. What differs between positions does pass, and
-    presence can be read from that: notebook 06 measures how well.
+    presence can be read from that: notebook 08 measures how well.
 
     Shapes: x (B, N, C), words (B, T, D), word_mask (B, T) bool, valid (B, N) bool or None -> F (B, N, C).
     """
