@@ -1,4 +1,4 @@
-"""Exercise 12: how much of a picture a prediction covers."""
+"""Exercise 00: how much of a picture a prediction covers."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Exercise 04: attention weights over words, some of them padding."""
+"""Exercise 05: attention weights over words, some of them padding."""
 
 import numpy as np
 

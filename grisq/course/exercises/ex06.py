@@ -1,4 +1,4 @@
-"""Exercise 05: bilinear interpolation on a grid."""
+"""Exercise 06: bilinear interpolation on a grid."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Exercise 14: a filter for each sentence."""
+"""Exercise 07: a filter for each sentence."""
 
 import torch
 import torch.nn.functional as F

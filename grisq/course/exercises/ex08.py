@@ -1,4 +1,4 @@
-"""Exercise 06: the best accuracy that any function of the text alone can reach."""
+"""Exercise 08: the best accuracy that any function of the text alone can reach."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Exercise 07: the plurality loss of Eq. 5, which ignores samples without a target."""
+"""Exercise 09: the plurality loss of Eq. 5, which ignores samples without a target."""
 
 import numpy as np
 

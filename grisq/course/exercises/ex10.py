@@ -1,4 +1,4 @@
-"""Exercise 08: the learning rate at a step."""
+"""Exercise 10: the learning rate at a step."""
 
 from grisq.course.exercises.registry import exercise
 

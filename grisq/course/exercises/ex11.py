@@ -1,16 +1,15 @@
-"""Exercise 09: the 50-pixel rule."""
+"""Exercise 11: the interval of a mean over a few trainings."""
 
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.stats import t
 
 from grisq.course.exercises.registry import exercise
 
 
-def _inputs() -> list[tuple]:
-    return [([0, 1, 2, 49, 50], 480, 50), ([0, 1, 2, 5], 96, 50), ([3, 0], 240, 13), ([3, 4], 120, 50)]
-
-
-@exercise("11", inputs=_inputs)
-def predicted_present(pixels: Sequence[int], side: int, least: int) -> np.ndarray:
-    return np.asarray(pixels) * (480 / side) ** 2 >= least
+@exercise("11", inputs=lambda: [([40.0, 42.0, 44.0],), ([51.2, 50.1, 53.9, 52.2, 50.8],), ([39.9, 40.3],)])
+def t_interval(values: Sequence[float]) -> tuple[float, float]:
+    mean, n = np.mean(values), len(values)
+    half = t.ppf(0.975, n - 1) * np.std(values, ddof=1) / np.sqrt(n)
+    return float(mean - half), float(mean + half)

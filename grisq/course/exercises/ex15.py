@@ -1,4 +1,4 @@
-"""Exercise 13: val expressions about pictures of the training set."""
+"""Exercise 15: val expressions about pictures of the training set."""
 
 import numpy as np
 
