@@ -94,7 +94,7 @@ model: $(SETUP)  ## train the model in data/models/tiny again (50 minutes on one
 		--set train.eval_samples=1500 --set train.checkpoint_every=480 --run runs/tiny-long --keep-memory
 	$(BIN)/grisq pack runs/tiny-long --data data/synthetic/tiny --out data/models/tiny --note "$(MODEL_NOTE)"
 
-documents: $(SETUP)  ## write the numbers of the stored runs into README.md and docs/systems.md
+documents: $(SETUP)  ## write the numbers of the stored runs into docs/results.md and docs/systems.md
 	$(BIN)/python scripts/documents.py
 
 BENCHMARKS := scoring deformable_attention model systems reader reading scale gpu_memory paper_size prediction

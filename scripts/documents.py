@@ -1,6 +1,6 @@
-"""Write the numbers of the stored runs into README.md and docs/systems.md: `make documents`.
+"""Write the numbers of the stored runs into docs/results.md and docs/systems.md: `make documents`.
 
-Two places hold measured numbers that every new run changes: README's table of all runs, found by its header, and the
+Two places hold measured numbers that every new run changes: the table of all runs, found by its header, and the
 line "Published" of each system's page with the line "Here" below it. A test holds both to what this writes.
 """
 
@@ -15,7 +15,7 @@ from grisq.experiments.selection import Results, collect, runs_of, seeds_of
 from grisq.experiments.tables import built_systems, mean_and_spread, reference_runs
 from grisq.runtime.paths import RESULTS, ROOT
 
-README, SYSTEMS = ROOT / "README.md", ROOT / "docs" / "systems.md"
+RESULTS_PAGE, SYSTEMS = ROOT / "docs" / "results.md", ROOT / "docs" / "systems.md"
 _HEADER = "| run (seeds) | val gIoU |"
 _TRUTH = ("val", "gIoU", "rela-truth")
 _COLUMNS = (
@@ -25,8 +25,8 @@ _COLUMNS = (
 )
 
 
-def fill_readme(text: str, stored: Results) -> str:
-    """Return README's text with the lines of its table of runs written anew."""
+def fill_results(text: str, stored: Results) -> str:
+    """Return the text of docs/results.md with the lines of its table of runs written anew."""
     before, table = text.split(_HEADER, 1)
     header, rule, *_ = table.split("\n", 2)
     after = table[re.search(r"\n(?!\|)", table).start() :]
@@ -105,7 +105,7 @@ def _spread(values: Iterable[float]) -> str:
 
 def main() -> None:
     stored = collect(RESULTS, "tiny")
-    for path, fill in ((README, fill_readme), (SYSTEMS, fill_systems)):
+    for path, fill in ((RESULTS_PAGE, fill_results), (SYSTEMS, fill_systems)):
         path.write_text(fill(path.read_text(encoding="utf-8"), stored), encoding="utf-8")
 
 

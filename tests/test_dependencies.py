@@ -69,7 +69,7 @@ def test_there_are_wheels_of_every_dependency(resolutions, system, python):
 
 @pytest.mark.parametrize("system", NO_WHEELS)
 def test_systems_without_wheels_are_these_for_this_reason(resolutions, system):
-    """README names them; a resolution that succeeds one day makes this fail, so that README is changed."""
+    """docs/troubleshooting.md names them; a resolution that succeeds one day makes this fail, so that it is changed."""
     platform, package = NO_WHEELS[system]
     found = resolutions[platform, "3.12"].result()
     assert found.returncode != 0

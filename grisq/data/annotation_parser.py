@@ -216,7 +216,7 @@ def _read_refs(path: Path) -> list[_Ref]:
     try:
         return msgspec.json.decode(document, type=list[_Ref], strict=False)  # ids as text
     except msgspec.ValidationError as error:
-        raise InputError(f"{path} is not in gRefCOCO's format: {error}; see README, section data.") from None
+        raise InputError(f"{path} is not in gRefCOCO's format: {error}; see docs/data.md.") from None
 
 
 def _read_instances(path: Path) -> _Instances:

@@ -1,4 +1,4 @@
-"""README.md and docs/systems.md hold the numbers of the stored runs; `make documents` writes them."""
+"""docs/results.md and docs/systems.md hold the numbers of the stored runs; `make documents` writes them."""
 
 import re
 import sys
@@ -15,13 +15,13 @@ TABLE = "Before.\n\n| run (seeds) | val gIoU | N-acc |\n|---|---|---|\n| an old 
 
 def test_the_documents_hold_the_numbers_of_the_stored_runs():
     stored = collect(RESULTS, "tiny")
-    for path, fill in ((documents.README, documents.fill_readme), (documents.SYSTEMS, documents.fill_systems)):
+    for path, fill in ((documents.RESULTS_PAGE, documents.fill_results), (documents.SYSTEMS, documents.fill_systems)):
         text = path.read_text(encoding="utf-8")
         assert text == fill(text, stored), f"{path.name} is not what `make documents` writes"
 
 
 def test_a_table_has_every_run_once_and_nothing_else_changes(stored):
-    text = documents.fill_readme(TABLE, stored)
+    text = documents.fill_results(TABLE, stored)
     assert text.startswith("Before.\n\n| run (seeds) | val gIoU | N-acc |\n|---|---|---|\n| baseline (5) | ")
     assert text.endswith(" |\n\nAfter.\n")
     titles = [
