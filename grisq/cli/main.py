@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from grisq.cli import data, experiments, predict, score, settings
+from grisq.cli import course, data, experiments, predict, score, settings
 from grisq.cli.options import DataOption, DeviceOption, PresetOption, ProcessesOption, SetOption, read_settings
 from grisq.runtime.distributed import rank, report_to_parent, run_in_processes, world_size
 from grisq.runtime.errors import InputError
@@ -31,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(course.app, name="course")
 app.add_typer(data.app, name="data")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(predict.app)

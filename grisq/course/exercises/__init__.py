@@ -8,13 +8,13 @@ import importlib
 import inspect
 import pkgutil
 
-from grisq.course.exercises.checker import check
+from grisq.course.exercises.checker import check, fault_of
 from grisq.course.exercises.registry import EXERCISES
 
 for _module in sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name.startswith("ex")):
     importlib.import_module(f"{__name__}.{_module}")
 
-__all__ = ["EXERCISES", "check", "inputs", "solution"]
+__all__ = ["EXERCISES", "check", "fault_of", "inputs", "solution"]
 
 
 def inputs(number: str) -> list[tuple]:

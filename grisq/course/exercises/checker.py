@@ -1,4 +1,4 @@
-"""Tries a reader's answer next to the solution and prints what to look at."""
+"""Tries a reader's answer next to the solution and says what to look at."""
 
 import copy
 from collections.abc import Callable
@@ -18,24 +18,30 @@ def check(number: str, answer: Callable) -> None:
     if number not in EXERCISES:
         print(f"There is no exercise {number!r}: there are {', '.join(EXERCISES)}.")
         return
-    exercise = EXERCISES[number]
-    for place, given in enumerate(exercise.inputs()):
-        expected = exercise.solution(*copy.deepcopy(given))
-        try:
-            found = answer(*copy.deepcopy(given))  # an answer may work in place
-        except Exception as error:  # whatever the reader's code raises is an answer too
-            print(f"Not yet: {type(error).__name__}: {error}, for the input {_short(given)}")
-            print(_again(number, place))
-            return
-        if found is None:
-            print("Not yet: the function returns nothing.")
-            return
-        if not _same(found, expected):
-            wanted = f"the answer should be {_plain(expected)} and is {_plain(found)}"
-            print(f"Not yet: for the input {_short(given)} {wanted}.")
-            print(_again(number, place))
+    for place in range(len(EXERCISES[number].inputs())):
+        fault = fault_of(number, answer, place)
+        if fault is not None:
+            print(fault)
             return
     print("Right.")
+
+
+def fault_of(number: str, answer: Callable, place: int) -> str | None:
+    """Try an answer on one of the inputs of an exercise. -> what is wrong with it, None if nothing is"""
+    exercise = EXERCISES[number]
+    given = exercise.inputs()[place]
+    expected = exercise.solution(*copy.deepcopy(given))
+    try:
+        found = answer(*copy.deepcopy(given))  # an answer may work in place
+    except Exception as error:  # whatever the reader's code raises is an answer too
+        said = f"Not yet: {type(error).__name__}: {error}, for the input {_short(given)}"
+        return f"{said}\n{_again(number, place)}"
+    if found is None:
+        return "Not yet: the function returns nothing."
+    if _same(found, expected):
+        return None
+    wanted = f"the answer should be {_plain(expected)} and is {_plain(found)}"
+    return f"Not yet: for the input {_short(given)} {wanted}.\n{_again(number, place)}"
 
 
 def _same(found: object, expected: object) -> bool:
