@@ -4,6 +4,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 import numpy as np
+from sklearn.metrics import roc_curve
 
 from grisq.analysis.probe import separation
 from grisq.evaluation.outcomes import Samples
@@ -74,6 +75,30 @@ def at_own_threshold(samples: Samples, by: Score = "presence", *, least_t_acc: f
     return OwnThreshold(
         _percent(iou), (float(chosen[0]), float(chosen[1])), _percent(~present[~target]), _percent(present[target])
     )
+
+
+def n_acc_at(samples: Samples, t_acc: float | np.ndarray) -> np.ndarray:
+    """Compute the N-acc that a model would have at a T-acc, if its presence threshold were moved there.
+
+    All thresholds together are a curve of N-acc over T-acc, the ROC curve; between two of them it is a straight line.
+    Models that are compared at one T-acc are compared by what they know, not by where they happen to draw the line.
+
+    Args:
+        samples: predictions of a split.
+        t_acc: percent, a number or an array.
+
+    Raises:
+        InputError: for a model without presence head, and if all expressions have a target, or none.
+    """
+    presence = np.array(_with_score(samples, "presence").presence)
+    has_target = np.array(samples.target_count) > 0
+    if has_target.all() or not has_target.any():
+        raise InputError(
+            "N-acc at a T-acc needs expressions with a target and expressions without: give a whole split."
+        )
+    called_present, kept, _ = roc_curve(has_target, presence)  # shares of the no-targets and of the targets
+    points, strictest = np.unique(kept, return_index=True)  # of thresholds with one T-acc that with the highest N-acc
+    return np.interp(t_acc, 100 * points, 100 * (1 - called_present[strictest]))
 
 
 def presence_auroc(samples: Samples, *, by_mask: bool = False) -> float:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from grisq.analysis.thresholds import at_own_threshold, giou_at, giou_at_own_threshold, presence_auroc
+from grisq.analysis.thresholds import at_own_threshold, giou_at, giou_at_own_threshold, n_acc_at, presence_auroc
 from grisq.evaluation.metrics import ScoreSums
 from grisq.evaluation.outcomes import Samples
 from grisq.evaluation.protocols import PROTOCOLS
@@ -131,6 +131,26 @@ def test_the_highest_n_acc_that_keeps_t_acc():
     assert found.t_acc > at_own_threshold(samples, "mask size").t_acc
 
 
+def test_n_acc_at_the_t_acc_of_any_threshold_is_the_evaluations():
+    """Ties, too: of thresholds with one T-acc the one with the highest N-acc counts."""
+    rng = np.random.default_rng(6)
+    count = rng.integers(0, 3, 200)
+    samples = made_up((rng.integers(0, 30, 200) + 20 * (count > 0)) / 50, count)
+    best = {}
+    for threshold in [*samples.presence, 2.0]:
+        _, n_acc, t_acc = loop(samples, samples.presence, threshold, range(200))
+        best[t_acc] = max(n_acc, best.get(t_acc, 0.0))
+    assert n_acc_at(samples, np.array([*best])) == pytest.approx(np.array([*best.values()]))
+    low, high = sorted(best)[3:5]
+    assert n_acc_at(samples, (low + high) / 2) == pytest.approx((best[low] + best[high]) / 2)
+
+
+def test_another_threshold_does_not_change_n_acc_at_a_t_acc(late):
+    readier = made_up(np.array(late.presence) ** 4, late.target_count)  # says "nothing" more readily, knows no more
+    assert readier.scores().predicted_present.sum() < late.scores().predicted_present.sum()
+    assert n_acc_at(readier, 95.0) == pytest.approx(n_acc_at(late, 95.0))
+
+
 def test_the_area_counts_pairs_in_order(late):
     assert presence_auroc(late) == 1.0
     assert presence_auroc(late, by_mask=True) == 0.5  # all masks have the same size
@@ -144,9 +164,13 @@ def test_without_a_head_there_is_no_threshold():
         giou_at(silent, 0.5)
     with pytest.raises(InputError, match="no presence head"):
         at_own_threshold(silent)
+    with pytest.raises(InputError, match="no presence head"):
+        n_acc_at(silent, 95.0)
     assert presence_auroc(silent) == 0.5
 
 
 def test_an_area_needs_both():
     with pytest.raises(InputError, match="is empty"):
         presence_auroc(made_up([0.2, 0.9], [1, 2]))
+    with pytest.raises(InputError, match="give a whole split"):
+        n_acc_at(made_up([0.2, 0.9], [1, 2]), 95.0)
