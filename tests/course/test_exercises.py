@@ -40,6 +40,15 @@ def by_the_plan(singles, tau):
     return expected_shares(1.0, singles, AugmentConfig(tau_no=0.0, tau_multi=tau))["mosaic"]
 
 
+def by_timm(height, width, window, shift):
+    from timm.models.swin_transformer import SwinTransformerBlock  # after grisq.models, which lets timm be imported
+
+    options = {"window_size": window, "shift_size": shift, "always_partition": True}
+    mask = SwinTransformerBlock(1, (height, width), num_heads=1, **options).attn_mask
+    windows = height * width // window**2
+    return torch.ones(windows, window**2, window**2, dtype=torch.bool) if mask is None else mask == 0
+
+
 def by_torch_attention(q, k, word_mask):
     q, k = torch.from_numpy(q), torch.from_numpy(k)
     eye = torch.eye(len(k), dtype=q.dtype)
@@ -125,6 +134,7 @@ TRUTHS = {
     "01": by_counting,
     "02": by_the_metrics,
     "03": by_the_plan,
+    "04": by_timm,
     "05": by_torch_attention,
     "06": by_grid_sample,
     "07": by_a_convolution_for_each,
