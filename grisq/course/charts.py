@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from grisq.course.style import HEAD_STYLES, OKABE_ITO, SCENARIO_COLORS
+from grisq.course.style import HEAD_STYLES, OKABE_ITO, OTHER_COLORS, SCENARIO_COLORS, SCENARIO_HATCHES
 from grisq.evaluation.intervals import Difference
 from grisq.runtime.errors import InputError
 
@@ -34,10 +34,11 @@ def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f", l
         raise InputError("There is nothing to draw: the table of the bars is empty.")
     width = 0.84 / len(table.columns)
     of_scenarios = all(row in SCENARIO_COLORS for row in table.index)
-    palette = list(OKABE_ITO.values())[2:]
     handles = []
     for number, (name, values) in enumerate(table.items()):
-        color = [SCENARIO_COLORS[row] for row in table.index] if of_scenarios else palette[number % len(palette)]
+        color = (
+            [SCENARIO_COLORS[row] for row in table.index] if of_scenarios else OTHER_COLORS[number % len(OTHER_COLORS)]
+        )
         hatch = _HATCHES[number % len(_HATCHES)]
         # Between scenarios the legend explains hatchings, not colors.
         in_legend = "gray" if of_scenarios else color
@@ -51,6 +52,28 @@ def grouped_bars(axis: Axes, table: pd.DataFrame, *, fmt: str | None = "%.0f", l
         legend_below(axis.figure, handles)
     else:
         axis.legend(handles=handles, frameon=False, fontsize=8, loc=legend)
+
+
+def stacked_shares(axis: Axes, shares: pd.DataFrame) -> None:
+    """Draw a bar of 100 % for each row of a table, the first on top, divided among the scenarios.
+
+    Args:
+        axis: to draw on.
+        shares: percent, a column for each scenario.
+    """
+    shares = shares[::-1]
+    left = np.zeros(len(shares))
+    for scenario, color in SCENARIO_COLORS.items():
+        values = shares[scenario].to_numpy()
+        hatch = SCENARIO_HATCHES[scenario]
+        bars = axis.barh(shares.index, values, left=left, color=color, hatch=hatch, edgecolor="white", label=scenario)
+        # Digits on hatching are hard to read: a patch of the bar's color lies under them.
+        patch = {"facecolor": color, "edgecolor": "none", "pad": 1.5}
+        labels = [f"{value:.1f}" for value in values]
+        axis.bar_label(bars, labels, label_type="center", color="white", weight="bold", bbox=patch)
+        left += values
+    axis.set(xlim=(0, 100))
+    legend_below(axis.figure, axis.get_legend_handles_labels()[0])
 
 
 # A number of the paper, and one of ours that was drawn from several seeds.

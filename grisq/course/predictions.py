@@ -1,14 +1,16 @@
 """Rows of a data set chosen, given to a model, and its predictions next to the annotation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from grisq.course.style import RIGHT, WRONG
+from grisq.course.style import rgb
 from grisq.course.tiles import Tile, expression_tile, image_grid
+from grisq.course.verdict import color_of, verdict
 from grisq.data.grefcoco import GRefCOCO
 from grisq.data.scenarios import rows_by_scenario
+from grisq.inference.overlay import overlay
 from grisq.inference.prediction import Prediction
 from grisq.inference.segmenter import Segmenter
 from grisq.runtime.errors import InputError
@@ -21,15 +23,19 @@ def ask(segmenter: Segmenter, data: GRefCOCO, row: int) -> Prediction:
 
 
 def answer_tile(prediction: Prediction) -> Tile:
-    """Draw a prediction under its expression, its answer and the probability of presence."""
+    """Draw a prediction under its expression, its answer and the probability of presence, in its kind's color."""
     title = f"{prediction.text}: {prediction.answer} ({prediction.presence:.2f})"
-    return Tile(np.asarray(prediction.overlay()), title)
+    return Tile(_outlined(prediction), title, color_of(prediction.answer))
+
+
+def _outlined(prediction: Prediction) -> np.ndarray:
+    return overlay(np.asarray(prediction.picture), prediction.mask, rgb(color_of(prediction.answer)))
 
 
 def prediction_grid(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], labels: tuple[str, str]) -> Figure:
-    """Draw two lines of pictures: the annotation, and below it the prediction.
+    """Draw two lines of pictures: the annotation, and below it the prediction under its verdict.
 
-    A prediction has a tick and a blue title if it is right about presence.
+    Colors tell the kind, annotated above and answered below; marks tell right from wrong.
 
     Args:
         segmenter: the model.
@@ -39,10 +45,10 @@ def prediction_grid(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], l
     """
     tiles = [expression_tile(data, row) for row in rows]
     for row in rows:
-        prediction = ask(segmenter, data, row)
-        right = prediction.present == (data.target_counts[row] > 0)
-        title = f"{'✓' if right else '✗'} {prediction.answer} ({prediction.presence:.2f})"
-        tiles.append(Tile(np.asarray(prediction.overlay()), title, RIGHT if right else WRONG))
+        said = ask(segmenter, data, row)
+        target = data.mask(row) if data.target_counts[row] else None
+        title = verdict(said.answer, said.presence, said.mask, target)
+        tiles.append(Tile(_outlined(said), title, color_of(said.answer)))
     return image_grid(tiles, len(rows), rows=labels)
 
 
@@ -61,6 +67,7 @@ def first_row(
     accept: Callable[[Prediction, np.ndarray], bool],
     *,
     tries: int = 500,
+    shown: Collection[int] = (),
 ) -> int:
     """Find the first row whose prediction is accepted.
 
@@ -73,11 +80,13 @@ def first_row(
         target_count: number of targets that the expression must have.
         accept: decides by the prediction and the annotated mask (H, W).
         tries: rows to look at.
+        shown: rows whose pictures are left out, so that a figure shows each picture once.
     Raises:
         InputError: the split has no expression with that number of targets.
     """
     rows = data.rows(split)
-    rows = rows[data.target_counts[rows] == target_count]
+    taken = data.image_ids[list(shown)]
+    rows = rows[(data.target_counts[rows] == target_count) & ~np.isin(data.image_ids[rows], taken)]
     if not len(rows):
         raise InputError(f"The split {split} has no expression with {target_count} targets: look at another split.")
     for row in rows[:tries]:

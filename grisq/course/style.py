@@ -13,8 +13,8 @@ OKABE_ITO = {
     "vermillion": "#D55E00",
     "reddish purple": "#CC79A7",
 }
-RIGHT, WRONG = OKABE_ITO["blue"], OKABE_ITO["vermillion"]  # titles of predictions
-# A scenario has one color, marker and hatching everywhere, so no figure depends on color alone.
+# A scenario has one color, marker and hatching everywhere, so no figure depends on color alone. These three colors mean
+# nothing else.
 SCENARIO_COLORS = {
     "no-target": OKABE_ITO["vermillion"],
     "single-target": OKABE_ITO["blue"],
@@ -22,6 +22,8 @@ SCENARIO_COLORS = {
 }
 SCENARIO_MARKERS = {"no-target": "X", "single-target": "o", "multi-target": "s"}
 SCENARIO_HATCHES = {"no-target": "xx", "single-target": "", "multi-target": "//"}
+# Colors of bars and lines that are about anything else: splits, metrics, protocols, parts of a model.
+OTHER_COLORS = tuple(OKABE_ITO[name] for name in ("sky blue", "reddish purple", "yellow", "orange", "black"))
 # Color and marker of each attention head.
 HEAD_STYLES = tuple(
     (OKABE_ITO[name], marker)

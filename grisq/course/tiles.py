@@ -50,11 +50,13 @@ def image_grid(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: 
         size: of a picture, inches.
         rows: labels at the left of the lines.
     """
-    lines, titles = -(-len(tiles) // columns), [wrapped(tile.title) for tile in tiles]
-    height = size + 0.1 + 0.15 * max(1 + title.count("\n") for title in titles)
-    figure, axes = plt.subplots(lines, columns, figsize=(size * columns, height * lines), squeeze=False)
+    titles = [wrapped(tile.title) for tile in tiles]
+    lines = [titles[start : start + columns] for start in range(0, len(titles), columns)]
+    height = sum(size + 0.1 + 0.15 * max(1 + title.count("\n") for title in line) for line in lines)
+    figure, axes = plt.subplots(len(lines), columns, figsize=(size * columns, height), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
+        axis.set_anchor("N")  # pictures hang from their titles, so that the titles of a line stand side by side
     for axis, tile, title in zip(axes.flat, tiles, titles):
         axis.imshow(tile.image)
         axis.set_title(title, fontsize=8, color=tile.color)

@@ -133,9 +133,10 @@ def per_expression(data: GRefCOCO) -> pd.DataFrame:
     )
 
 
-def category_histogram(data: GRefCOCO) -> pd.Series:
-    """Count how often an object of each category is meant, most frequent first."""
-    meant = pc.value_counts(pc.list_flatten(data.expressions["category_ids"])).to_pylist()
+def category_histogram(data: GRefCOCO, split: str | None = None) -> pd.Series:
+    """Count how often an object of each category is meant, in all splits or in one, most frequent first."""
+    rows = data.expressions if split is None else table(data, split)
+    meant = pc.value_counts(pc.list_flatten(rows["category_ids"])).to_pylist()
     names = {data.categories[each["values"]]: each["counts"] for each in meant}
     return pd.Series(names, name="targets", dtype=int).sort_values(ascending=False, kind="stable")
 

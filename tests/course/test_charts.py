@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from grisq.course.charts import difference_points, grouped_bars, head_points, level_points, roc_bars
+from grisq.course.charts import difference_points, grouped_bars, head_points, level_points, roc_bars, stacked_shares
 from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.data.scenarios import SCENARIOS
 from grisq.evaluation.intervals import Difference
@@ -24,6 +24,25 @@ def test_bars_stand_in_groups_and_keep_their_values(axis):
     assert np.allclose([(centers[0] + centers[2]) / 2, (centers[1] + centers[3]) / 2], [0, 1])
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["one", "other"]
     assert bars[0].get_hatch() != bars[2].get_hatch()
+
+
+def test_bars_about_anything_but_scenarios_have_other_colors(axis):
+    grouped_bars(axis, pd.DataFrame({name: [1.0] for name in "abcdefg"}, index=["x"]))
+    of_scenarios = {rgb(color) for color in SCENARIO_COLORS.values()}
+    drawn = [tuple(round(255 * channel) for channel in bar.get_facecolor()[:3]) for bar in axis.patches]
+    assert not of_scenarios & set(drawn)
+    assert len(set(drawn)) == 5  # then hatching alone tells them apart
+
+
+def test_shares_fill_a_bar_with_the_first_row_on_top_and_digits_on_a_patch(axis):
+    shares = pd.DataFrame([[10.0, 60.0, 30.0], [50.0, 25.0, 25.0]], index=["first", "second"], columns=list(SCENARIOS))
+    stacked_shares(axis, shares)
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["second", "first"]
+    ends = {round(bar.get_y(), 2): max(b.get_x() + b.get_width() for b in axis.patches) for bar in axis.patches}
+    assert set(ends.values()) == {100}
+    assert {text.get_text() for text in axis.texts} == {"10.0", "60.0", "30.0", "50.0", "25.0"}
+    assert all(text.get_bbox_patch().get_facecolor()[3] == 1 for text in axis.texts)
+    assert [text.get_text() for text in axis.figure.legends[0].get_texts()] == list(SCENARIOS)
 
 
 def test_scenarios_keep_their_colors(axis):

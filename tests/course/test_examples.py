@@ -4,14 +4,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from grisq.course import examples
-from grisq.course.style import RIGHT
+from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.data.masks import encode
 from grisq.data.sample import open_picture
 from grisq.experiments.results import Example
 
 
 def test_a_stored_answer_is_drawn_and_judged(mini):
-    """A denied target is drawn without mask and in the color of a mistake; the same answer for nothing is right."""
+    """A denied target is drawn without mask; the same answer for nothing is right."""
     single = next(int(row) for row in mini.rows("val") if mini.target_counts[row] == 1)
     nothing = next(int(row) for row in mini.rows("val") if mini.target_counts[row] == 0)
     picture = np.asarray(open_picture(mini.image_path(mini.expression(single).image_id)))
@@ -41,7 +41,8 @@ def test_a_right_answer_with_a_poor_mask_is_not_right(mini):
         part.flat[inside[: int(share * len(inside))]] = 1
         tile = examples.example_tile(Example(single, "text", encode(part), 0.9, 0.1), mini)
         assert tile.title.startswith(title)
-        assert (tile.color == RIGHT) == tile.title.startswith("✓")
+        assert tile.color == SCENARIO_COLORS["single-target"]  # of the answer, right or wrong
+        assert part.any() == (tile.image == rgb(tile.color)).all(-1).any()  # so is the outline
     full = encode(np.ones_like(mini.mask(nothing)))
     assert examples.example_tile(Example(nothing, "text", full, 0.9, 0.1), mini).title == "✗ one (0.90)"
 

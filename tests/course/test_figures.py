@@ -43,18 +43,38 @@ def test_a_shown_figure_carries_its_description(capsys, monkeypatch):
     assert not plt.fignum_exists(figure.number)
 
 
-def test_colors_of_titles_survive_beside_photographs(monkeypatch):
-    """Blue must not come out as green: titles say with it whether the model is right."""
-    seen = []
+def stored(figure, monkeypatch):
+    """The figure as drawn, and as the notebook stores it: (H, W, 3) each."""
+    seen, whole = [], io.BytesIO()
+    figure.savefig(whole, format="png", dpi=figure.dpi)
     monkeypatch.setattr("grisq.course.figures.display", lambda bundle, raw, metadata: seen.append(bundle["image/png"]))
+    show(figure, "A figure as it is stored.")
+    return [np.asarray(Image.open(each).convert("RGB")).astype(int) for each in (whole, io.BytesIO(seen[0]))]
+
+
+def test_white_and_the_colors_of_titles_survive_beside_photographs(monkeypatch):
+    """Blue must not come out as green: titles tell kinds apart with it."""
     noise = np.random.default_rng(0).integers(0, 256, (150, 150, 3), dtype=np.uint8)
-    show(
-        image_grid([Tile(noise, "some words", color) for color in style.SCENARIO_COLORS.values()], 3),
-        "Three tiles of noise.",
-    )
-    pixels = np.asarray(Image.open(io.BytesIO(seen[0])).convert("RGB")).astype(int)
+    grid = image_grid([Tile(noise, "some words", color) for color in style.SCENARIO_COLORS.values()], 3)
+    _, pixels = stored(grid, monkeypatch)
+    assert (pixels[0] == 255).all()
     for color in style.SCENARIO_COLORS.values():
-        assert np.abs(pixels - style.rgb(color)).max(-1).min() < 20, color
+        assert (pixels == style.rgb(color)).all(-1).any(), color
+
+
+def test_few_colors_are_kept_as_they_are(monkeypatch):
+    drawn, pixels = stored(draw(), monkeypatch)
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) <= 256
+    assert np.array_equal(pixels, drawn)
+
+
+def test_many_colors_are_hardly_changed(monkeypatch):
+    """A picture with smooth transitions, where a small palette would show as bands."""
+    y, x = np.mgrid[:150, :150] / 149
+    smooth = (255 * np.stack([x, 0.5 + 0 * x, y], -1)).astype(np.uint8)
+    drawn, pixels = stored(image_grid([Tile(smooth, "words")], 1), monkeypatch)
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 5000
+    assert np.quantile(np.abs(pixels - drawn).max(-1), 0.99) <= 16
 
 
 def test_scenarios_differ_by_more_than_color():

@@ -2,7 +2,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from grisq.course import predictions
-from grisq.course.style import RIGHT, WRONG
+from grisq.course.verdict import color_of, verdict
 from grisq.inference.segmenter import Segmenter
 from grisq.models.grisq import GRISQ
 from grisq.runtime.errors import InputError
@@ -35,7 +35,14 @@ def test_scenarios_with_few_rows_give_all_of_them(mini):
     assert [mini.target_counts[row] > 0 for row in rows] == sorted(mini.target_counts[row] > 0 for row in rows)
 
 
-def test_predictions_stand_below_the_annotation_and_are_judged_by_presence(mini, segmenter):
+def test_pictures_that_are_shown_already_are_left_out(mini, segmenter):
+    singles = [int(row) for row in mini.rows("val") if mini.target_counts[row] == 1]
+    other = next(row for row in singles if mini.image_ids[row] != mini.image_ids[singles[0]])
+    assert predictions.first_row(segmenter, mini, "val", 1, lambda *_: True) == singles[0]
+    assert predictions.first_row(segmenter, mini, "val", 1, lambda *_: True, shown=singles[:1]) == other
+
+
+def test_predictions_stand_below_the_annotation_under_their_verdict(mini, segmenter):
     rows = predictions.rows_of_each_scenario(mini, "val", 1, seed=0)
     figure = predictions.prediction_grid(segmenter, mini, rows, ("annotated", "predicted"))
     titles = [axis.title for axis in figure.axes]
@@ -43,9 +50,11 @@ def test_predictions_stand_below_the_annotation_and_are_judged_by_presence(mini,
         mini.expression(row).text for row in rows
     ]
     for title, row in zip(titles[len(rows) :], rows):
-        prediction = predictions.ask(segmenter, mini, row)
-        right = prediction.present == (mini.target_counts[row] > 0)
-        assert title.get_color() == (RIGHT if right else WRONG)
-        assert title.get_text() == f"{'✓' if right else '✗'} {prediction.answer} ({prediction.presence:.2f})"
-        assert predictions.answer_tile(prediction).title.startswith(f"{mini.expression(row).text}: {prediction.answer}")
+        said = predictions.ask(segmenter, mini, row)
+        target = mini.mask(row) if mini.target_counts[row] else None
+        assert title.get_text() == verdict(said.answer, said.presence, said.mask, target)
+        assert title.get_color() == color_of(said.answer)
+        tile = predictions.answer_tile(said)
+        assert tile.title.startswith(f"{mini.expression(row).text}: {said.answer}")
+        assert tile.color == color_of(said.answer)
     plt.close(figure)

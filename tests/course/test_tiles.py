@@ -27,3 +27,20 @@ def test_a_grid_has_a_tile_each_and_no_axes_beyond(mini):
     assert len(figure.axes) == 8
     assert not any(axis.axison for axis in figure.axes)
     plt.close(figure)
+
+
+def test_titles_of_a_line_stand_side_by_side_whatever_the_shape_of_the_pictures():
+    flat, tall = (Tile(np.zeros(shape, np.uint8), "words") for shape in ((40, 100, 3), (100, 40, 3)))
+    figure = image_grid([flat, tall, flat], 2)
+    figure.canvas.draw()
+    left, right, *_ = (axis.title.get_window_extent().y0 for axis in figure.axes)
+    assert abs(left - right) < 1
+    plt.close(figure)
+
+
+def test_only_lines_with_long_titles_are_high():
+    short, long = Tile(np.zeros((9, 9, 3), np.uint8), "words"), Tile(np.zeros((9, 9, 3), np.uint8), "words " * 20)
+    lines = [image_grid(tiles, 1).get_figheight() for tiles in ([short], [long], [short, long])]
+    assert lines[0] < lines[1]
+    assert np.isclose(lines[2], lines[0] + lines[1])
+    plt.close("all")

@@ -32,6 +32,11 @@ def test_per_expression_and_categories(mini):
     assert len(frame) == len(mini)
     assert (frame["words"] == [len(text.split()) for text in mini.expressions["text"].to_pylist()]).all()
     assert statistics.category_histogram(mini).sum() == frame["targets"].sum()
+    for split in mini.splits:
+        meant = statistics.category_histogram(mini, split)
+        assert meant.sum() == frame[frame["split"] == split]["targets"].sum()
+        assert meant.is_monotonic_decreasing
+    assert set(statistics.category_histogram(mini, "testA").index) == {"person"}
     assert set(frame["kind"]) == {"no-target", "single-target", "multi-target"}
 
 
