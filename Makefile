@@ -19,7 +19,7 @@ here to be looked into, not to be used. Sprites in its training pictures: Twemoj
 contributors, CC BY 4.0. Made again by: make model
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce results test test-browser test-cluster chromium lint unit notebooks notebook-outputs model encoders documents benchmarks \
+.PHONY: help setup reproduce results test test-browser test-cluster chromium lint unit notebooks notebook-outputs model encoders documents drawings benchmarks \
 	mutants lab constraints clean
 
 help:  ## list the targets
@@ -96,6 +96,9 @@ model: $(SETUP)  ## train the model in data/models/tiny again (50 minutes on one
 
 documents: $(SETUP)  ## write the numbers of the stored runs into docs/results.md and docs/systems.md
 	$(BIN)/python scripts/documents.py
+
+drawings: $(SETUP)  ## draw figures/architecture and figures/figure1_tiny, after a change of code, notebooks or sizes
+	$(BIN)/python scripts/drawings.py
 
 BENCHMARKS := scoring deformable_attention model systems reader reading scale gpu_memory paper_size prediction
 benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine; OPTIONS=--quick only shows that they run

@@ -56,3 +56,8 @@ def use() -> None:
 def rgb(color: str) -> tuple[int, int, int]:
     """Convert #RRGGBB to three numbers from 0 to 255."""
     return ImageColor.getrgb(color)
+
+
+def tint(color: str, strength: float) -> str:
+    """Mix #RRGGBB with white, to #RRGGBB; a strength of 1 leaves it as it is."""
+    return "#" + "".join(f"{round(255 - strength * (255 - channel)):02X}" for channel in rgb(color))

@@ -90,3 +90,7 @@ def test_source_is_the_packages_own():
 
 def test_colors_are_read_from_their_names():
     assert style.rgb("#0072B2") == (0, 114, 178)
+
+
+def test_a_tint_lies_between_the_color_and_white():
+    assert [style.tint("#0072B2", strength) for strength in (0, 0.5, 1)] == ["#FFFFFF", "#80B8D8", "#0072B2"]
