@@ -37,8 +37,8 @@ def export_web(model: Path | None, out: Path, *, runtime: Path | None = None, da
     out = Path(out)
     if not _is_page(out):
         refuse_if_taken(out)
-    programs = read_runtime(runtime)
     loaded = checkpoint.load(find_model(model))
+    programs = read_runtime(runtime)
     examples = choose_examples(data)
     with atomic_folder(out, replace=True) as partial:
         _copy(resources.files("grisq.inference.web").joinpath("static"), partial)

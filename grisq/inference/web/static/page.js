@@ -18,6 +18,7 @@ let said = null; // the last answer, with the picture and the words that it is a
 let turn = 0; // of the last question; an answer that comes later than the next question is dropped
 
 at("note").textContent = page.note;
+at("expectation").hidden = false;
 addCredit();
 addExamples();
 listen();
@@ -41,13 +42,15 @@ function setThreshold({ about }) {
   at("threshold").value = about.presence_threshold;
 }
 
+/** Whose pictures these are, with a link to their own text where there is one. */
 function addCredit() {
-  if (!page.credit) return;
-  at("credit").append(page.credit.text);
-  if (page.credit.file) {
-    const link = Object.assign(document.createElement("a"), { href: page.credit.file, textContent: "all credits" });
-    at("credit").append(" (", link, ").");
+  const { text, file } = page.credit;
+  at("credit").append(text);
+  if (file) {
+    const link = Object.assign(document.createElement("a"), { href: file, textContent: "all credits" });
+    at("credit").append(" (", link, ")");
   }
+  at("credit").append(". ");
 }
 
 function addExamples() {
@@ -59,7 +62,7 @@ function addExamples() {
   }
 }
 
-/** Add a picture to choose from. open() gives what `shown` holds, and is called once. */
+/** Add a picture to choose from. open() gives what `shown` holds, and is called when it is first chosen. */
 function addPicture(address, name, open) {
   const label = document.createElement("label");
   const choice = Object.assign(document.createElement("input"), { type: "radio", name: "picture" });
@@ -72,6 +75,7 @@ function addPicture(address, name, open) {
       opened ??= open();
       show(await opened, choice);
     } catch (error) {
+      opened = null; // the next click tries again
       refuse(error);
     }
   });
