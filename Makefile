@@ -60,7 +60,8 @@ $(CLUSTER): $(SETUP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	touch $@
 
-test-browser: $(SETUP) $(BROWSER) chromium  ## notebooks in JupyterLab in a real browser; installs Debian's Chromium if missing
+# The web page's JavaScript programs are fetched from the npm registry, unless GRISQ_WEB_RUNTIME names a folder of them.
+test-browser: $(SETUP) $(BROWSER) chromium  ## notebooks and the web page in a real browser; installs Debian's Chromium if missing
 	$(BIN)/grisq data synthetic tiny
 	$(BIN)/python -m pytest tests/browser --durations=10
 

@@ -57,7 +57,7 @@ def is_text(call: ast.Call) -> bool:
         return True
     if isinstance(function, ast.Attribute) and name in ("read_text", "write_text"):
         return True
-    if name != "open" or ast.unparse(function) in ("Image.open", "os.open", "archive.open"):
+    if name != "open" or ast.unparse(function) in ("Image.open", "os.open", "archive.open", "tarfile.open"):
         return False
     place = 0 if isinstance(function, ast.Attribute) else 1  # of the mode: path.open(mode), open(path, mode)
     mode = options.get("mode", call.args[place] if len(call.args) > place else ast.Constant("r"))

@@ -194,11 +194,41 @@ def _answer_splits(
 
 @app.command()
 def export(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; its old content is replaced.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder to write; its old content is replaced.")
+    ] = None,
+    web: Annotated[
+        Path | None, typer.Option("--web", help="In place of --out: folder of a web page on which the model answers.")
+    ] = None,
     model: ModelOption = None,
-    form: Annotated[str, typer.Option("--format", help="onnx or pt2 (torch.export).")] = "onnx",
+    form: Annotated[str | None, typer.Option("--format", help="onnx (the default) or pt2 (torch.export).")] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(help="With --web: a node_modules folder with the page's programs; default: fetched once."),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", "-d", help="With --web: data set whose pictures stand on the page; default: synthetic."),
+    ] = None,
 ) -> None:
-    """Write a model that runs without grisq: the network, its tokenizer, and a JSON file that explains their use."""
-    from grisq.inference.export import export as export_model
+    """Write a model that runs without grisq: the network, its tokenizer, and a JSON file that explains their use.
 
-    print(f"The exported model is in {export_model(model, out, form=form)}")
+    With --web they come with a page that runs them in the browser. Any file server shows it: run python -m http.server
+    in the folder. The page's two JavaScript programs are fetched from the npm registry, verified and kept for the next
+    time, or taken from --runtime.
+    """
+    if (out is None) == (web is None):
+        raise InputError("Give the folder of the model with --out, or that of a web page with --web.")
+    of_other_form = {"--format": form} if web else {"--runtime": runtime, "--data": data}
+    for name, given in of_other_form.items():
+        if given is not None:
+            raise InputError(f"{name} does not go with {'--web' if web else '--out'}: leave it out.")
+    if web is None:
+        from grisq.inference.export import export as export_model
+
+        print(f"The exported model is in {export_model(model, out, form=form or 'onnx')}")
+        return
+    from grisq.inference.web.page import export_web
+
+    folder = export_web(model, web, runtime=runtime, data=data)
+    print(f"The page is in {folder}. See it: python -m http.server --bind 127.0.0.1 --directory {folder}")

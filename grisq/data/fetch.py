@@ -26,6 +26,7 @@ class Source:
     by_hand: str  # the page from which to get it without this program
     size: int | None = None  # bytes
     sha256: str | None = None
+    then: str = "let `grisq data check` verify it"  # after getting it by hand
 
 
 class _TryAgain(Exception):
@@ -157,7 +158,7 @@ def _mismatch(source: Source, path: Path) -> str | None:
 def _sentence(source: Source, target: Path, what: str) -> str:
     return (
         f"{source.url} {what}: run this again later, or get {target.name} by hand from {source.by_hand}, put it at "
-        f"{target}, and let `grisq data check` verify it."
+        f"{target}, and {source.then}."
     )
 
 

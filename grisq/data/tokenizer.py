@@ -27,13 +27,14 @@ class Marks(NamedTuple):
 BERT = Marks("[PAD]", "[CLS]", "[SEP]")
 CLIP = Marks("<|endoftext|>", "<|startoftext|>", "<|endoftext|>")
 LLAMA = Marks("<unk>", "<s>", None)
-_NO_WORDS = {*SPECIAL, *CLIP, "<unk>", "<s>", "</s>"}
+NO_WORDS = {*SPECIAL, *CLIP, "<unk>", "<s>", "</s>"}
 
 
 class ExpressionTokenizer:
     """A tokenizer that puts its mark before every expression and, but for Llama's, after it.
 
-    Picklable, so data workers each hold one. `pad_id` fills what a batch does not use.
+    Picklable, so data workers each hold one. `pad_id` fills what a batch does not use; `end_id` is the mark after every
+    expression, or None.
     """
 
     def __init__(self, tokenizer: Tokenizer):
@@ -43,7 +44,7 @@ class ExpressionTokenizer:
         known = [marks for marks in (BERT, CLIP, LLAMA) if tokenizer.token_to_id(marks.begin) is not None]
         self.marks = known[0] if known else BERT
         self.pad_id = tokenizer.token_to_id(self.marks.padding)
-        self._end = self.marks.end and tokenizer.token_to_id(self.marks.end)
+        self.end_id = self.marks.end and tokenizer.token_to_id(self.marks.end)
 
     @classmethod
     def train(cls, texts: Iterable[str], vocabulary: int) -> "ExpressionTokenizer":
@@ -145,7 +146,7 @@ class ExpressionTokenizer:
         ids = encoding.ids
         if len(ids) <= max_tokens:
             return ids
-        return ids[:max_tokens] if self._end is None else [*ids[: max_tokens - 1], self._end]
+        return ids[:max_tokens] if self.end_id is None else [*ids[: max_tokens - 1], self.end_id]
 
     def check(self, text: str) -> None:
         """Raise InputError for a text that `encode` would refuse."""
@@ -169,4 +170,4 @@ class ExpressionTokenizer:
 
 def _is_word(piece: str) -> bool:
     """Whether a piece is a word, a number or a part of one: neither punctuation nor [UNK]."""
-    return piece not in _NO_WORDS and any(letter.isalnum() for letter in piece.removesuffix(_END_OF_WORD))
+    return piece not in NO_WORDS and any(letter.isalnum() for letter in piece.removesuffix(_END_OF_WORD))

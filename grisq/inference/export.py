@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from grisq import checkpoint
 from grisq.config.answer import THRESHOLD
 from grisq.data.sample import IMAGENET_MEAN, IMAGENET_STD
-from grisq.data.tokenizer import TOKENIZER_FILE
+from grisq.data.tokenizer import NO_WORDS, TOKENIZER_FILE
 from grisq.evaluation.protocols import PROTOCOLS
 from grisq.inference.hub import find_model
 from grisq.models.base import System
+from grisq.models.grisq import GRISQ
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_folder, read_json, refuse_if_taken, write_json
 from grisq.runtime.provenance import provenance
@@ -31,22 +32,27 @@ class Exported(nn.Module):
 
     Shapes: images (B, 3, S, S) uint8 RGB, valid (B, S, S) bool, False in the letterbox's padding, tokens (B, T) long,
     token_mask (B, T) bool -> difference (B, S, S), the logit that a pixel belongs to the target; presence (B,) and
-    plurality (B,), probabilities, left out where the system has no such head.
+    plurality (B,), probabilities; word_attention (B, T) of the target query (Eq. 3), if `word_attention` is asked for.
+    What the system does not have is left out.
     """
 
-    def __init__(self, model: System):
+    def __init__(self, model: System, *, word_attention: bool = False):
         super().__init__()
         self.model = model
+        self.word_attention = word_attention and isinstance(model, GRISQ) and model.target_query is not None
         self.register_buffer("mean", 255 * torch.tensor(IMAGENET_MEAN).view(3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(IMAGENET_STD).view(3, 1, 1))
 
     def forward(self, images: Tensor, valid: Tensor, tokens: Tensor, token_mask: Tensor) -> dict[str, Tensor]:
         scaled = (images.float() - self.mean) / self.std * valid[:, None]
-        output = self.model(scaled, valid, tokens, token_mask)
+        more = {"need_weights": True} if self.word_attention else {}
+        output = self.model(scaled, valid, tokens, token_mask, **more)
         found = {"difference": output.mask_logits[:, 1] - output.mask_logits[:, 0]}
         for name, logits in (("presence", output.presence_logits), ("plurality", output.plurality_logits)):
             if logits is not None:
                 found[name] = logits.softmax(-1)[:, 1]
+        if self.word_attention:
+            found["word_attention"] = output.attention[0]
         return found
 
 
@@ -69,13 +75,35 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
     """
     if form not in FORMS:
         raise InputError(f"--format cannot be {form!r}: choose onnx or pt2.")
-    if form == "onnx" and not all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript")):
-        raise InputError("Writing ONNX needs the packages onnx and onnxscript: pip install 'grisq[export]'.")
+    if form == "onnx":
+        check_packages()
     out = Path(out)
     if not _is_export(out):
         refuse_if_taken(out)
     loaded = checkpoint.load(find_model(model))
-    exported = Exported(loaded.model.eval()).eval()
+    with atomic_folder(out, replace=True) as partial:
+        write_network(loaded, partial, form=form)
+    return out
+
+
+def check_packages() -> None:
+    """Raise InputError if a package that writes ONNX is missing."""
+    if not all(importlib.util.find_spec(name) for name in ("onnx", "onnxscript")):
+        raise InputError("Writing ONNX needs the packages onnx and onnxscript: pip install 'grisq[export]'.")
+
+
+def write_network(
+    loaded: checkpoint.Checkpoint, folder: Path, *, form: str = "onnx", word_attention: bool = False
+) -> None:
+    """Write the network, its tokenizer and `model.json`, which explains both, into a folder that is there.
+
+    Args:
+        loaded: the trained model.
+        folder: where to.
+        form: "onnx" or "pt2".
+        word_attention: whether the attention of the target query over the words is an output, where there is one.
+    """
+    exported = Exported(loaded.model.eval(), word_attention=word_attention).eval()
     length = None if loaded.model.free_length else loaded.model.config.text.max_tokens_mosaic
     example = _example(loaded.model.config.image_size, length or 7)
     batch = torch.export.Dim("batch")
@@ -86,14 +114,12 @@ def export(model: Path | None, out: Path, *, form: str = "onnx") -> Path:
     with torch.no_grad():
         outputs = list(exported(*example))
         program = torch.export.export(exported, example, dynamic_shapes=shapes)
-        with atomic_folder(out, replace=True) as partial:
-            if form == "onnx":
-                _write_onnx(program, example, outputs, partial / "model.onnx")
-            else:
-                torch.export.save(program, partial / "model.pt2")
-            loaded.tokenizer.save(partial)
-            write_json(partial / ABOUT, _about(loaded, outputs, form, length))
-    return out
+        if form == "onnx":
+            _write_onnx(program, example, outputs, folder / "model.onnx")
+        else:
+            torch.export.save(program, folder / "model.pt2")
+    loaded.tokenizer.save(folder)
+    write_json(folder / ABOUT, _about(loaded, outputs, form, length))
 
 
 def _is_export(folder: Path) -> bool:
@@ -137,6 +163,7 @@ def _write_onnx(program, example: tuple[Tensor, ...], outputs: list[str], path: 
 def _about(loaded: checkpoint.Checkpoint, outputs: list[str], form: str, length: int | None) -> dict:
     fixed = f"; always {length} of them, filled up with pad_id" if length else ""
     config, side = loaded.model.config, loaded.model.config.image_size
+    least_share = _RULE.min_pixels / _RULE.square**2
     return {
         "file": f"model.{form}",
         "inputs": {
@@ -148,9 +175,13 @@ def _about(loaded: checkpoint.Checkpoint, outputs: list[str], form: str, length:
         "outputs": outputs,
         "side": side,
         "max_tokens": config.text.max_tokens_mosaic,
+        "length": length,
         "pad_id": loaded.tokenizer.pad_id,
+        "end_id": loaded.tokenizer.end_id,
+        "no_words": sorted(NO_WORDS),
         "presence_threshold": THRESHOLD,
-        "without_presence": f"a mask of fewer than {_RULE.min_pixels / _RULE.square**2:.2%} of the picture is none",
+        "least_share": least_share,
+        "without_presence": f"a mask of fewer than {least_share:.2%} of the picture is none",
         "trained": loaded.about.get("provenance"),
         "provenance": provenance(),
     }

@@ -1,4 +1,4 @@
-"""A JupyterLab of its own for every test, a headless Chromium, and what they showed when a test fails."""
+"""A JupyterLab for every test that asks for one, a headless Chromium, and what they showed when a test fails."""
 
 import json
 import os
@@ -106,12 +106,18 @@ def stop(process: subprocess.Popen) -> None:
 
 
 @pytest.fixture
-def browser():
-    """A headless Chromium with an empty profile."""
+def options():
+    """What Chromium is started with; a test module may add to it."""
     options = webdriver.ChromeOptions()
     options.binary_location = program("chromium")
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1400,1000"):
         options.add_argument(argument)
+    return options
+
+
+@pytest.fixture
+def browser(options):
+    """A headless Chromium with an empty profile."""
     # With a path, selenium does not try to download a driver.
     driver = webdriver.Chrome(options, webdriver.ChromeService(program("chromedriver")))
     _OPEN["browser"] = driver
@@ -130,16 +136,16 @@ def program(name: str) -> str:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Keep what the page and the server showed when a test failed, and say where."""
+    """Keep what the page and JupyterLab showed when a test failed, and say where."""
     report = yield
-    if report.failed and report.when != "teardown" and _OPEN.keys() == {"browser", "lab"}:
-        kept = keep(item.name, _OPEN["browser"], _OPEN["lab"])
+    if report.failed and report.when != "teardown" and "browser" in _OPEN:
+        kept = keep(item.name, _OPEN["browser"], _OPEN.get("lab"))
         report.sections.append(("What the browser showed", kept))
     return report
 
 
-def keep(name: str, browser: webdriver.Chrome, lab: Lab) -> str:
-    """Write the screenshot, and the page's text with the server's log, to the folder of failures."""
+def keep(name: str, browser: webdriver.Chrome, lab: Lab | None) -> str:
+    """Write the screenshot, and the page's text with JupyterLab's log if it runs, to the folder of failures."""
     FAILURES.mkdir(exist_ok=True)
     picture, text = FAILURES / f"{name}.png", FAILURES / f"{name}.txt"
     try:
@@ -147,7 +153,6 @@ def keep(name: str, browser: webdriver.Chrome, lab: Lab) -> str:
         visible = browser.execute_script("return document.body.innerText")
     except WebDriverException as error:
         return f"nothing: the browser no longer answers ({error.msg})"
-    text.write_text(
-        f"{visible}\n\n--- the log of JupyterLab ---\n{lab.log.read_text(encoding='utf-8')}", encoding="utf-8"
-    )
-    return f"screenshot: {picture}\ntext of the page, log of JupyterLab: {text}"
+    log = f"\n\n--- the log of JupyterLab ---\n{lab.log.read_text(encoding='utf-8')}" if lab else ""
+    text.write_text(visible + log, encoding="utf-8")
+    return f"screenshot: {picture}\ntext of the page{', log of JupyterLab' if lab else ''}: {text}"

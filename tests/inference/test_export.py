@@ -1,9 +1,11 @@
 """An exported model says the same as the model it was made of, in programs that do not know grisq."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from importlib import resources
 
 import numpy as np
 import onnxruntime
@@ -12,8 +14,8 @@ import torch
 from PIL import Image
 
 from grisq import checkpoint
-from grisq.data.sample import collate
-from grisq.inference.export import export
+from grisq.data.sample import collate, normalize
+from grisq.inference.export import Exported, export
 from grisq.inference.segmenter import Segmenter
 from grisq.models.registry import build_model
 from grisq.runtime.errors import InputError
@@ -43,23 +45,6 @@ np.savez(out, **found)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, model_config, mini):
-    """A checkpoint with random weights: agreement does not need trained ones."""
-    from grisq.data.tokenizer import ExpressionTokenizer
-
-    tokenizer = ExpressionTokenizer.train(mini.expressions["text"].to_pylist(), model_config.text.vocabulary)
-    shallow = replace(model_config, swin=replace(model_config.swin, depths=(1, 2, 1, 1)), blocks=1)
-
-    def make(**changes):
-        torch.manual_seed(1)
-        folder = tmp_path_factory.mktemp("trained") / "last"
-        checkpoint.save(folder, build_model(replace(shallow, **changes)), tokenizer, {"step": 0})
-        return folder
-
-    return make
-
-
-@pytest.fixture(scope="module")
 def written(trained, tmp_path_factory):
     model = trained()
     return model, export(model, tmp_path_factory.mktemp("exported") / "onnx")
@@ -73,8 +58,6 @@ def inputs(reader, rows):
 
 def ours(model, given):
     """The model's own answers to the same batch."""
-    from grisq.data.sample import normalize
-
     with torch.inference_mode():
         image = normalize(given["images"], given["valid"])
         return model(image, given["valid"], given["tokens"], given["token_mask"])
@@ -125,6 +108,32 @@ def test_torch_export_too_and_without_heads_where_there_are_none(trained, reader
     found = torch.export.load(folder / "model.pt2").module()(*given.values())
     expected = ours(checkpoint.load(model).model.eval(), given).mask_logits
     torch.testing.assert_close(found["difference"], expected[:, 1] - expected[:, 0], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("changes", [{}, {"system": "lavt"}, {"target_query": False, "plurality": False}], ids=str)
+def test_attention_over_the_words_where_there_is_a_target_query(model_config, reader, changes):
+    torch.manual_seed(1)
+    model = build_model(replace(model_config, **changes)).eval()
+    given = inputs(reader, [0, 1])
+    with torch.inference_mode():
+        found = Exported(model, word_attention=True)(**given)
+        assert ("word_attention" in found) == (not changes)
+        if not changes:
+            image = normalize(given["images"], given["valid"])
+            expected = model(image, *list(given.values())[1:], need_weights=True).attention[0]
+            torch.testing.assert_close(found["word_attention"], expected)
+            assert found["word_attention"].shape == given["tokens"].shape
+        assert "word_attention" not in Exported(model)(**given)
+
+
+def test_the_web_page_reads_nothing_that_model_json_lacks(written):
+    programs = resources.files("grisq.inference.web").joinpath("static")
+    text = "".join(file.read_text(encoding="utf-8") for file in programs.iterdir() if file.name.endswith(".js"))
+    read = set(re.findall(r"\babout\.(\w+)", text))
+    for names in re.findall(r"\{([^{}]*)\} = this\.about", text):
+        read |= {name.split(":")[0].strip() for name in names.split(",")}
+    assert {"side", "max_tokens", "end_id", "least_share", "length"} <= read
+    assert read <= json.loads((written[1] / "model.json").read_text(encoding="utf-8")).keys()
 
 
 def test_what_cannot_be_written_is_said(trained, written, tmp_path, monkeypatch):
