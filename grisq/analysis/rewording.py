@@ -5,7 +5,7 @@ change of the mask.
 """
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -114,12 +114,3 @@ def with_colors(text: str, colors: Sequence[str]) -> str:
 def turned_round(text: str) -> str:
     """Left becomes right, above becomes below and so on, and the other way round."""
     return _WORD.sub(lambda found: _TURNED.get(found[0], found[0]), text)
-
-
-def edited(texts: Sequence[str], edit: Callable[[str], str]) -> list[str]:
-    """All texts edited. Raises InputError for a text that the edit leaves as it was: it would say nothing."""
-    new = [edit(text) for text in texts]
-    for before, after in zip(texts, new):
-        if before == after:
-            raise InputError(f"The edit leaves {before!r} as it is: choose expressions that it changes.")
-    return new

@@ -14,7 +14,6 @@ from grisq.course.style import OKABE_ITO
 Shape = tuple[int, int, int]  # height, width, channels
 
 _SIDE = 3.2  # of the picture's grid, in the drawing
-_MOST_CELLS = 16  # a side with more cells is drawn without them
 _UPPER, _LOWER = 1.2, -0.75
 
 
@@ -74,10 +73,6 @@ def _draw(axis: Axes, grid: Grid, left: float, middle: float, side: float) -> No
     color = OKABE_ITO["vermillion" if channels == 2 else "bluish green"]
     axis.add_patch(Rectangle((left, bottom), side, side, facecolor=color, alpha=0.35))
     axis.add_patch(Rectangle((left, bottom), side, side, fill=False, linewidth=1))
-    if width <= _MOST_CELLS:
-        places = np.arange(1, width) * side / width
-        axis.vlines(left + places, bottom, bottom + side, color="black", linewidth=0.2)
-        axis.hlines(bottom + places, left, left + side, color="black", linewidth=0.2)
     axis.text(left + side / 2, bottom - 0.08, f"{height}×{width}×{channels}", ha="center", va="top", fontsize=9)
     axis.text(left + side / 2, bottom + side + 0.08, grid.name, ha="center", va="bottom", fontsize=10)
 

@@ -79,8 +79,6 @@ def test_edits_of_the_words():
     assert rewording.colors_of("a reddish, orangey greenhouse") == []
 
 
-def test_texts_that_say_nothing_new_or_do_not_fit_are_one_sentence(hearing, reader, mini):
-    with pytest.raises(InputError, match="leaves 'dog' as it is"):
-        rewording.edited(["left dog", "dog"], rewording.turned_round)
+def test_too_few_texts_are_one_sentence(hearing, reader, mini):
     with pytest.raises(InputError, match="2 rows and 1 texts"):
         rewording.ask(hearing, reader, mini.rows("val")[:2], ["dog"])
