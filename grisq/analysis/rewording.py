@@ -15,6 +15,7 @@ from torch import Tensor
 
 from grisq.data.loader import batches
 from grisq.data.sample import Batch, SampleReader
+from grisq.models.base import Output
 from grisq.models.grisq import GRISQ
 from grisq.runtime.errors import InputError
 
@@ -82,7 +83,7 @@ def _told(reader: SampleReader, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
     return tokens, torch.arange(tokens.shape[1]) < lengths[:, None]
 
 
-def _answer(model: GRISQ, batch: Batch, told: tuple[Tensor, Tensor] | None, stages: Collection[int] | None):
+def _answer(model: GRISQ, batch: Batch, told: tuple[Tensor, Tensor] | None, stages: Collection[int] | None) -> Output:
     image, valid, *own = batch.inputs()
     with torch.inference_mode(), ExitStack() as hooks:
         if told is None or stages is None:
