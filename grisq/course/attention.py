@@ -1,4 +1,4 @@
-"""Inside the model: attention over words, the query's attention over the picture, sampling points of a MSDS block."""
+"""Attention drawn: of the positions over the words, and of the target query over words and picture."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from torch import Tensor
 
 from grisq.analysis.trace import Trace
-from grisq.course.style import HEAD_STYLES, OKABE_ITO
+from grisq.course.style import OKABE_ITO
 from grisq.course.tiles import wrapped
 from grisq.data.sample import Sample
 from grisq.runtime.errors import InputError
@@ -24,8 +25,8 @@ def picture_axis(axis: Axes, sample: Sample, *, title: str = "", gray: bool = Fa
     axis.set(xticks=[], yticks=[])
 
 
-def heat_axis(axis: Axes, sample: Sample, values: Tensor, *, title: str = "", top: float | None = None) -> None:
-    """Draw values over the gray picture.
+def heat_axis(axis: Axes, sample: Sample, values: Tensor, *, title: str = "", top: float | None = None) -> AxesImage:
+    """Draw values over the gray picture; what is returned is for the figure's color bar.
 
     Args:
         axis: to draw on.
@@ -37,7 +38,7 @@ def heat_axis(axis: Axes, sample: Sample, values: Tensor, *, title: str = "", to
     picture_axis(axis, sample, title=title, gray=True)
     height, width = _fitted(sample)
     side = len(sample.image)
-    axis.imshow(
+    drawn = axis.imshow(
         _numpy(values),
         cmap="inferno",
         alpha=0.65,
@@ -46,6 +47,35 @@ def heat_axis(axis: Axes, sample: Sample, values: Tensor, *, title: str = "", to
         extent=(0, side, side, 0),
     )
     axis.set(xlim=(0, width), ylim=(height, 0))
+    return drawn
+
+
+def listening_figure(sample: Sample, tokens: Sequence[str], traced: Trace, stages: Sequence[int]) -> Figure:
+    """Draw the picture, and a line for each stage of the encoder: how much every position hears each token.
+
+    All maps have one scale, from zero to the largest share of attention in the figure.
+
+    Args:
+        sample: to draw.
+        tokens: of the expression.
+        traced: the model's trace of this sample alone.
+        stages: counted from 1.
+    """
+    heard = {
+        stage: traced.word_attention[stage - 1][0].T.unflatten(1, traced.levels[stage - 1].size) for stage in stages
+    }  # (T, H_i, W_i)
+    top = max(float(each.max()) for each in heard.values())
+    columns = 1 + len(tokens)
+    figure, axes = plt.subplots(len(stages), columns, figsize=(1.9 * columns, 1.9 * len(stages)), squeeze=False)
+    picture_axis(axes[0, 0], sample, title=sample.text)
+    for below in axes[1:, 0]:
+        below.set_axis_off()
+    for line, (stage, maps) in zip(axes, heard.items()):
+        line[1].set_ylabel(f"stage {stage}", fontsize=9)
+        for axis, token, values in zip(line[1:], tokens, maps):
+            drawn = heat_axis(axis, sample, values, title=token, top=top)
+    figure.colorbar(drawn, ax=axes, label="share of attention", shrink=0.8)
+    return figure
 
 
 def word_axis(axis: Axes, tokens: Sequence[str], weights: Tensor, *, title: str = "") -> None:
@@ -92,52 +122,6 @@ def query_figure(
         for level, (axis, weights) in enumerate(zip(line[2:], maps), start=1):
             heat_axis(axis, sample, weights[number].view(side, side), title=f"$e_{level}$ over the picture")
     return figure
-
-
-def sampling_figure(sample: Sample, traced: Trace, block: int, place: tuple[int, int], strides=(8, 16, 32)) -> Figure:
-    """Draw where one position of the finest level samples in a MSDS block, a picture for each level.
-
-    Each head has a color and marker; the size of a dot is its weight. Dots outside the picture read less, and nothing
-    from half a cell on.
-
-    Args:
-        sample: to draw.
-        traced: the model's trace of this sample alone.
-        block: number of the MSDS block.
-        place: (row, column) of the position on its grid, marked by a cross.
-        strides: of the levels.
-    Raises:
-        InputError: the grid has no such place.
-    """
-    rows, columns = traced.levels[1].size
-    if not (0 <= place[0] < rows and 0 <= place[1] < columns):
-        raise InputError(f"There is no position {place} on a grid of {rows}x{columns}: count rows and columns from 0.")
-    locations, weights = (_numpy(each[0]) for each in traced.sampling[block])  # (S, heads, levels, points, ...)
-    position = place[0] * columns + place[1]
-    points, weights = len(sample.image) * locations[position], weights[position]
-    figure, axes = plt.subplots(1, len(strides), figsize=(3.4 * len(strides), 3.4))
-    for level, (axis, stride) in enumerate(zip(axes, strides)):
-        _points_axis(axis, sample, points[:, level], weights[:, level] / len(weights), stride)
-        y, x = ((number + 0.5) * strides[0] for number in place)
-        axis.plot(x, y, "X", color="white", markeredgecolor="black", markersize=11)
-    return figure
-
-
-def _points_axis(axis: Axes, sample: Sample, points: np.ndarray, shares: np.ndarray, stride: int) -> None:
-    """One level: points (heads, points, 2) in canvas pixels, their shares of all attention (heads, points)."""
-    height, width = _fitted(sample)
-    outside = ((points < 0) | (points > (width, height))).any(-1)
-    title = f"stride {stride}: {100 * shares.sum():.0f} % of the weight, {100 * shares[outside].sum():.0f} % outside"
-    picture_axis(axis, sample, title=title)
-    lines = {"color": "white", "linewidth": 0.4, "alpha": 0.6}
-    axis.vlines(np.arange(0, width, stride), 0, height, **lines)
-    axis.hlines(np.arange(0, height, stride), 0, width, **lines)
-    for head, (where, share) in enumerate(zip(points, shares)):
-        color, marker = HEAD_STYLES[head % len(HEAD_STYLES)]
-        sizes = 15 + 1500 * share
-        axis.scatter(*where.T, s=sizes, color=color, marker=marker, edgecolor="black", linewidth=0.5, alpha=0.85)
-    margin = len(sample.image) / 2
-    axis.set(xlim=(-margin, width + margin), ylim=(height + margin, -margin))
 
 
 def _numpy(values: Tensor) -> np.ndarray:

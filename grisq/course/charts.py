@@ -76,6 +76,8 @@ def stacked_shares(axis: Axes, shares: pd.DataFrame) -> None:
     legend_below(axis.figure, axis.get_legend_handles_labels()[0])
 
 
+_NORMAL_95 = 1.96  # standard errors to either side of a mean
+
 # A number of the paper, and one of ours that was drawn from several seeds.
 PAPER_STYLE = {"color": "black", "marker": "D", "fillstyle": "none", "linestyle": "none", "markersize": 6}
 OWN_STYLE = {"color": OKABE_ITO["blue"], "marker": "o", "linestyle": "none"}
@@ -151,6 +153,35 @@ def level_points(
     axis.grid(axis="x", color="#E0E0E0", linewidth=0.6)
     axis.set_axisbelow(True)
     legend_below(axis.figure, [Line2D([], [], label=label, **style) for label, style in labels.items()])
+
+
+def mean_points(
+    axis: Axes, values: Mapping[str, Mapping[str, np.ndarray]], styles: Mapping[str, tuple[str, str]]
+) -> None:
+    """Draw means with their 95 % intervals, a line for each row from the top and a marker for each group.
+
+    The legend of several groups stands below the figure.
+
+    Args:
+        axis: to draw on.
+        values: by row and group, one value for each sample, (N,); a row need not have every group.
+        styles: color and marker of each group, in the legend's order.
+    """
+    apart = 0.5 / len(styles)
+    for place, of_groups in enumerate(values.values()):
+        for number, (group, (color, marker)) in enumerate(styles.items()):
+            if group in of_groups:
+                each = np.asarray(of_groups[group], dtype=float)
+                error = _NORMAL_95 * each.std(ddof=1) / len(each) ** 0.5
+                y = place + apart * (number - (len(styles) - 1) / 2)
+                axis.errorbar(each.mean(), y, xerr=error, color=color, marker=marker, linestyle="", capsize=3)
+    axis.set_yticks(range(len(values)), values)
+    axis.set_ylim(len(values) - 0.5, -0.5)
+    axis.grid(axis="x", color="#E0E0E0", linewidth=0.6)
+    axis.set_axisbelow(True)
+    if len(styles) > 1:
+        looks = [{"color": color, "marker": marker, "linestyle": ""} for color, marker in styles.values()]
+        legend_below(axis.figure, [Line2D([], [], label=group, **look) for group, look in zip(styles, looks)])
 
 
 def reach(found: Difference) -> np.ndarray:

@@ -52,6 +52,25 @@ def prediction_grid(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], l
     return image_grid(tiles, len(rows), rows=labels)
 
 
+def asked_again_grid(predictions: Sequence[Prediction], changes: Sequence[str]) -> Figure:
+    """Draw one picture asked several times: each mask under its words and its IoU with the first one's.
+
+    Masks are drawn as they are before the presence decision.
+
+    Args:
+        predictions: of one picture; the first is what the others are compared with.
+        changes: what was done to the words, one for each prediction.
+    """
+    first = predictions[0].raw_mask
+    tiles = []
+    for said, change in zip(predictions, changes, strict=True):
+        union = (said.raw_mask | first).sum()
+        iou = (said.raw_mask & first).sum() / union if union else 1.0
+        title = f"{change}:\n{said.text}\nIoU {iou:.2f}, presence {said.presence:.2f}"
+        tiles.append(Tile(np.asarray(said.overlay(raw=True)), title))
+    return image_grid(tiles, min(6, len(tiles)))
+
+
 def rows_of_each_scenario(data: GRefCOCO, split: str, n: int, seed: int) -> list[int]:
     """Choose n random rows of each scenario, or all of them: no-target first, then single- and multi-target."""
     rng, rows = np.random.default_rng(seed), data.rows(split)

@@ -6,7 +6,6 @@ import torch
 from grisq.analysis.trace import trace
 from grisq.course import attention
 from grisq.data.sample import collate
-from grisq.runtime.errors import InputError
 
 
 @pytest.fixture(autouse=True)
@@ -31,29 +30,30 @@ def test_heat_lies_on_the_picture_and_not_on_the_padding(reader, mini):
     row = next(int(r) for r in mini.rows("train") if reader.read(int(r)).letterbox.fitted_height < 60)
     sample = reader.read(row)
     axis = plt.figure().subplots()
-    attention.heat_axis(axis, sample, torch.rand(8, 8))
+    values = torch.rand(8, 8)
+    drawn = attention.heat_axis(axis, sample, values, top=2)
+    assert drawn.get_clim() == (0, 2)  # what a color bar shows
+    np.testing.assert_array_equal(drawn.get_array(), values)
     assert axis.images[1].get_extent() == [0, 64, 64, 0]  # the grid covers the canvas, of which the picture is a part
     assert axis.get_xlim() == (0, sample.letterbox.fitted_width)
     assert axis.get_ylim() == (sample.letterbox.fitted_height, 0)
 
 
-def test_sampling_spots_are_those_of_the_position(model, reader, mini):
+def test_listening_maps_are_the_shares_of_each_token_on_one_scale(model, reader, mini):
     sample = reader.read(int(mini.rows("val")[0]))
+    tokens = reader.tokenizer.tokens(sample.text)
     traced = trace(model, *collate([sample]).inputs())
-    figure = attention.sampling_figure(sample, traced, 1, (2, 3))
-    locations, weights = (each[0, 2 * 8 + 3] for each in traced.sampling[1])
-    for level, axis in enumerate(figure.axes):
-        drawn = np.concatenate([dots.get_offsets() for dots in axis.collections if len(dots.get_offsets()) == 2])
-        np.testing.assert_allclose(drawn, 64 * locations[:, level].reshape(-1, 2), atol=1e-4)
-        share = 100 * float(weights[:, level].sum() / len(weights))
-        assert f"{share:.0f} % of the weight" in axis.get_title()
-
-
-def test_a_position_beyond_the_grid_is_named(model, reader, mini):
-    sample = reader.read(int(mini.rows("val")[0]))
-    traced = trace(model, *collate([sample]).inputs())
-    with pytest.raises(InputError, match="8x8"):
-        attention.sampling_figure(sample, traced, 0, (2, 8))
+    figure = attention.listening_figure(sample, tokens, traced, (2, 3))
+    *axes, bar = figure.axes
+    axes = np.array(axes).reshape(2, 1 + len(tokens))
+    assert [axis.get_title() for axis in axes[1, 1:]] == tokens
+    for line, stage, side in zip(axes, (2, 3), (8, 4)):
+        maps = np.stack([axis.images[1].get_array() for axis in line[1:]])
+        np.testing.assert_allclose(maps.sum(0), np.ones((side, side)), atol=1e-5)  # a position hears all tokens
+        np.testing.assert_allclose(maps[1].flatten(), traced.word_attention[stage - 1][0, :, 1], atol=1e-6)
+    scales = {axis.images[1].get_clim() for axis in axes[:, 1:].flat}
+    assert len(scales) == 1
+    assert bar.get_ylabel() == "share of attention"
 
 
 def test_an_expression_longer_than_the_model_reads_is_cut(model, reader):

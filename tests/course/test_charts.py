@@ -2,8 +2,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
-from grisq.course.charts import difference_points, grouped_bars, head_points, level_points, roc_bars, stacked_shares
+from grisq.course.charts import (
+    difference_points,
+    grouped_bars,
+    head_points,
+    level_points,
+    mean_points,
+    roc_bars,
+    stacked_shares,
+)
 from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.data.scenarios import SCENARIOS
 from grisq.evaluation.intervals import Difference
@@ -123,3 +132,22 @@ def test_no_diamond_stands_in_the_legend_where_the_paper_gives_no_number(axis, r
     level_points(axis, {"one": ((1.0,), Difference(1, 1, 1)), "two": ((), None)}, reported)
     (legend,) = axis.figure.legends
     assert "paper" not in [text.get_text() for text in legend.get_texts()]
+
+
+def test_a_point_is_a_mean_with_its_normal_interval(axis):
+    rng = np.random.default_rng(0)
+    values = {"colors": {"relation": rng.random(40), "list": rng.random(30) / 4}, "side": {"relation": rng.random(40)}}
+    mean_points(axis, values, {"relation": ("black", "o"), "list": ("gray", "s")})
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["colors", "side"]
+    drawn = {(bar[0].get_color(), round(float(bar[0].get_ydata()[0]))): bar for bar in axis.containers}
+    assert set(drawn) == {("black", 0), ("gray", 0), ("black", 1)}
+    for (color, place), bar in drawn.items():
+        each = list(values.values())[place]["relation" if color == "black" else "list"]
+        assert bar[0].get_xdata()[0] == pytest.approx(each.mean())
+        (ends,) = bar[2][0].get_segments()
+        expected = norm.interval(0.95, each.mean(), each.std(ddof=1) / np.sqrt(len(each)))
+        np.testing.assert_allclose(ends[:, 0], expected, atol=1e-4)
+    assert [text.get_text() for text in axis.figure.legends[0].get_texts()] == ["relation", "list"]
+    alone = plt.figure().subplots()
+    mean_points(alone, {"colors": {"": np.arange(3)}}, {"": ("black", "o")})
+    assert not alone.figure.legends  # nothing to tell apart

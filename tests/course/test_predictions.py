@@ -1,8 +1,11 @@
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
+from PIL import Image
 
 from grisq.course import predictions
 from grisq.course.verdict import color_of, verdict
+from grisq.inference.prediction import Prediction
 from grisq.inference.segmenter import Segmenter
 from grisq.models.grisq import GRISQ
 from grisq.runtime.errors import InputError
@@ -57,4 +60,22 @@ def test_predictions_stand_below_the_annotation_under_their_verdict(mini, segmen
         tile = predictions.answer_tile(said)
         assert tile.title.startswith(f"{mini.expression(row).text}: {said.answer}")
         assert tile.color == color_of(said.answer)
+    plt.close(figure)
+
+
+def test_a_picture_asked_again_says_how_much_of_the_first_mask_is_there():
+    left, right = np.zeros((2, 10, 10), bool)
+    left[2:6, 2:6] = right[2:6, 4:8] = True
+    empty, picture = np.zeros_like(left), Image.new("RGB", (10, 10), "gray")
+    said = [
+        Prediction(picture, text, empty, mask, presence, None)
+        for text, mask, presence in (("red cup", left, 0.9), ("cup red", right, 0.4), ("cup", empty, 0.1))
+    ]
+    figure = predictions.asked_again_grid(said, ["as it is", "backwards", "shorter"])
+    titles = [axis.get_title() for axis in figure.axes]
+    assert titles[0] == "as it is:\nred cup\nIoU 1.00, presence 0.90"
+    assert titles[1] == "backwards:\ncup red\nIoU 0.33, presence 0.40"  # 8 of 24 pixels
+    assert titles[2].endswith("IoU 0.00, presence 0.10")
+    drawn = np.asarray(figure.axes[1].images[0].get_array())
+    assert (drawn != np.asarray(picture)).any()  # the mask shows although the model says "nothing"
     plt.close(figure)

@@ -1,19 +1,27 @@
-"""Exercise 05: attention weights over words, some of them padding."""
+"""Exercise 05: the language gate backwards, by hand."""
 
-import numpy as np
+import torch
+from torch import Tensor
 
 from grisq.course.exercises.registry import exercise
 
 
 def _inputs() -> list[tuple]:
-    rng = np.random.default_rng(4)
-    masks = [[True, True, True], [True, True, False], [True, False, False]]
-    return [(rng.normal(size=(4, 2)), rng.normal(size=(3, 2)), np.array(mask)) for mask in masks]
+    random = torch.Generator().manual_seed(5)
+    first, last, fused, grad = (torch.randn(rows, 3, generator=random) for rows in (3, 3, 4, 4))
+    zero = torch.zeros(3, 3)
+    return [
+        (first, last, fused, grad),
+        (zero, zero, fused, grad),
+        (first, zero, fused, grad),
+        (zero, last, fused, grad),
+    ]
 
 
 @exercise("05", inputs=_inputs)
-def attention(q: np.ndarray, k: np.ndarray, word_mask: np.ndarray) -> np.ndarray:
-    scores = q @ k.T / np.sqrt(q.shape[1])
-    scores = np.where(word_mask, scores, -np.inf)
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
+def gate_gradients(first: Tensor, last: Tensor, fused: Tensor, grad: Tensor) -> Tensor:
+    hidden = torch.relu(fused @ first.T)  # (N, C)
+    gate = torch.tanh(hidden @ last.T)
+    at_last = grad * fused * (1 - gate**2)  # of the loss with respect to what goes into tanh
+    at_first = (at_last @ last) * (hidden > 0)  # and to what goes into ReLU
+    return torch.stack([at_first.T @ fused, at_last.T @ hidden])  # each weight: what comes back times what went in

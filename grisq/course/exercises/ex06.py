@@ -1,22 +1,29 @@
-"""Exercise 06: bilinear interpolation on a grid."""
+"""Exercise 06: how a value read between the cells changes when the spot moves."""
 
-import numpy as np
+import math
+
+import torch
+from torch import Tensor
 
 from grisq.course.exercises.registry import exercise
 
 
 def _inputs() -> list[tuple]:
-    grid = np.arange(6.0).reshape(2, 3) + 1
-    return [(grid, x, y) for x, y in ((0.5, 0.5), (1 / 6, 0.25), (0.4, 0.6), (0.0, 0.0), (1.1, 0.5), (3.0, 0.5))]
+    grid = torch.tensor([[1.0, 2.0, 4.0], [8.0, 3.0, -5.0]])
+    spots = ((0.5, 0.4), (0.3, 0.7), (0.9, 0.6), (0.05, 0.1), (1.1, 0.5), (3.0, 0.5))
+    return [(grid, x, y) for x, y in spots]
 
 
 @exercise("06", inputs=_inputs)
-def bilinear(grid: np.ndarray, x: float, y: float) -> float:
+def location_gradient(grid: Tensor, x: float, y: float) -> tuple[float, float]:
     height, width = grid.shape
-    column, row = x * width - 0.5, y * height - 0.5  # a cell's value is that of its center
-    total = 0.0
-    for i in (int(np.floor(row)), int(np.floor(row)) + 1):
-        for j in (int(np.floor(column)), int(np.floor(column)) + 1):
-            if 0 <= i < height and 0 <= j < width:
-                total += (1 - abs(row - i)) * (1 - abs(column - j)) * grid[i, j]
-    return total
+
+    def cell(i: int, j: int) -> float:
+        return float(grid[i, j]) if 0 <= i < height and 0 <= j < width else 0.0
+
+    column, row = x * width - 0.5, y * height - 0.5  # in cells, from the center of the first one
+    i, j = math.floor(row), math.floor(column)
+    s, t = row - i, column - j
+    along_x = (1 - s) * (cell(i, j + 1) - cell(i, j)) + s * (cell(i + 1, j + 1) - cell(i + 1, j))
+    along_y = (1 - t) * (cell(i + 1, j) - cell(i, j)) + t * (cell(i + 1, j + 1) - cell(i, j + 1))
+    return width * along_x, height * along_y  # x and y are fractions: a whole grid is `width` cells wide
