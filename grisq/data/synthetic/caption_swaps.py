@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from grisq.data.grefcoco import GRefCOCO
-from grisq.data.synthetic.expression_trees import leaves
+from grisq.data.synthetic.expression_trees import leaves, shares_word
 from grisq.data.synthetic.grammar import parse_tree
 from grisq.data.synthetic.noun_phrases import Node
 from grisq.data.synthetic.scene import Scene, read_scenes
@@ -60,7 +60,8 @@ def swapped(data: GRefCOCO, split: str) -> pd.DataFrame:
 
     Returns:
         One line per expression: text, form, conditions, spatial, and the shares of those pictures where it fits, is
-        unclear, or means nothing; nan where there is no other picture.
+        unclear, or means nothing, and of `near`, where it means nothing and still shares a noun or a color with the
+        picture; nan where there is no other picture.
 
     Raises:
         InputError: If the expressions have no computed meaning.
@@ -76,16 +77,18 @@ def swapped(data: GRefCOCO, split: str) -> pd.DataFrame:
     lines = []
     for text, form, tree, picture in zip(texts, forms, stored, own):
         elsewhere = everywhere[tree] - Counter({outcome(trees[tree], scenes[picture]): slots[picture]})
-        total = elsewhere.total() or math.nan
-        shares = {name: elsewhere[name] / total for name in OUTCOMES}
+        total = sum(elsewhere[name] for name in OUTCOMES) or math.nan
+        shares = {name: elsewhere[name] / total for name in (*OUTCOMES, "near")}
         known = {"conditions": conditions(trees[tree]), "spatial": is_spatial(trees[tree])}
         lines.append({"text": text, "form": form} | known | shares)
     return pd.DataFrame(lines)
 
 
 def _outcomes(tree: Node, scenes: Mapping[int, Scene], slots: Mapping[int, int]) -> Counter[str]:
-    """Count the slots where the expression fits, is unclear, or means nothing."""
+    """Count the slots where the expression fits, is unclear, or means nothing, and the near ones of the last."""
     found: Counter[str] = Counter()
     for picture, count in slots.items():
-        found[outcome(tree, scenes[picture])] += count
+        name = outcome(tree, scenes[picture])
+        found[name] += count
+        found["near"] += count * (name == "nothing" and shares_word(tree, scenes[picture]))
     return found

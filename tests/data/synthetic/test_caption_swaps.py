@@ -1,10 +1,12 @@
 import json
+import re
 
 import numpy as np
 import pytest
 
 from grisq.data import grefcoco
 from grisq.data.synthetic import caption_swaps
+from grisq.data.synthetic.expression_sampler import nouns_of
 from grisq.data.synthetic.from_coco import expressions_from_coco
 from grisq.data.synthetic.grammar import Extreme, One, Ordinal, Related, parse_tree
 from grisq.data.synthetic.noun_phrases import Noun, Side, With
@@ -32,6 +34,14 @@ def test_conditions_count_the_words_that_narrow_it_down(tree, conditions, spatia
     assert caption_swaps.is_spatial(tree) == spatial
 
 
+def sees(tree, scene):
+    """Whether a noun or a color of the stored tree is in the scene: looked up in the tree's text."""
+    nouns = {name for each in scene.instances for name in nouns_of(each)}
+    colors = {each.color for each in scene.instances}
+    words = set(re.findall(r'"([^"]+)"', tree))
+    return bool(words & nouns or words & colors)
+
+
 def test_swapped_equals_asking_every_pair(mini, mini_root):
     """The naive double loop over expressions and slots of other pictures."""
     frame = caption_swaps.swapped(mini, "train")
@@ -41,15 +51,14 @@ def test_swapped_equals_asking_every_pair(mini, mini_root):
     for position in range(0, len(rows), 7):
         row = rows[position]
         tree = parse_tree(json.loads(trees[row]))
-        found = [
-            tree.meaning(scenes[int(mini.image_ids[other])])
-            for other in rows
-            if mini.image_ids[other] != mini.image_ids[row]
-        ]
+        elsewhere = [int(mini.image_ids[other]) for other in rows if mini.image_ids[other] != mini.image_ids[row]]
+        found = [tree.meaning(scenes[picture]) for picture in elsewhere]
+        near = [not each and each is not None and sees(trees[row], scenes[p]) for each, p in zip(found, elsewhere)]
         line = frame.iloc[position]
         assert line["text"] == mini.expression(row).text
         assert line["unclear"] == pytest.approx(np.mean([meaning is None for meaning in found]))
         assert line["fits"] == pytest.approx(np.mean([bool(meaning) for meaning in found]))
+        assert line["near"] == pytest.approx(np.mean(near))
     assert np.allclose(frame[list(caption_swaps.OUTCOMES)].sum(axis=1), 1)
 
 
