@@ -139,16 +139,10 @@ TRUTHS = {
     "00": by_the_gate,
     "01": by_scipys_labels,
     "02": by_scikit_learn,
-<<<<<<< HEAD
-    "03": by_the_plan,
+    "03": by_blocks,
     "04": by_timm,
     "05": by_autograd_through_the_gate,
     "06": by_autograd_through_the_sampling,
-=======
-    "03": by_blocks,
-    "05": by_torch_attention,
-    "06": by_grid_sample,
->>>>>>> c-nba
     "07": by_a_convolution_for_each,
     "08": by_the_statistics,
     "09": by_cross_entropy,
