@@ -50,7 +50,7 @@ def collect(model: GRISQ, reader: SampleReader, rows: Sequence[int]) -> Features
     device = next(model.parameters()).device
     for batch in batches(reader, rows, batch=_BATCH):
         batch = batch.to(device)
-        traced = trace(model, *model.inputs(batch))
+        traced = trace(model, *model.inputs(batch), with_maps=False)
         for name, vector in _vectors(traced, batch).items():
             found.setdefault(name, []).append(vector.float().cpu().numpy())
         counts += [sample.target_count for sample in batch.samples]
@@ -128,7 +128,8 @@ def answers(
     for start in range(0, len(pairs), _BATCH):
         samples = [renderer.render(NoTarget(int(image), int(text))) for text, image in pairs[start : start + _BATCH]]
         batch = collate(samples, reader.tokenizer.pad_id)
-        probabilities.append(ask(model, trace(model, *model.inputs(batch.to(device)))).float().cpu().numpy())
+        traced = trace(model, *model.inputs(batch.to(device)), with_maps=False)
+        probabilities.append(ask(model, traced).float().cpu().numpy())
     return np.concatenate(probabilities)
 
 

@@ -1,4 +1,4 @@
-"""Inside the model: attention over words, the query's attention over the picture, sampling points of a MSDS block."""
+"""Inside the model: attention over words and over the picture, sampling points of a MSDS block."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,6 @@ from torch import Tensor
 
 from grisq.analysis.trace import Trace
 from grisq.course.style import HEAD_STYLES, OKABE_ITO
-from grisq.course.tiles import wrapped
 from grisq.data.sample import Sample
 from grisq.runtime.errors import InputError
 
@@ -64,34 +63,6 @@ def word_axis(axis: Axes, tokens: Sequence[str], weights: Tensor, *, title: str 
     axis.invert_yaxis()
     axis.set(xlim=(0, max(0.5, float(values.max()) * 1.1)))
     axis.set_title(title, fontsize=8)
-
-
-def query_figure(
-    samples: Sequence[Sample], tokens: Sequence[Sequence[str]], traced: Trace, titles: Sequence[str]
-) -> Figure:
-    """Draw a line for each sample: the picture, the attention of e_0 over the words, of e_1 ... e_L over the picture.
-
-    Args:
-        samples: to draw.
-        tokens: of each sample.
-        traced: the model's trace of these samples as one batch.
-        titles: of the lines.
-    Raises:
-        InputError: the model has no target query.
-    """
-    if not traced.queries:
-        raise InputError("This model has no target query to look at: load one with model.target_query=true.")
-    words, *maps = traced.output.attention
-    side = round(maps[0].shape[1] ** 0.5)
-    figure, axes = plt.subplots(
-        len(samples), 2 + len(maps), figsize=(2.4 * (2 + len(maps)), 2.1 * len(samples)), squeeze=False
-    )
-    for number, (line, sample) in enumerate(zip(axes, samples)):
-        picture_axis(line[0], sample, title=wrapped(titles[number]))
-        word_axis(line[1], tokens[number], words[number], title="$e_0$ over the words")
-        for level, (axis, weights) in enumerate(zip(line[2:], maps), start=1):
-            heat_axis(axis, sample, weights[number].view(side, side), title=f"$e_{level}$ over the picture")
-    return figure
 
 
 def sampling_figure(sample: Sample, traced: Trace, block: int, place: tuple[int, int], strides=(8, 16, 32)) -> Figure:
