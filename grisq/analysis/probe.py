@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
@@ -140,7 +140,9 @@ def separation(high: np.ndarray, low: np.ndarray) -> float:
     """
     if not len(high) or not len(low):
         raise InputError("One of the two groups to separate is empty: choose other rows.")
-    return float(roc_auc_score(np.repeat([1, 0], [len(high), len(low)]), np.concatenate([high, low])))
+    # The Mann-Whitney statistic: scikit-learn's roc_auc_score gives the same and takes ten times as long.
+    ranks = rankdata(np.concatenate([high, low]))[: len(high)]
+    return float((ranks.sum() - len(high) * (len(high) + 1) / 2) / (len(high) * len(low)))
 
 
 def separation_error(high: np.ndarray, low: np.ndarray, rounds: int = 200) -> float:
