@@ -10,13 +10,12 @@ from torch import Tensor
 
 from grisq.analysis.trace import Trace
 from grisq.course.attention import heat_axis, word_axis
-from grisq.course.examples import LEAST_IOU
 from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.course.tiles import wrapped
+from grisq.course.verdict import color_of, verdict
 from grisq.data.sample import Sample
 from grisq.data.scenarios import scenario_of
 from grisq.inference.overlay import overlay
-from grisq.inference.prediction import MASK_COLOR
 from grisq.models.base import Decision
 from grisq.runtime.errors import InputError
 
@@ -84,18 +83,13 @@ def annotation_axis(axis: Axes, sample: Sample) -> None:
 
 
 def answer_axis(axis: Axes, sample: Sample, decision: Decision) -> None:
-    """Draw the predicted mask under the answer: with a tick for "nothing" where nothing is meant, or a mask that fits.
-
-    A mask fits if its IoU is at least one half. "Nothing" leaves the picture as it is.
-    """
+    """Draw the predicted mask in the color of its kind, under its verdict; "nothing" leaves the picture as it is."""
     drawn = (decision.difference > 0).numpy() & sample.valid
     shown = drawn if decision.present else np.zeros_like(drawn)
-    iou = (drawn & sample.mask).sum() / max(1, (drawn | sample.mask).sum())
-    judged = decision.present and sample.target_count > 0
-    right = iou >= LEAST_IOU if judged else decision.present == (sample.target_count > 0)
-    number = f", IoU {iou:.2f}" if judged else ""
-    _outlined(axis, sample, shown, MASK_COLOR)
-    axis.set_title(f"{'✓' if right else '✗'} {decision.answer} ({decision.presence:.2f}){number}", fontsize=8)
+    color = color_of(decision.answer)
+    title = verdict(decision.answer, decision.presence, drawn, sample.mask if sample.target_count else None)
+    _outlined(axis, sample, shown, rgb(color))
+    axis.set_title(title.replace("\n", ", "), fontsize=8, color=color)
 
 
 def _outlined(axis: Axes, sample: Sample, mask: np.ndarray, color: tuple[int, int, int]) -> None:
