@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
@@ -50,7 +50,7 @@ def collect(model: GRISQ, reader: SampleReader, rows: Sequence[int]) -> Features
     device = next(model.parameters()).device
     for batch in batches(reader, rows, batch=_BATCH):
         batch = batch.to(device)
-        traced = trace(model, *model.inputs(batch))
+        traced = trace(model, *model.inputs(batch), with_maps=False)
         for name, vector in _vectors(traced, batch).items():
             found.setdefault(name, []).append(vector.float().cpu().numpy())
         counts += [sample.target_count for sample in batch.samples]
@@ -128,7 +128,8 @@ def answers(
     for start in range(0, len(pairs), _BATCH):
         samples = [renderer.render(NoTarget(int(image), int(text))) for text, image in pairs[start : start + _BATCH]]
         batch = collate(samples, reader.tokenizer.pad_id)
-        probabilities.append(ask(model, trace(model, *model.inputs(batch.to(device)))).float().cpu().numpy())
+        traced = trace(model, *model.inputs(batch.to(device)), with_maps=False)
+        probabilities.append(ask(model, traced).float().cpu().numpy())
     return np.concatenate(probabilities)
 
 
@@ -139,7 +140,9 @@ def separation(high: np.ndarray, low: np.ndarray) -> float:
     """
     if not len(high) or not len(low):
         raise InputError("One of the two groups to separate is empty: choose other rows.")
-    return float(roc_auc_score(np.repeat([1, 0], [len(high), len(low)]), np.concatenate([high, low])))
+    # The Mann-Whitney statistic: scikit-learn's roc_auc_score gives the same and takes ten times as long.
+    ranks = rankdata(np.concatenate([high, low]))[: len(high)]
+    return float((ranks.sum() - len(high) * (len(high) + 1) / 2) / (len(high) * len(low)))
 
 
 def separation_error(high: np.ndarray, low: np.ndarray, rounds: int = 200) -> float:

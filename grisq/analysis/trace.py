@@ -20,7 +20,7 @@ class Trace:
     """One forward pass, part by part, in the paper's letters."""
 
     words: Tensor  # f^T (B, T, D)
-    word_attention: list[Tensor]  # of PWAM, every position over the words: four times (B, H_i*W_i, T)
+    word_attention: list[Tensor]  # of PWAM, every position over the words: four times (B, H_i*W_i, T); see `trace`
     levels: list[FeatureMap]  # F^{M,1..4}
     decoded: DecoderFeatures  # f_0 ... f_L
     sampling: list[
@@ -30,7 +30,15 @@ class Trace:
     output: Output  # with the query's attention
 
 
-def trace(model: GRISQ, image: Tensor, valid: Tensor | None, tokens: Tensor, token_mask: Tensor) -> Trace:
+def trace(
+    model: GRISQ,
+    image: Tensor,
+    valid: Tensor | None,
+    tokens: Tensor,
+    token_mask: Tensor,
+    *,
+    with_maps: bool = True,
+) -> Trace:
     """Run the model without gradients and keep the output of its parts.
 
     Args:
@@ -39,6 +47,8 @@ def trace(model: GRISQ, image: Tensor, valid: Tensor | None, tokens: Tensor, tok
         valid: (B, H, W) bool, False in the padding, or None.
         tokens: (B, T) long.
         token_mask: (B, T) bool, False in the padding.
+        with_maps: whether to keep `word_attention` and `sampling` too, which are computed a second time for it; else
+            they are empty, and a pass takes 60 % of the time.
     """
     seen: dict[str, list] = {
         name: [] for name in ("words", "word_attention", "levels", "decoded", "sampling", "queries")
@@ -54,10 +64,11 @@ def trace(model: GRISQ, image: Tensor, valid: Tensor | None, tokens: Tensor, tok
         keep("words", model.text_encoder, lambda part, given, output: output)
         keep("levels", model.multimodal_encoder, lambda part, given, output: output)
         keep("decoded", model.pixel_decoder, lambda part, given, output: output)
-        for fusion in model.multimodal_encoder.fusions:
-            keep("word_attention", fusion, lambda part, given, output: part.attention(*given))
-        for block in model.pixel_decoder.blocks:
-            keep("sampling", block.attention, _sampling)
+        if with_maps:
+            for fusion in model.multimodal_encoder.fusions:
+                keep("word_attention", fusion, lambda part, given, output: part.attention(*given))
+            for block in model.pixel_decoder.blocks:
+                keep("sampling", block.attention, _sampling)
         if model.target_query is not None:
             for block in (model.target_query.read_words, *model.target_query.read_decoder):
                 keep("queries", block, lambda part, given, output: output[0][:, 0])

@@ -1,4 +1,4 @@
-"""Attention drawn: of the positions over the words, and of the target query over words and picture."""
+"""Attention drawn: of the positions over the words, and the axes that such drawings are made of."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,7 @@ from torch import Tensor
 
 from grisq.analysis.trace import Trace
 from grisq.course.style import OKABE_ITO
-from grisq.course.tiles import wrapped
 from grisq.data.sample import Sample
-from grisq.runtime.errors import InputError
 
 
 def picture_axis(axis: Axes, sample: Sample, *, title: str = "", gray: bool = False) -> None:
@@ -94,34 +92,6 @@ def word_axis(axis: Axes, tokens: Sequence[str], weights: Tensor, *, title: str 
     axis.invert_yaxis()
     axis.set(xlim=(0, max(0.5, float(values.max()) * 1.1)))
     axis.set_title(title, fontsize=8)
-
-
-def query_figure(
-    samples: Sequence[Sample], tokens: Sequence[Sequence[str]], traced: Trace, titles: Sequence[str]
-) -> Figure:
-    """Draw a line for each sample: the picture, the attention of e_0 over the words, of e_1 ... e_L over the picture.
-
-    Args:
-        samples: to draw.
-        tokens: of each sample.
-        traced: the model's trace of these samples as one batch.
-        titles: of the lines.
-    Raises:
-        InputError: the model has no target query.
-    """
-    if not traced.queries:
-        raise InputError("This model has no target query to look at: load one with model.target_query=true.")
-    words, *maps = traced.output.attention
-    side = round(maps[0].shape[1] ** 0.5)
-    figure, axes = plt.subplots(
-        len(samples), 2 + len(maps), figsize=(2.4 * (2 + len(maps)), 2.1 * len(samples)), squeeze=False
-    )
-    for number, (line, sample) in enumerate(zip(axes, samples)):
-        picture_axis(line[0], sample, title=wrapped(titles[number]))
-        word_axis(line[1], tokens[number], words[number], title="$e_0$ over the words")
-        for level, (axis, weights) in enumerate(zip(line[2:], maps), start=1):
-            heat_axis(axis, sample, weights[number].view(side, side), title=f"$e_{level}$ over the picture")
-    return figure
 
 
 def _numpy(values: Tensor) -> np.ndarray:

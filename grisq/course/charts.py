@@ -14,6 +14,7 @@ from grisq.course.style import HEAD_STYLES, OKABE_ITO, OTHER_COLORS, SCENARIO_CO
 from grisq.evaluation.intervals import Difference
 from grisq.runtime.errors import InputError
 
+_CHANCE = 0.5  # area under the ROC curve of a coin
 _HATCHES = ("", "//", "..", "xx", "\\\\", "oo", "++")
 
 
@@ -190,7 +191,7 @@ def reach(found: Difference) -> np.ndarray:
 
 
 def roc_bars(axis: Axes, areas: Mapping[str, tuple[float, float]]) -> None:
-    """Draw areas under the ROC curve as bars.
+    """Draw areas under the ROC curve as bars that start at chance, 0.5, so that their length is what is known.
 
     Args:
         axis: to draw on.
@@ -198,10 +199,14 @@ def roc_bars(axis: Axes, areas: Mapping[str, tuple[float, float]]) -> None:
     """
     values, errors = np.array(list(areas.values())).T
     style = {"color": OKABE_ITO["sky blue"], "edgecolor": "black", "capsize": 3}
-    bars = axis.bar(list(areas), values, yerr=2 * errors, **style)
-    axis.bar_label(bars, fmt="%.2f", padding=2, fontsize=8)
-    axis.axhline(0.5, color="black", linewidth=0.8, linestyle=":")
-    axis.set(ylabel="area under ROC", ylim=(0, 1.15))
+    axis.bar(list(areas), values - _CHANCE, bottom=_CHANCE, yerr=2 * errors, **style)
+    for place, (value, error) in enumerate(zip(values, errors)):
+        place_above = (place, max(value + 2 * error, _CHANCE))
+        axis.annotate(f"{value:.2f}", place_above, (0, 2), textcoords="offset points", ha="center", fontsize=8)
+    axis.axhline(_CHANCE, color="black", linewidth=0.8)
+    axis.set(ylabel="area under ROC; 0.5 is chance", ylim=(min(_CHANCE, *(values - 2 * errors)) - 0.04, 1.06))
+    axis.spines["bottom"].set_visible(False)
+    axis.tick_params(axis="x", length=0)
 
 
 def head_points(axis: Axes, offsets: Sequence) -> None:

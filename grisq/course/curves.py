@@ -9,41 +9,43 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from grisq.course.charts import legend_below
+from grisq.course.gradient_figures import TERM_STYLES
 from grisq.course.style import OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS
 from grisq.experiments.registry import EXPERIMENTS, for_tuning, label_of
 from grisq.experiments.selection import Results, runs_of
 from grisq.runtime.errors import InputError
 
+_METRIC_STYLES = {
+    "gIoU": {"color": "black", "marker": "o", "markersize": 5},
+    "cIoU": {"color": OKABE_ITO["reddish purple"], "marker": "s", "markersize": 5, "linestyle": "--"},
+}
+
 
 def learning_curves(history: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
-    """Draw losses (Eq. 5), metrics on val, and the accuracy of both heads by scenario over the steps.
+    """Draw the terms of Eq. 5, gIoU and cIoU on val, and the accuracy of each head by scenario over the steps.
+
+    N-acc is the accuracy of the presence head on no-target expressions. A head that a system lacks has an empty panel.
 
     history: as `Result.history`, or `history_columns` of a run's folder.
     """
     train, evaluations = history["train"], history["eval"]
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3))
-    for name in ("pixel", "presence", "plurality"):
-        left.plot(train["step"], train[name], label=name)
-    left.set(title="terms of Eq. 5, before λ", xlabel="step", yscale="log")
-    steps = evaluations["step"]
-    styles = {
-        "gIoU": ("o-", "blue"),
-        "cIoU": ("s--", "sky blue"),
-        "N-acc": ("X-", "vermillion"),
-        "T-acc": ("^:", "black"),
-    }
-    for name, (line, color) in styles.items():
-        middle.plot(steps, evaluations[name], line, color=OKABE_ITO[color], label=name)
-    middle.set(title="val (part of it), %", xlabel="step", ylim=(0, 102))
-    for scenario, color in SCENARIO_COLORS.items():
-        for head, line, fill in (("presence", "--", "none"), ("plurality", "-", "full")):
+    figure, (losses, masks, *heads) = plt.subplots(1, 4, figsize=(12.5, 3.2))
+    for term, style in TERM_STYLES.items():
+        losses.plot(train["step"], train[term], label=term, color=style["color"], linestyle=style["linestyle"])
+    losses.set(title="loss terms, before λ", yscale="log")
+    for metric, style in _METRIC_STYLES.items():
+        masks.plot(evaluations["step"], evaluations[metric], label=metric, **style)
+    masks.set(title="masks, part of val, %", ylim=(0, 102))
+    for axis, head in zip(heads, ("presence", "plurality")):
+        for scenario, color in SCENARIO_COLORS.items():
             if f"{head} {scenario}" in evaluations:
-                style = {"color": color, "marker": SCENARIO_MARKERS[scenario], "fillstyle": fill}
-                style["label"] = f"{head}, {scenario}"
-                right.plot(steps, evaluations[f"{head} {scenario}"], line, **style)
-    right.set(title="accuracy of the heads, %", xlabel="step", ylim=(0, 102))
-    for axis in (left, middle, right):
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.25), ncols=2, frameon=False, fontsize=8)
+                style = {"color": color, "marker": SCENARIO_MARKERS[scenario], "markersize": 5, "label": scenario}
+                axis.plot(evaluations["step"], evaluations[f"{head} {scenario}"], **style)
+        axis.set(title=f"{head} right, %", ylim=(0, 102))
+    for axis in (losses, masks, *heads):
+        axis.set_xlabel("step")
+        if axis.lines:
+            axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2, frameon=False, fontsize=8)
     return figure
 
 

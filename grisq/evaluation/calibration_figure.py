@@ -7,7 +7,9 @@ from matplotlib.figure import Figure
 from grisq.evaluation.calibration import Calibration
 from grisq.runtime.errors import InputError
 
-_LOOKS = (("#D55E00", "o", "-"), ("#0072B2", "s", "--"))  # color, marker, line of the first curve and the second
+# Color, marker and line of the first curve and the second: Okabe and Ito's black and orange, which no kind of
+# expression has in the course.
+_LOOKS = (("#000000", "o", "-"), ("#E69F00", "s", "--"))
 
 
 def calibration_figure(curves: Mapping[str, Calibration]) -> Figure:
@@ -24,7 +26,7 @@ def calibration_figure(curves: Mapping[str, Calibration]) -> Figure:
     """
     if len(curves) > len(_LOOKS):
         raise InputError(f"A figure has room for {len(_LOOKS)} curves, not {len(curves)}: draw two figures.")
-    figure = Figure(figsize=(4, 3.6), layout="constrained")
+    figure = Figure(figsize=(4, 4), layout="constrained")
     axis = figure.subplots()
     axis.plot([0, 100], [0, 100], color="gray", linewidth=0.8)
     for (name, found), (color, marker, line) in zip(curves.items(), _LOOKS):
@@ -36,7 +38,7 @@ def calibration_figure(curves: Mapping[str, Calibration]) -> Figure:
         axis.scatter(predicted, observed, areas, color=color, marker=marker, alpha=0.8, label=label)
     axis.set(xlabel="predicted probability of a target, %", ylabel="really present, %")
     axis.set(xlim=(-3, 103), ylim=(-3, 103), aspect="equal")
-    for handle in axis.legend(frameon=False, loc="upper left").legend_handles:
+    for handle in axis.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1)).legend_handles:
         handle.set_sizes([40])
     axis.spines[["top", "right"]].set_visible(False)
     return figure

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from grisq.analysis import probe
 from grisq.analysis.trace import trace
@@ -55,6 +56,10 @@ def test_separation_counts_pairs():
     high, low = np.array([0.9, 0.4, 0.7]), np.array([0.1, 0.4])
     pairs = [1.0 if h > l else 0.5 if h == l else 0.0 for h in high for l in low]  # noqa: E741
     assert probe.separation(high, low) == pytest.approx(np.mean(pairs))
+    rng = np.random.default_rng(0)
+    high, low = rng.integers(0, 9, 300) / 9, rng.integers(0, 7, 200) / 9  # many ties
+    truth = roc_auc_score(np.repeat([1, 0], [300, 200]), np.concatenate([high, low]))
+    assert probe.separation(high, low) == pytest.approx(truth)
 
 
 def test_one_class_or_nobody_is_one_sentence(model, reader):

@@ -42,6 +42,13 @@ def test_a_trace_leaves_no_hook_behind(model, inputs):
     assert not any(module._forward_hooks for module in model.modules())
 
 
+def test_a_trace_without_maps_is_the_same_otherwise(model, inputs):
+    whole, light = trace(model, *inputs), trace(model, *inputs, with_maps=False)
+    assert light.word_attention == light.sampling == []
+    torch.testing.assert_close(light.queries, whole.queries)
+    torch.testing.assert_close(light.decoded.layers, whole.decoded.layers)
+
+
 def test_a_model_without_query_has_no_queries(model_config, inputs):
     from dataclasses import replace
 

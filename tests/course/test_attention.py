@@ -14,18 +14,6 @@ def _closed():
     plt.close("all")
 
 
-def test_the_query_figure_shows_words_and_one_map_per_block(model, reader, mini):
-    samples = [reader.read(int(row)) for row in mini.rows("val")[:2]]
-    tokens = [reader.tokenizer.tokens(sample.text) for sample in samples]
-    traced = trace(model, *collate(samples).inputs())
-    figure = attention.query_figure(samples, tokens, traced, ["one", "two"])
-    axes = np.array(figure.axes).reshape(2, 4)
-    for line, sample_tokens, weights in zip(axes, tokens, traced.output.attention[0]):
-        assert [label.get_text() for label in line[1].get_yticklabels()] == sample_tokens
-        drawn = [bar.get_width() for bar in line[1].patches]
-        np.testing.assert_allclose(drawn, weights[: len(sample_tokens)], atol=1e-6)
-
-
 def test_heat_lies_on_the_picture_and_not_on_the_padding(reader, mini):
     row = next(int(r) for r in mini.rows("train") if reader.read(int(r)).letterbox.fitted_height < 60)
     sample = reader.read(row)

@@ -70,11 +70,14 @@ def test_heads_are_drawn_apart(axis):
     assert np.array_equal(first.get_xydata(), [[0, 1], [2, 3], [4, 5], [6, 7]])
 
 
-def test_areas_have_their_errors(axis):
-    roc_bars(axis, {"words": (0.7, 0.01), "e_2": (0.9, 0.02)})
-    assert [bar.get_height() for bar in axis.patches] == [0.7, 0.9]
+def test_areas_start_at_chance_and_have_their_errors(axis):
+    roc_bars(axis, {"words": (0.7, 0.01), "coin": (0.45, 0.02)})
+    assert [bar.get_y() for bar in axis.patches] == [0.5, 0.5]
+    np.testing.assert_allclose([bar.get_y() + bar.get_height() for bar in axis.patches], [0.7, 0.45])
     (stems,) = [drawn for drawn in axis.collections if len(drawn.get_segments()) == 2]
     assert np.allclose([np.ptp(segment[:, 1]) for segment in stems.get_segments()], [0.04, 0.08])
+    assert [label.get_text() for label in axis.texts] == ["0.70", "0.45"]
+    assert axis.get_ylim()[0] < 0.45 - 0.04 < 0.5  # also what is worse than a coin is on the axis
 
 
 def test_differences_are_filled_where_sure_and_drawn_from_the_top(axis):

@@ -9,12 +9,23 @@ from grisq.runtime.errors import InputError
 def test_curves_come_from_stored_history():
     train = {"step": [10, 20], "pixel": [0.5, 0.4], "presence": [0.6, 0.5], "plurality": [0.6, 0.1]}
     evaluations = {"step": [20], "gIoU": [30.0], "cIoU": [40.0], "N-acc": [0.0], "T-acc": [100.0]}
-    evaluations |= {"presence no-target": [0.0], "plurality single-target": [99.0]}
+    evaluations |= {"presence no-target": [0.0], "presence multi-target": [90.0], "plurality single-target": [99.0]}
     figure = curves.learning_curves({"train": train, "eval": evaluations})
-    losses, metrics, heads = figure.axes
+    losses, metrics, presence, plurality = figure.axes
     assert [line.get_label() for line in losses.lines] == ["pixel", "presence", "plurality"]
-    assert [line.get_label() for line in metrics.lines] == ["gIoU", "cIoU", "N-acc", "T-acc"]
-    assert [line.get_label() for line in heads.lines] == ["presence, no-target", "plurality, single-target"]
+    assert [line.get_label() for line in metrics.lines] == ["gIoU", "cIoU"]
+    assert [(line.get_label(), line.get_color()) for line in presence.lines] == [
+        (scenario, SCENARIO_COLORS[scenario]) for scenario in ("no-target", "multi-target")
+    ]
+    assert [line.get_label() for line in plurality.lines] == ["single-target"]
+    plt.close(figure)
+
+
+def test_a_head_that_is_missing_leaves_its_panel_empty():
+    train = {"step": [10], "pixel": [0.5], "presence": [0.0], "plurality": [0.0]}
+    figure = curves.learning_curves({"train": train, "eval": {"step": [10], "gIoU": [30.0], "cIoU": [40.0]}})
+    assert [len(axis.lines) for axis in figure.axes] == [3, 2, 0, 0]
+    assert [axis.get_legend() is None for axis in figure.axes] == [False, False, True, True]
     plt.close(figure)
 
 

@@ -1,6 +1,8 @@
 """The solutions against the package and against torch: what readers are shown as right is right."""
 
 from dataclasses import replace
+from fractions import Fraction
+from math import lcm
 
 import numpy as np
 import pytest
@@ -10,17 +12,16 @@ from scipy import ndimage
 from scipy.stats import ttest_1samp
 from sklearn.metrics import matthews_corrcoef
 
-from grisq.config import TrainConfig
 from grisq.course import exercises
+from grisq.course.exercises import ex08
 from grisq.course.exercises.registry import exercise
-from grisq.data.statistics import text_ceiling
 from grisq.evaluation.intervals import over_pictures, tally
 from grisq.evaluation.metrics import ScoreSums
 from grisq.evaluation.protocols import PROTOCOLS, Scores, protocol, score
 from grisq.models.layers.deformable_attention import deformable_attention_reference
 from grisq.models.layers.pixel_word_attention import LanguageGate
+from grisq.models.target_query import CrossAttentionBlock
 from grisq.runtime.paths import NOTEBOOKS
-from grisq.training.optimizer import learning_rate_factor
 
 
 def by_scipys_labels(mask):
@@ -68,19 +69,52 @@ def by_autograd_through_the_sampling(grid, x, y):
     return tuple(spot.grad.tolist())
 
 
-def by_the_statistics(texts, labels):
-    """`text_ceiling` counts the texts that occur twice: written twice, all do, and their shares stay."""
-    return text_ceiling([*texts, *texts], np.array([*labels, *labels])).right
+def by_the_package(e, memory, known, w, heads):
+    """The package's block, whose attention is torch's, with the given weights put into it."""
+    block = CrossAttentionBlock(
+        channels=e.shape[-1], memory_channels=memory.shape[-1], heads=heads, feedforward=len(w["expand"][0])
+    )
+    state = {f"attention.{name}_proj_weight": w[name][0] for name in "qkv"}
+    if memory.shape[-1] == e.shape[-1]:  # then torch keeps the three in one
+        state = {"attention.in_proj_weight": torch.cat([w[name][0] for name in "qkv"])}
+    state["attention.in_proj_bias"] = torch.cat([w[name][1] for name in "qkv"])
+    places = {"out": "attention.out_proj", "norm_1": "attention_norm", "norm_2": "feedforward_norm"}
+    for name in ("out", "norm_1", "expand", "contract", "norm_2"):
+        place = places.get(name, name)
+        state |= {f"{place}.weight": w[name][0], f"{place}.bias": w[name][1]}
+    block.load_state_dict(state)
+    return block(e, memory, known)[0].detach()
 
 
-def by_cross_entropy(logits, labels):
+def by_counting_samples(presence, iou, target, share):
+    """A data set in which every expression stands so often that the share is as wished, under the metrics' own rules.
+
+    An IoU is that of a mask of 1,000 pixels.
+    """
+    wanted = Fraction(share).limit_denominator(100) * Fraction(1, int(target.sum()))
+    other = (1 - Fraction(share).limit_denominator(100)) * Fraction(1, int((~target).sum()))
+    times = [int(each * lcm(wanted.denominator, other.denominator)) for each in (wanted, other)]
+    masks = [np.arange(1000) < round(1000 * value) for value in iou]
+    whole, nothing = np.ones(1000, bool), np.zeros(1000, bool)
+    found = []
+    for threshold in np.arange(101) / 100:
+        meter = ScoreSums(PROTOCOLS["rela"])
+        for mask, probability, there in zip(masks, presence, target):
+            facts = {"target_count": int(there), "predicted_present": bool(probability >= threshold)}
+            scored = score(mask, whole if there else nothing, protocol=PROTOCOLS["rela"], **facts)
+            for _ in range(times[0] if there else times[1]):
+                meter.update(scored)
+        found.append(meter.compute()["gIoU"])
+    return int(np.argmax(np.round(found, 9))) / 100
+
+
+def by_the_whole_batch(weight, parts):
+    weight = weight.clone().requires_grad_()
+    features, labels = (torch.cat(each) for each in zip(*parts))
     if (labels == -1).all():
-        return 0.0
-    return F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels), ignore_index=-1).item()
-
-
-def by_the_schedule(step, steps, base, power, warmup):
-    return base * learning_rate_factor(step, TrainConfig(steps=steps, poly_power=power, warmup=warmup))
+        return torch.zeros_like(weight)
+    F.cross_entropy(features @ weight.T, labels, ignore_index=-1).backward()
+    return weight.grad
 
 
 def by_the_gate(mask, presence, threshold):
@@ -144,9 +178,9 @@ TRUTHS = {
     "05": by_autograd_through_the_gate,
     "06": by_autograd_through_the_sampling,
     "07": by_a_convolution_for_each,
-    "08": by_the_statistics,
-    "09": by_cross_entropy,
-    "10": by_the_schedule,
+    "08": by_the_package,
+    "09": by_counting_samples,
+    "10": by_the_whole_batch,
     "11": by_the_t_test,
     "12": by_the_diagnostic_protocol,
     "13": by_the_pixel_rule,
@@ -206,15 +240,34 @@ def test_solutions_are_shown_as_a_reader_would_write_them():
     [
         (lambda *_: None, "returns nothing"),
         (lambda *_: 1 / 0, "ZeroDivisionError"),
-        (lambda *_: -1.0, "should be 0.001"),
+        (lambda *_: -1.0, "should be 30.0 and is -1.0"),
         (lambda *_: np.zeros(3), "should be"),
         (lambda *_: torch.ones(2, requires_grad=True), "should be"),
         (lambda *_: "text", "should be"),
     ],
 )
 def test_a_wrong_answer_gets_a_reason(answer, message, capsys):
-    exercises.check("10", answer)
+    exercises.check("00", answer)
     assert message in capsys.readouterr().out
+
+
+def test_weights_are_those_that_the_trained_block_computes_with():
+    for memory_channels in (6, 4):  # torch keeps the projections in one tensor, and apart
+        block = CrossAttentionBlock(channels=6, memory_channels=memory_channels, heads=3, feedforward=8)
+        e, memory = torch.randn(2, 1, 6), torch.randn(2, 5, memory_channels)
+        known = torch.tensor([[True] * 5, [True] * 3 + [False] * 2])
+        found = ex08.cross_attention(e, memory, known, ex08.weights_of(block), 3)
+        torch.testing.assert_close(found, block(e, memory, known)[0].detach())
+
+
+def test_a_mean_of_the_parts_means_is_not_the_gradient_of_the_batch(capsys):
+    """The mistake that the exercise is about: parts with different numbers of labeled samples."""
+
+    def mean_of_means(weight, parts):
+        return sum(by_the_whole_batch(weight, [part]) for part in parts) / len(parts)
+
+    exercises.check("10", mean_of_means)
+    assert "exercises.inputs('10')[1]" in capsys.readouterr().out  # equal parts do not show it
 
 
 def test_an_answer_that_works_in_place_spoils_nothing(capsys):

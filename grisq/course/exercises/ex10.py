@@ -1,13 +1,34 @@
-"""Exercise 10: the learning rate at a step."""
+"""Exercise 10: the gradient of a batch from its parts, under the normalization of the plurality loss."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from grisq.course.exercises.registry import exercise
 
 
 def _inputs() -> list[tuple]:
-    return [(0, 100, 1e-3, 0.9, 0), (50, 100, 1e-3, 0.9, 10), (4, 100, 2.5e-5, 0.9, 10), (10, 40, 1.0, 2.0, 10)]
+    random = torch.Generator().manual_seed(10)
+    given = []
+    for labels in (
+        [[0, 1], [1, 0]],
+        [[0, -1, -1, -1], [1, 0, 1, 0]],
+        [[-1, -1], [0, 1], [-1, 1]],
+        [[-1], [-1]],
+        [[0, 1, -1, 1, 0, 0]],
+    ):
+        parts = [(torch.randn(len(each), 3, generator=random), torch.tensor(each)) for each in labels]
+        given.append((torch.randn(2, 3, generator=random), parts))
+    return given
 
 
 @exercise("10", inputs=_inputs)
-def rate(step: int, steps: int, base: float, power: float, warmup: int) -> float:
-    value = base * (1 - step / steps) ** power
-    return value * (step + 1) / warmup if step < warmup else value
+def accumulated_gradient(weight: Tensor, parts: list[tuple[Tensor, Tensor]]) -> Tensor:
+    labeled = sum(int((labels != -1).sum()) for _, labels in parts)
+    weight = weight.clone().requires_grad_()
+    total = torch.zeros_like(weight)
+    for features, labels in parts:
+        loss = F.cross_entropy(features @ weight.T, labels, ignore_index=-1, reduction="sum")
+        (gradient,) = torch.autograd.grad(loss / max(labeled, 1), weight)
+        total += gradient
+    return total
