@@ -132,11 +132,7 @@ def predict_many(
             "--threshold": threshold != THRESHOLD,
             "--mask-threshold": mask_threshold != THRESHOLD,
         }
-        for name, given in of_a_table.items():
-            if given:
-                raise InputError(
-                    f"{name} is about a table of pictures: with --data, grisq score decides by thresholds."
-                )
+        _refuse(of_a_table, "is about a table of pictures: with --data, grisq score decides by thresholds.")
         options = {"splits": split, "masks_for": masks_for, "batch": batch, "workers": workers}
         options |= {"device": device, "precision": precision}
         if ray and part != WHOLE:
@@ -149,9 +145,7 @@ def predict_many(
         return
     of_a_set = {"--split": split, "--ray": ray, "--shards": shards, "--workers": workers}
     of_a_set["--masks-for"] = masks_for != "rela"
-    for name, given in of_a_set.items():
-        if given:
-            raise InputError(f"{name} is about a data set: give it with --data.")
+    _refuse(of_a_set, "is about a data set: give it with --data.")
     lines = read_jobs(jobs, encoding)
     options = {"threshold": threshold, "mask_threshold": mask_threshold, "precision": precision, "device": device}
     summary = answer(_segmenter(model, threads, **options), lines, out, batch=batch, overlays=overlays, shard=part)
@@ -160,6 +154,12 @@ def predict_many(
         print(f"  not answered: line {line}: {reason}")
     if summary.failed:
         raise typer.Exit(1)
+
+
+def _refuse(options: dict[str, object], why: str) -> None:
+    for name, given in options.items():
+        if given:
+            raise InputError(f"{name} {why}")
 
 
 def _answer_splits(

@@ -86,12 +86,13 @@ def score(
     A PNG mask is named REF_SENT.png; probabilities are in presence.json next to the masks.
     """
     from grisq.data import grefcoco
+    from grisq.evaluation.scoring.compute import DIAGNOSED, SHARES, report
     from grisq.evaluation.scoring.measurements import ENDING
-    from grisq.evaluation.scoring.report import DIAGNOSED, SHARES, report
     from grisq.evaluation.scoring.score import decided, measure, rules_of
     from grisq.runtime.shard import Shard
 
-    for path in out or []:
+    outs = out or []
+    for path in outs:
         if path.suffix.lower() not in _WRITERS:
             raise InputError(f"{path} has no known ending: choose {', '.join(_WRITERS)}.")
     rules = rules_of(protocol or ["rela"], decided_by)
@@ -111,8 +112,9 @@ def score(
     found = (
         _on_ray(source, data, rules, ray, counting) if ray else measure(source, dataset, protocols=rules, **counting)
     )
-    for path in out or []:
-        if path.suffix.lower() == ENDING:  # before the report, which a shard may be too small for
+    pages = [path for path in outs if path.suffix.lower() != ENDING]
+    for path in outs:
+        if path not in pages:  # counts, before the report, for which a shard may be too small
             found.write(path)
     if shard and not len(found.row):
         print(f"Part {shard} has no expressions.")
@@ -120,11 +122,10 @@ def score(
     other = None if compare is None else measure(compare, dataset, protocols=rules, **counting)
     diagnosed = decided(DIAGNOSED, decided_by)
     made = report(found, dataset, rules, threshold=threshold, shares=share or SHARES, other=other, diagnosed=diagnosed)
-    for path in out or []:  # before anything is printed: a closed pipe must not cost them
-        if path.suffix.lower() != ENDING:
-            _write(path, made)
+    for path in pages:  # before anything is printed: a closed pipe must not cost them
+        _write(path, made)
     print(made.to_text())
-    for path in out or []:
+    for path in outs:
         print(f"Written: {path}")
 
 

@@ -3,7 +3,15 @@
 Light enough for modules that read stored results: nothing here imports torch.
 """
 
+from grisq.runtime.errors import InputError
+
 THRESHOLD = 0.5  # of every probability: presence, plurality, a pixel of the mask
+
+
+def check_threshold(threshold: float) -> None:
+    """Raise InputError if a threshold of presence is not a probability."""
+    if not 0 <= threshold <= 1:
+        raise InputError(f"threshold must lie from 0 to 1, not at {threshold}: it is a probability.")
 
 
 class Answer:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from grisq.config.answer import THRESHOLD
+from grisq.config.answer import THRESHOLD, check_threshold
 from grisq.data.scenarios import SCENARIOS
 from grisq.evaluation.outcomes import COLUMNS, add_up
 from grisq.evaluation.protocols import PixelCounts, Protocol, Scores, score_counts
@@ -150,8 +150,7 @@ class GRISMetrics(ScoreSums):
 
     def __init__(self, protocol: Protocol | str = "rela", *, threshold: float = THRESHOLD, **options):
         super().__init__(find_protocol(protocol) if isinstance(protocol, str) else protocol, **options)
-        if not 0 <= threshold <= 1:
-            raise InputError(f"threshold must lie from 0 to 1, not at {threshold}: it is a probability.")
+        check_threshold(threshold)
         self.threshold = threshold
 
     def update(

@@ -67,8 +67,7 @@ def predict_many(
         "threshold": segmenter.threshold,
         "mask_threshold": segmenter.mask_threshold,
     }
-    keep_settings(settings, out, shard.name("settings", "json"))
-    path = out / shard.name("predictions", "jsonl")
+    path = keep_settings(settings, out, shard)
     done = _read(path, jobs)
     if shard == WHOLE:
         for other in sorted(out.glob(SHARDS)):

@@ -1,5 +1,8 @@
 """The part of a model's card that the Hugging Face Hub reads: what the model is, and what was measured."""
 
+import math
+from collections.abc import Iterator, Sequence
+
 from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 
 from grisq.data.statistics import CURRENT
@@ -30,12 +33,9 @@ def header(name: str, report: dict, release: str, *, license_name: str = "mit") 
             dataset_split=split,
             metric_type=metric,
             metric_name=f"{metric} ({protocol})",
-            metric_value=round(metrics[metric], 2),
+            metric_value=value,
         )
-        for split, outcome in report["results"].items()
-        for protocol, metrics in outcome["protocols"].items()
-        for metric in SHOWN
-        if metrics[metric] == metrics[metric]  # not nan
+        for split, protocol, metric, value in _measured(report, SHOWN)
     ]
     data = ModelCardData(
         library_name="grisq",
@@ -61,12 +61,18 @@ def eval_results(report: dict, release: str) -> list[dict] | None:
         EvalResultEntry(
             dataset_id=HUB_DATASET,
             task_id=f"{split}_{metric.lower().replace('-', '_')}",
-            value=round(metrics[metric], 2),
+            value=value,
             notes=f"protocol {protocol}, annotations SHA-256 {report['data'][:12]}",
         )
-        for split, outcome in report["results"].items()
-        for protocol, metrics in outcome["protocols"].items()
-        for metric in ("gIoU", "cIoU", "N-acc", "T-acc")
-        if metrics[metric] == metrics[metric]
+        for split, protocol, metric, value in _measured(report, ("gIoU", "cIoU", "N-acc", "T-acc"))
     ]
     return eval_result_entries_to_yaml(entries)
+
+
+def _measured(report: dict, shown: Sequence[str]) -> Iterator[tuple[str, str, str, float]]:
+    """Split, protocol, metric and value, with two decimals, of everything that has a value."""
+    for split, outcome in report["results"].items():
+        for protocol, metrics in outcome["protocols"].items():
+            for metric in shown:
+                if not math.isnan(metrics[metric]):
+                    yield split, protocol, metric, round(metrics[metric], 2)

@@ -13,6 +13,7 @@ from grisq.data.tokenizer import ExpressionTokenizer
 from grisq.models.base import System
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import clear_disk_errors, read_json, write_json
+from grisq.runtime.shard import WHOLE, Shard
 
 SETTINGS = "settings.json"
 
@@ -27,24 +28,27 @@ def fingerprint(model: System, tokenizer: ExpressionTokenizer) -> str:
     return digest.hexdigest()
 
 
-def keep_settings(settings: Mapping[str, Any], out: Path, name: str = SETTINGS) -> None:
+def keep_settings(settings: Mapping[str, Any], out: Path, shard: Shard = WHOLE) -> Path:
     """Store what the answers in a folder depend on; the folder is made if it is missing.
 
     Args:
         settings: names and values, as JSON holds them.
         out: the folder, whose answers are in predictions*.jsonl and their settings in settings*.json.
-        name: of the file; each of several processes that fill one folder has its own.
+        shard: the part that is answered; each of several processes that fill one folder has its own files.
+
+    Returns:
+        The file for the answers.
 
     Raises:
         InputError: if there are answers that depend on something else, or the disk is full.
     """
     with clear_disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    own, answers = out / name, out / f"{name.removesuffix('.json').replace('settings', 'predictions')}.jsonl"
+    own, answers = out / shard.name("settings", "json"), out / shard.name("predictions", "jsonl")
     answered = answers.is_file() and answers.stat().st_size > 0
     if answered and not own.is_file():
         raise InputError(
-            f"{answers} holds answers without {name}, so nobody knows of which model: choose another folder."
+            f"{answers} holds answers without {own.name}, so nobody knows of which model: choose another folder."
         )
     if not answered:  # written before the others are looked at: of two that start at once, one sees the other
         write_json(own, dict(settings))
@@ -58,3 +62,4 @@ def keep_settings(settings: Mapping[str, Any], out: Path, name: str = SETTINGS) 
                 f"{out} holds answers with other settings ({', '.join(differ)}; see {path.name}): choose another "
                 "folder, or the same settings."
             )
+    return answers

@@ -1,6 +1,5 @@
 """Models on the Hugging Face Hub: fetched by name, and pushed from a folder that `pack` made."""
 
-import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,9 +21,9 @@ from huggingface_hub.errors import (
 from grisq.checkpoint import CONFIG, WEIGHTS
 from grisq.data.tokenizer import TOKENIZER_FILE
 from grisq.runtime.errors import InputError
+from grisq.runtime.files import DISK_FULL, NOT_WRITABLE
 from grisq.runtime.paths import BUNDLED_MODEL
 
-_OF_THE_DISK = (errno.ENOSPC, errno.EACCES, errno.EROFS, errno.EPERM, getattr(errno, "EDQUOT", errno.ENOSPC))
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 _NOT_ALWAYS = (".eval_results/*", "calibration.png")  # files of a packed model that an earlier push may have left there
 NEEDED = (WEIGHTS, CONFIG, TOKENIZER_FILE)  # of a model's repository
@@ -46,7 +45,7 @@ def find_model(model: str | Path | None = None, revision: str | None = None) -> 
         return fetch(model.as_posix() if isinstance(model, Path) else model, revision)
     if revision is not None:
         named = "the bundled model" if model is None else model
-        raise InputError(f"--revision is for models of the hub, and {named} is not one: leave it out.")
+        raise InputError(f"revision is for models of the hub, and {named} is not one: leave it out.")
     return BUNDLED_MODEL if model is None else Path(model)
 
 
@@ -89,7 +88,7 @@ def push(folder: Path, name: str, *, private: bool | None = None, revision: str 
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder: give one that `grisq pack` made.")
-    check_push(name)
+    _check_name(name)
     with _explained(name, revision):
         api = HfApi()
         api.create_repo(name, private=private, exist_ok=True)
@@ -107,10 +106,14 @@ def push(folder: Path, name: str, *, private: bool | None = None, revision: str 
 
 def check_push(name: str) -> None:
     """Raise InputError if a name cannot be a repository's, or nobody is logged in: before a model is measured."""
-    if not _NAME.fullmatch(name):
-        raise InputError(f"{name!r} cannot be the name of a repository on the hub: give user/name.")
+    _check_name(name)
     with _explained(name, None):
         HfApi().whoami()
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InputError(f"{name!r} cannot be the name of a repository on the hub: give user/name.")
 
 
 @contextmanager
@@ -144,7 +147,7 @@ def _explained(name: str, revision: str | None) -> Iterator[None]:
             raise InputError(f"The hub does not let you do this to {name}: run `hf auth login`.") from None
         raise InputError(f"The hub answered with an error about {name} ({status}): try again later.") from None
     except (OSError, HTTPError) as error:
-        if getattr(error, "errno", None) in _OF_THE_DISK:
+        if getattr(error, "errno", None) in (*DISK_FULL, *NOT_WRITABLE):
             raise InputError(
                 f"{name} cannot be written to the hub's cache ({error.strerror}): free some space, or set HF_HOME to a "
                 "folder that you may write to."

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from grisq import checkpoint
-from grisq.config.answer import THRESHOLD
+from grisq.config.answer import THRESHOLD, check_threshold
 from grisq.data.letterbox import Letterbox
 from grisq.data.sample import Batch, Sample, collate, empty_canvas, place
 from grisq.data.tokenizer import ExpressionTokenizer
@@ -89,9 +89,7 @@ class Segmenter:
             InputError: for what is not a picture, for a text without words, and for a wrong option.
         """
         settings = self._settings(threshold, mask_threshold)
-        size = None
-        if target_sizes is not None:
-            size = _one_size(target_sizes)
+        size = None if target_sizes is None else _one_size(target_sizes)
         picture = read_picture(picture)
         texts = [text] if isinstance(text, str) else list(text)
         if not texts:
@@ -159,8 +157,7 @@ class Segmenter:
 def _check(threshold: float, mask_threshold: float) -> None:
     if not 0 < mask_threshold < 1:
         raise InputError(f"mask_threshold must lie between 0 and 1, not at {mask_threshold}: it is a probability.")
-    if not 0 <= threshold <= 1:
-        raise InputError(f"threshold must lie from 0 to 1, not at {threshold}: it is a probability.")
+    check_threshold(threshold)
 
 
 def _one_size(target_sizes: Sequence[tuple[int, int]]) -> tuple[int, int]:

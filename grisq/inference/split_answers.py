@@ -69,7 +69,6 @@ def answer_splits(
     precision, square = resolve_precision(precision, place), square_of(protocol(masks_for))
     chosen = [name for name in data.splits if name != "train"] if splits is None else list(dict.fromkeys(splits))
     model = loaded.model.to(place).eval()
-    path = out / shard.name("predictions", "jsonl")
     settings = {
         "model": fingerprint(model, loaded.tokenizer),
         "data": data.content_hash,
@@ -79,7 +78,7 @@ def answer_splits(
         "precision": precision,
         "shards": shard.total,
     }
-    keep_settings(settings, out, shard.name("settings", "json"))
+    path = keep_settings(settings, out, shard)
     groups = [rows[i : i + batch] for rows in map(data.rows, chosen) for i in range(0, len(rows), batch)]
     groups = [groups[i] for i in shard.take(len(groups))]
     done = _done(path, groups)

@@ -111,18 +111,23 @@ def read_json(path: Path) -> dict:
         raise InputError(f"{path} is not valid JSON (nested too deeply): write or copy it again.") from None
 
 
+def read_bytes(path: Path) -> bytes:
+    """Read a file. Raises InputError if it is missing or may not be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path} is missing: give the folder that holds it.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): give a file that you may read.") from None
+
+
 def read_utf8(path: Path) -> bytes:
     """The bytes of a text file as UTF-8 without byte order mark; UTF-16 and UTF-32 are recognized.
 
     Raises:
         InputError: the file is missing, empty, an archive, a web page, or in another encoding.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing: give the folder that holds it.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): give a file that you may read.") from None
+    content = read_bytes(path)
     for start, what in _NOT_TEXT.items():
         if content.startswith(start):
             raise InputError(f"{path} is {what}: unpack it and give the file inside.")
@@ -143,6 +148,8 @@ def read_utf8(path: Path) -> bytes:
     return content
 
 
+DISK_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # Windows knows no quota error
+NOT_WRITABLE = (errno.EACCES, errno.EROFS, errno.EPERM)
 _NOT_TEXT = {
     b"PK\x03\x04": "a ZIP archive",
     b"\x1f\x8b": "compressed by gzip",
@@ -168,9 +175,9 @@ def clear_disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):  # Windows knows no quota error
+        if error.errno in DISK_FULL:
             raise InputError(f"The disk is full: {path} was not written; free some space and run this again.") from None
-        if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM):
+        if error.errno in NOT_WRITABLE:
             raise InputError(
                 f"{path} cannot be written: give a folder that you may write to, and close programs that have it open."
             ) from None

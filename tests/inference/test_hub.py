@@ -292,7 +292,7 @@ def test_only_those_who_are_logged_in_push(fake, folder, monkeypatch):
 
 
 def test_a_folder_has_no_revision(folder):
-    with pytest.raises(InputError, match=r"--revision is for models of the hub, and .* is not one"):
+    with pytest.raises(InputError, match=r"^revision is for models of the hub, and .* is not one"):
         Segmenter.from_pretrained(folder, revision="v1")
 
 

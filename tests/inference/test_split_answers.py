@@ -91,9 +91,9 @@ def test_of_two_models_that_start_at_once_one_is_refused(loaded, mini, tmp_path)
     other = replace(loaded, model=deepcopy(loaded.model))
     next(iter(other.model.parameters())).data.add_(1)
     keep = {"model": fingerprint(loaded.model, loaded.tokenizer)}
-    keep_settings(keep, tmp_path, "settings-00001-of-00002.json")
+    keep_settings(keep, tmp_path, Shard(1, 2))
     with pytest.raises(InputError, match=r"holds answers with other settings \(model; see settings-00001"):
-        keep_settings({"model": fingerprint(other.model, loaded.tokenizer)}, tmp_path, "settings-00002-of-00002.json")
+        keep_settings({"model": fingerprint(other.model, loaded.tokenizer)}, tmp_path, Shard(2, 2))
 
 
 def test_a_killed_run_resumes_and_repeats_nothing(loaded, mini, tmp_path, monkeypatch):

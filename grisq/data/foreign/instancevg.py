@@ -55,7 +55,7 @@ def read_instancevg(path: Path) -> Converted:
         raise InputError(f"{path} is not in InstanceVG's form: it must be an object of splits, each a list of records.")
     found = Converted([], {"images": [], "annotations": [], "categories": [_OBJECT]})
     images: dict[int, dict] = {}
-    objects: dict[tuple[int, str], int] = {}  # picture, outline -> id
+    objects: dict[tuple[int, str], dict] = {}  # picture, outline -> annotation
     sentences = 0
     for split, items in document.items():
         refs = _refs(split, items, index, found)
@@ -63,19 +63,16 @@ def read_instancevg(path: Path) -> Converted:
         for place, item in enumerate(items):
             ref_id = before + refs[place]
             for record in _records(item, f"{path}, split {split!r}"):
-                texts = _texts(record, f"{path}, split {split!r}, image {record.image_id}")
+                named = f"{path}, split {split!r}, image {record.image_id}"
+                texts, targets = _texts(record, named), _targets(record, named)
                 images.setdefault(record.image_id, _image(record))
-                targets = _targets(record, f"{path}, split {split!r}, image {record.image_id}")
-                for target in targets:
-                    objects.setdefault((record.image_id, _key(target)), len(objects) + 1)
-                    if objects[record.image_id, _key(target)] > len(found.instances["annotations"]):
-                        found.instances["annotations"].append(_annotation(record, target, len(objects)))
+                ann_ids = [_numbered(record, target, objects) for target in targets]
                 found.refs.append(
                     {
                         "ref_id": ref_id,
                         "image_id": record.image_id,
                         "split": split,
-                        "ann_id": [objects[record.image_id, _key(each)] for each in targets] or NOBODY,
+                        "ann_id": ann_ids or NOBODY,
                         "no_target": not targets,
                         "sentences": [
                             {"sent_id": sentences + i, "raw": text, "sent": text, "tokens": text.split()}
@@ -86,7 +83,7 @@ def read_instancevg(path: Path) -> Converted:
                 sentences += len(texts)
     if not found.refs:
         raise InputError(f"{path} holds no expression: give one of InstanceVG's annotation files.")
-    found.instances["images"] = list(images.values())
+    found.instances |= {"images": list(images.values()), "annotations": list(objects.values())}
     inspected = inspect_document(found.instances, path)  # gives every object its box and its area
     found.instances, found.repairs = inspected.document, inspected.findings.lines()
     return found
@@ -148,8 +145,10 @@ def _targets(record: _Record, place: str) -> list[_Object]:
     return found
 
 
-def _key(target: _Object) -> str:
-    return json.dumps(target.segmentation, sort_keys=True)
+def _numbered(record: _Record, target: _Object, objects: dict[tuple[int, str], dict]) -> int:
+    """The id of an object, which becomes an annotation where its outline is new in the picture."""
+    key = record.image_id, json.dumps(target.segmentation, sort_keys=True)
+    return objects.setdefault(key, _annotation(record, target, len(objects) + 1))["id"]
 
 
 def _image(record: _Record) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from grisq.runtime.errors import InputError
+from grisq.runtime.files import read_bytes
 
 # Instructions that build plain values. None of them looks up a name, calls something, or reserves memory by itself.
 # fmt: off
@@ -40,12 +41,7 @@ def read_plain_pickle(path: Path) -> Any:
     Raises:
         InputError: the file is missing or damaged, or it holds anything else, which is never carried out.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path} is missing: give the folder that holds it.") from None
-    except OSError as error:
-        raise InputError(f"{path} cannot be read ({error.strerror}): give a file that you may read.") from None
+    content = read_bytes(path)
     _check(content, path)
     for encoding in ("utf-8", "latin-1"):
         try:

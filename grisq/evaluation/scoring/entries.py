@@ -21,7 +21,8 @@ from grisq.runtime.errors import InputError
 from grisq.runtime.files import read_json
 
 PRESENCE = "presence.json"  # of a folder of masks: {"REF_SENT": probability}
-_READ = (".jsonl", ".ndjson", ".png", ".json")  # endings of the files in a folder
+_LINES = (".jsonl", ".ndjson")
+_READ = (*_LINES, ".png", ".json")  # endings of the files in a folder
 _CHUNK = 2**20  # characters that are read at once
 _MASK_NAME = re.compile(r"\d+(_\d+)?\.png", re.IGNORECASE | re.ASCII)
 _LONGEST = 2**26  # characters of one prediction
@@ -111,7 +112,7 @@ def open_predictions(source: str | Path | Iterable[dict]) -> Predictions:
 
 
 def _of_folder(folder: Path) -> Iterator[Entry]:
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jsonl", ".ndjson") and path.is_file())
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _LINES and path.is_file())
     if files:
         for path in files:
             if path.stat().st_size:  # of more shards than batches some are empty

@@ -10,10 +10,11 @@ from grisq.data import grefcoco
 from grisq.data.grefcoco import GRefCOCO
 from grisq.evaluation.protocols import PROTOCOLS, Protocol, square_of
 from grisq.evaluation.scoring import measurements
+from grisq.evaluation.scoring.compute import DIAGNOSED, SHARES, report
 from grisq.evaluation.scoring.count import count_pixels
 from grisq.evaluation.scoring.entries import open_predictions
 from grisq.evaluation.scoring.measurements import ENDING, Measurements
-from grisq.evaluation.scoring.report import DIAGNOSED, SHARES, Report, report
+from grisq.evaluation.scoring.report import Report
 from grisq.runtime.errors import InputError
 
 Source = str | Path | Iterable[dict]
