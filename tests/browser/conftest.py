@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,8 @@ SETTINGS = {
 }
 
 AXE = """
-const [within, rules, done] = arguments;
-axe.run(within, {rules, resultTypes: ['violations']}).then(result => done(result.violations
+const [within, done] = arguments;
+axe.run(within, {resultTypes: ['violations']}).then(result => done(result.violations
     .filter(violation => ['serious', 'critical'].includes(violation.impact))
     .map(({id, impact, help, nodes}) => {
         return {id, impact, help, where: nodes.map(node => node.html).slice(0, 5).join('\\n  ')};
@@ -139,11 +139,10 @@ def axe() -> Callable[..., list[str]]:
         pytest.fail(f"{path} is missing: `make test-book` installs it with npm.", pytrace=False)
     script = path.read_text(encoding="utf-8")
 
-    def check(browser: webdriver.Chrome, within: str = "html", *, disabled: Sequence[str] = ()) -> list[str]:
-        """Check the elements under a CSS selector, without the rules that are named."""
+    def check(browser: webdriver.Chrome, within: str = "html") -> list[str]:
+        """Check the elements under a CSS selector."""
         browser.execute_script(script)
-        rules = {name: {"enabled": False} for name in disabled}
-        found = browser.execute_async_script(AXE, within, rules)
+        found = browser.execute_async_script(AXE, within)
         return [f"{each['id']} ({each['impact']}): {each['help']}\n  {each['where']}" for each in found]
 
     return check

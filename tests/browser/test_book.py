@@ -1,9 +1,11 @@
 """The built book in a real browser: it loads nothing from elsewhere, fits a telephone, and has no serious barrier."""
 
 import functools
+import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import nbformat
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
@@ -110,3 +112,29 @@ def test_the_reader_can_change_to_the_dark(book, browser):
         theme, seen[mode] = browser.execute_script(look)
         assert theme == mode
     assert seen["light"] != seen["dark"]
+
+
+def test_slides_fill_the_screen_and_have_no_serious_barrier(tmp_path, browser, axe):
+    """A made deck: the notebooks decide by their slide types whether the course has one."""
+    sys.path.append(str(ROOT / "book"))
+    from binding import slides
+    from binding.lectures import Deck
+
+    texts = ["## A formula\n\n$e_0 = x$", "## Further down"]
+    cells = [nbformat.v4.new_markdown_cell(text, metadata={"slideshow": {"slide_type": "slide"}}) for text in texts]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "01_a.ipynb")
+    page = slides.write_deck(Deck("deck", "A deck", (tmp_path / "01_a.ipynb",)), tmp_path, slides.VENDOR.as_uri())
+    browser.get(page.as_uri())
+    ready = "return window.Reveal?.isReady() && document.querySelector('mjx-container svg') !== null"
+    WebDriverWait(browser, SECONDS).until(lambda _: browser.execute_script(ready), "the slides are not ready")
+    assert browser.execute_script("return Reveal.getTotalSlides()") == 3
+    browser.execute_script("Reveal.next()")
+    place = browser.execute_script(
+        "return Reveal.getCurrentSlide().querySelector('h2').getBoundingClientRect().toJSON()"
+    )
+    window = browser.execute_script("return innerWidth")
+    assert 0 <= place["left"] < window / 4
+    assert place["height"] > 20
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert [address for address in loaded if not address.startswith(("file:", "data:"))] == []
+    assert axe(browser) == []
