@@ -17,6 +17,7 @@ from binding import (
     lectures,
     paper_map,
     pictures,
+    raw_links,
     reference_tables,
     signatures,
     slides,
@@ -117,9 +118,13 @@ def restore_attribute(app: Sphinx, kind: str, name: str, thing: object, options:
 
 
 def finish_page(app: Sphinx, page: str, template: str, context: dict, document) -> None:
-    """Make tables and signatures readable."""
-    if "body" in context:
-        context["body"] = signatures.as_lines(tables.readable(context["body"]))
+    """Make tables and signatures readable, and links work that are written as HTML."""
+    if "body" not in context:
+        return
+    body = signatures.as_lines(tables.readable(context["body"]))
+    if path := contents().by_docname().get(page):
+        body = raw_links.to_pages(body, path, contents(), lambda name: app.builder.get_relative_uri(page, name))
+    context["body"] = body
 
 
 def copy_folders(app: Sphinx, error: Exception | None) -> None:

@@ -23,8 +23,9 @@ class Links(SphinxTransform):
         if page is None:
             return  # a generated page has no relative links
         for node in list(self.document.findall(_is_link)):
-            if is_relative(node["reftarget"]):
-                self._resolve(node, destination(page, node["reftarget"], contents()))
+            target = node.get("refuri") or node["reftarget"]
+            if is_relative(target):
+                self._resolve(node, destination(page, target, contents()))
         named = _notebooks()
         for node in list(self.document.findall(nodes.literal)):
             path, text = named.get(node.astext()), node.astext()
@@ -49,7 +50,12 @@ class Links(SphinxTransform):
             code = nodes.literal("", place + "/" * found.path.is_dir())
             named = node.astext().rstrip("/") == place
             node.replace_self(code if named else [*children, nodes.Text(" ("), code, nodes.Text(")")])
-        # A download is what Sphinx has made of it already; it warns about what is missing.
+        elif found.kind == "download" and "refuri" in node:
+            target = addnodes.download_reference(refdomain=None, reftype="myst", reftarget=node["refuri"])
+            target["refdoc"] = self.env.docname
+            target += nodes.inline("", "", *children, classes=["xref", "download", "myst"])
+            node.replace_self(target)
+        # Any other download is what Sphinx has made of it already; it warns about what is missing.
 
     def _to_page(self, found: Destination, *children: nodes.Node) -> addnodes.pending_xref:
         node = self._pending("doc", "myst", found.name, *children)
@@ -70,6 +76,9 @@ def _notebooks() -> dict[str, object]:
 
 
 def _is_link(node: nodes.Node) -> bool:
+    """A link as MyST leaves it; in the outputs of a notebook, where it knows no files, it is a plain reference."""
+    if isinstance(node, nodes.reference) and "refuri" in node:
+        return True
     return isinstance(node, _KINDS) and node.get("reftype") == "myst" and node.get("refdomain") != "doc"
 
 

@@ -9,6 +9,7 @@ from binding.pages import NUMBERED
 
 STAR = "★"
 _AIM = re.compile(r"\*\*You can say at the end\*\*:\s*(.+)")
+_STARRED = re.compile(rf"(\**) ?({STAR}*)(\**)(.*)", re.DOTALL)
 _HEADING = re.compile(r"^#+ ", re.MULTILINE)
 
 
@@ -58,11 +59,15 @@ def _exercises(text: str) -> list[Exercise]:
         starred = [paragraph for paragraph in paragraphs if paragraph.lstrip("* ").startswith(STAR)]
         stars_in_heading = STAR * heading.count(STAR)
         for paragraph in starred or paragraphs[:1]:
-            found.append(_exercise(paragraph.lstrip("* "), stars_in_heading))
+            found.append(_exercise(paragraph, stars_in_heading))
     return found
 
 
 def _exercise(paragraph: str, grade: str) -> Exercise:
-    bare = paragraph.lstrip(STAR)
-    question = re.split(r"\s*Solution:", bare)[0]  # where to find it is said in the notebook
-    return Exercise(STAR * (len(paragraph) - len(bare)) or grade, " ".join(question.split()).lstrip(" :."))
+    """An exercise without its stars, which may stand inside of bold words, and without the way to its solution."""
+    opening, stars, closing, question = _STARRED.fullmatch(paragraph).groups()
+    question = re.split(r"\s*Solution:", question)[0].lstrip(" :.")
+    if opening and not closing:
+        question = opening + question
+    question = " ".join(question.split())
+    return Exercise(stars or grade, re.sub(r"[,:]$", " …", question))

@@ -40,12 +40,14 @@ def test_a_cell_does_not_end_its_table():
 
 def test_what_is_read_from_a_notebook(notebook, tmp_path):
     header = "# 06 · The *query*\n\n* **Paper**: x\n* **You can say at the end**: why $e_0$.\n* **Runs in**: 1 s"
-    exercises = "## Exercises\n\nTwo.\n\n★★ Write `f`. Solution: `x`.\n\n**★** Write `g`.\n\n## Next\n\n★ No."
+    exercises = (
+        "## Exercises\n\nTwo.\n\n★★ Write `f`. Solution: `x`.\n\n**★** Write `g`:\n\n**★★ Bold.** h\n\n## Next\n\n★ No."
+    )
     notebook(tmp_path / "06_query.ipynb", [header, "## Exercise\n\nWrite\n`h(x)`. Solution: y.\n\nMore.", exercises])
     found = read_notebook(tmp_path / "06_query.ipynb")
     assert (found.number, found.title, found.aim) == ("06", "The *query*", "why $e_0$.")
     assert found.exercises[:2] == (Exercise("", "Write `h(x)`."), Exercise("★★", "Write `f`."))
-    assert [each.grade for each in found.exercises] == ["", "★★", "★"]
+    assert found.exercises[2:] == (Exercise("★", "Write `g` …"), Exercise("★★", "**Bold.** h"))
 
 
 def test_the_front_page_lists_every_notebook_with_what_it_is_for():

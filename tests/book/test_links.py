@@ -2,7 +2,7 @@
 
 import pytest
 
-from binding import links, markdown
+from binding import links, markdown, raw_links
 from binding.pages import read_contents
 from grisq.runtime.paths import NOTEBOOKS, ROOT
 
@@ -51,6 +51,16 @@ def test_a_large_file_is_not_copied_into_the_book(contents, repository):
 @pytest.mark.parametrize("target", ["https://a.example/b", "mailto:a@b.example", "#here", "//a.example", ""])
 def test_an_address_is_not_a_file(target):
     assert not links.is_relative(target)
+
+
+def test_a_link_that_is_written_as_html_leads_to_the_page(contents, repository):
+    page = repository / "docs" / "guide.md"
+    html = '<a class="x" href="../notebooks/01_first.ipynb#a">1</a><a href="../README.md">2</a><a href="a.ipynb">3</a>'
+    found = raw_links.to_pages(html, page, contents, lambda name: f"../{name}.html")
+    assert found == (
+        '<a class="x" href="../notebooks/01_first.html#a">1</a><a href="../index.html">2</a><a href="a.ipynb">3</a>'
+    )
+    assert raw_links.to_pages(found, page, contents, str) == found
 
 
 def test_a_text_says_what_it_links_to_and_what_it_can_be_linked_by():

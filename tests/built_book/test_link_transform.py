@@ -61,6 +61,16 @@ def test_what_is_neither_is_shown_as_code():
     assert node["refuri"] == "https://host.example/o/n/blob/main/data/results"
 
 
+def test_a_link_in_an_output_is_resolved_like_any_other():
+    """There MyST knows no files, and makes a plain reference."""
+    (node,) = transformed(nodes.reference("", "words", refuri="../data/models/tiny/README.md")).children
+    assert (node["refdomain"], node["reftarget"], node.astext()) == ("doc", "data/models/tiny", "words")
+    (node,) = transformed(nodes.reference("", "words", refuri="../scripts/paper.slurm")).children
+    assert (type(node), node["reftarget"]) == (addnodes.download_reference, "../scripts/paper.slurm")
+    (node,) = transformed(nodes.reference("", "words", refuri="https://host.example")).children
+    assert node["refuri"] == "https://host.example"
+
+
 @pytest.mark.parametrize("text", [FIRST.stem.split("_")[0], FIRST.stem])
 def test_the_name_of_a_notebook_is_a_link_but_on_its_own_page(text):
     (node,) = transformed(nodes.literal(text, text)).children
