@@ -35,11 +35,9 @@ root_doc = "index"
 # Pages ---------------------------------------------------------------------------------------------------------------
 nb_execution_mode = "off"
 nb_ipywidgets_js = {}  # live widgets would be loaded from the network; without a kernel they do nothing anyway
-nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]  # so the text beside them
 myst_enable_extensions = ["amsmath", "dollarmath", "html_image"]
 myst_heading_anchors = 4
-myst_links_external_new_tab = False
-suppress_warnings = ["myst.header"]  # benchmarks of one heading level below another are meant
 
 # API reference --------------------------------------------------------------------------------------------------------
 add_module_names = False

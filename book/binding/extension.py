@@ -1,8 +1,11 @@
 """The hooks by which Sphinx makes a book of the repository's files."""
 
 import hashlib
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
@@ -26,6 +29,7 @@ from binding import (
 from binding.link_transform import Links
 from binding.pages import contents
 from binding.project import Pages
+from grisq.runtime.errors import InputError
 
 WRITERS = {
     "demo": demo.demo_link,
@@ -45,16 +49,29 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_config_value("repository", "", "env", str)
     app.add_config_value("machinery", _digest(), "env", str)  # a change of these modules changes every page
     app.add_transform(Links)
-    app.connect("builder-inited", find_pages, priority=100)
+    app.connect("builder-inited", plainly(find_pages), priority=100)
     app.connect("env-get-outdated", always_again)
     app.connect("env-before-read-docs", explain_fields)
-    app.connect("source-read", prepare_source)
+    app.connect("source-read", plainly(prepare_source))
     app.connect("doctree-read", describe_pictures)
     app.connect("autodoc-process-docstring", prepare_docstring, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", restore_attribute, priority=600)
     app.connect("html-page-context", finish_page)
-    app.connect("build-finished", copy_folders)
+    app.connect("build-finished", plainly(copy_folders))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def plainly(handler: Callable) -> Callable:
+    """Let a handler's complaint about an input end the build with its sentence alone."""
+
+    @wraps(handler)
+    def handle(*arguments: object) -> object:
+        try:
+            return handler(*arguments)
+        except InputError as error:
+            raise SystemExit(str(error)) from None  # Sphinx would show an error of its own with a traceback
+
+    return handle
 
 
 def _digest() -> str:
@@ -64,6 +81,7 @@ def _digest() -> str:
 
 def find_pages(app: Sphinx) -> None:
     """Read the table of contents, write the pages of the API reference, and tell Sphinx which files are pages."""
+    demo.demo_folder()  # a wrong one is noticed before the work, not behind it
     generated = api.write_pages(Path(app.doctreedir).parent / "book-api")
     pages = Pages(app.srcdir, app.config.source_suffix, contents().by_docname() | generated)
     pages.restore(app.project)
@@ -87,7 +105,7 @@ def prepare_source(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = fill.fill(source[0], WRITERS | own, str(path.relative_to(contents().root)))
 
 
-def describe_pictures(app: Sphinx, document) -> None:
+def describe_pictures(app: Sphinx, document: nodes.document) -> None:
     """Give every picture of a notebook its own description."""
     path = contents().by_docname().get(app.env.docname)
     if path is not None and path.suffix == ".ipynb":
@@ -117,7 +135,7 @@ def restore_attribute(app: Sphinx, kind: str, name: str, thing: object, options:
         lines[:] = _held_back.pop(name)
 
 
-def finish_page(app: Sphinx, page: str, template: str, context: dict, document) -> None:
+def finish_page(app: Sphinx, page: str, template: str, context: dict, document: nodes.document | None) -> None:
     """Make tables and signatures readable, and links work that are written as HTML."""
     if "body" not in context:
         return

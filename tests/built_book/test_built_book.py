@@ -4,7 +4,9 @@
 """
 
 import json
+import os
 import re
+import subprocess
 import sys
 import zlib
 from pathlib import Path
@@ -203,3 +205,24 @@ def test_tables_have_scopes_and_pages_one_heading(pages):
         assert all(cell.get("scope") for cell in page.select("article table th")), path
     for name in read_contents().by_docname():
         assert len(pages[BOOK / f"{name}.html"].select("article h1")) == 1, name
+
+
+def test_a_wrong_setting_ends_the_build_with_one_sentence(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-c",
+        "book",
+        "-d",
+        str(tmp_path / "a" / "trees"),
+        ".",
+        str(tmp_path),
+    ]
+    found = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"DEMO": str(tmp_path)}, capture_output=True, encoding="utf-8", check=False
+    )
+    assert found.returncode != 0
+    assert f"DEMO={tmp_path} holds no index.html" in found.stderr
+    assert "Traceback" not in found.stderr
