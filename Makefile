@@ -6,6 +6,8 @@ SETUP := $(VENV)/.setup-done
 BROWSER := $(VENV)/.browser-done
 MUTANTS := $(VENV)/.mutants-done
 CLUSTER := $(VENV)/.cluster-done
+BOOK := $(VENV)/.book-done
+AXE := tests/browser/node_modules/.package-lock.json
 CHROMIUM := chromium chromium-driver fonts-liberation
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 
@@ -19,8 +21,8 @@ here to be looked into, not to be used. Sprites in its training pictures: Twemoj
 contributors, CC BY 4.0. Made again by: make model
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce results test test-browser test-cluster chromium lint unit notebooks notebook-outputs model encoders documents drawings benchmarks \
-	mutants lab constraints clean
+.PHONY: help setup reproduce results test test-browser test-cluster test-book chromium lint unit notebooks notebook-outputs model \
+	encoders documents drawings benchmarks mutants book slides lab constraints clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -63,7 +65,14 @@ $(CLUSTER): $(SETUP)
 # The web page's JavaScript programs are fetched from the npm registry, unless GRISQ_WEB_RUNTIME names a folder of them.
 test-browser: $(SETUP) $(BROWSER) chromium  ## notebooks and the web page in a real browser; installs Debian's Chromium if missing
 	$(BIN)/grisq data synthetic tiny
-	$(BIN)/python -m pytest tests/browser --durations=10
+	$(BIN)/python -m pytest tests/browser --ignore=tests/browser/test_book.py --durations=10
+
+test-book: book $(BROWSER) $(AXE) chromium  ## the built book: links, descriptions, nothing from the network, barriers in a real browser
+	$(BIN)/python -m pytest tests/built_book tests/browser/test_book.py --durations=10
+
+$(AXE): tests/browser/package.json tests/browser/package-lock.json
+	@command -v npm > /dev/null || { echo "npm is missing: install Node.js, for the accessibility checker of the browser tests." >&2; exit 1; }
+	npm ci --prefix tests/browser --silent --no-audit --no-fund
 
 $(BROWSER): $(SETUP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[browser]'
@@ -112,13 +121,24 @@ $(MUTANTS): $(SETUP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
 	touch $@
 
+book: $(SETUP) $(BOOK)  ## the course as HTML in build/book, from the stored outputs; DEMO=folder adds the demo in the browser
+	$(BIN)/python -m sphinx -q -W --keep-going -c book -d build/book-doctrees . build/book
+	@echo "Open build/book/index.html."
+
+slides: $(SETUP) $(BOOK)  ## the lectures as reveal.js pages in build/slides, from the cells with a slide type
+	PYTHONPATH=book $(BIN)/python -m binding.slides build/slides
+
+$(BOOK): $(SETUP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[book]'
+	touch $@
+
 # Jupyter's own limit is 10 MB a message: a larger picture dropped into notebook 00 would close the connection.
 lab: $(SETUP)  ## open the course in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=. --ServerApp.tornado_settings='{"websocket_max_message_size": 268435456}'
 
-constraints: $(SETUP) $(BROWSER) $(MUTANTS) $(CLUSTER)  ## write down the versions that are installed now
+constraints: $(SETUP) $(BROWSER) $(MUTANTS) $(CLUSTER) $(BOOK)  ## write down the versions that are installed now
 	( grep '^#' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+(cpu|cu[0-9]+)//' ) > constraints.new
 	mv constraints.new constraints.txt
 
 clean:  ## remove what the other targets made (not the trained runs)
-	rm -rf $(VENV) data/synthetic notebooks/executed tests/browser/failures .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build data/synthetic notebooks/executed tests/browser/failures tests/browser/node_modules .pytest_cache .ruff_cache .hypothesis

@@ -13,7 +13,8 @@ import grisq
 from grisq.data import grefcoco, layout
 from grisq.runtime.paths import ROOT
 
-MAX_PLACES = {"A system": 4, "A data set": 3, "A metric": 2, "A notebook": 3}
+# A notebook has a place in the book as well: to which part and session it belongs, no name can tell.
+MAX_PLACES = {"A system": 4, "A data set": 3, "A metric": 2, "A notebook": 4}
 _HEADING = re.compile(r"### \d+\. `(.+)`")
 
 

@@ -18,7 +18,7 @@ from grisq.augment.sampler import Slot
 from grisq.data.sample import Collate
 from grisq.runtime.paths import ROOT
 
-FILES = sorted(path for folder in ("grisq", "benchmarks", "scripts") for path in (ROOT / folder).rglob("*.py"))
+FILES = sorted(path for folder in ("grisq", "benchmarks", "book", "scripts") for path in (ROOT / folder).rglob("*.py"))
 IMPORT_EVERYTHING = """
 import builtins, pkgutil, sys
 

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,16 @@ SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+
+AXE = """
+const [within, done] = arguments;
+axe.run(within, {resultTypes: ['violations']}).then(result => done(result.violations
+    .filter(violation => ['serious', 'critical'].includes(violation.impact))
+    .map(({id, impact, help, nodes}) => {
+        return {id, impact, help, where: nodes.map(node => node.html).slice(0, 5).join('\\n  ')};
+    })
+));
+"""
 
 
 @dataclass(frozen=True)
@@ -124,6 +135,23 @@ def browser(options):
     yield driver
     del _OPEN["browser"]
     driver.quit()
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[..., list[str]]:
+    """A function that runs axe-core on the page of a browser and lists what is a serious barrier, or a critical one."""
+    path = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+    if not path.is_file():
+        pytest.fail(f"{path} is missing: `make test-book` installs it with npm.", pytrace=False)
+    script = path.read_text(encoding="utf-8")
+
+    def check(browser: webdriver.Chrome, within: str = "html") -> list[str]:
+        """Check the elements under a CSS selector."""
+        browser.execute_script(script)
+        found = browser.execute_async_script(AXE, within)
+        return [f"{each['id']} ({each['impact']}): {each['help']}\n  {each['where']}" for each in found]
+
+    return check
 
 
 def program(name: str) -> str:

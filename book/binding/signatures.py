@@ -1,0 +1,11 @@
+"""Signatures of several lines, which Sphinx writes as a list without terms; that is no list for a screen reader."""
+
+import re
+
+_LIST = re.compile(r"<dl>\s*(<dd><em class=\"sig-param\">.*?)</dl>", re.DOTALL)
+_LINE = re.compile(r"<dd>(.*?)</dd>", re.DOTALL)
+
+
+def as_lines(html: str) -> str:
+    """Return a page whose signatures are lines, each in a `span` of the class `sig-line`."""
+    return _LIST.sub(lambda found: _LINE.sub(r'<span class="sig-line">\1</span>', found[1]), html)
