@@ -8,6 +8,7 @@ MUTANTS := $(VENV)/.mutants-done
 CLUSTER := $(VENV)/.cluster-done
 BOOK := $(VENV)/.book-done
 AXE := tests/browser/node_modules/.package-lock.json
+DEMO ?= build/demo
 CHROMIUM := chromium chromium-driver fonts-liberation
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 
@@ -22,7 +23,7 @@ contributors, CC BY 4.0. Made again by: make model
 
 .DEFAULT_GOAL := help
 .PHONY: help setup reproduce results test test-browser test-cluster test-book chromium lint unit notebooks notebook-outputs model \
-	encoders documents drawings benchmarks mutants book slides lab constraints clean
+	encoders documents drawings address benchmarks mutants book slides lab constraints clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -63,7 +64,7 @@ $(CLUSTER): $(SETUP)
 	touch $@
 
 # The web page's JavaScript programs are fetched from the npm registry, unless GRISQ_WEB_RUNTIME names a folder of them.
-test-browser: $(SETUP) $(BROWSER) chromium  ## notebooks and the web page in a real browser; installs Debian's Chromium if missing
+test-browser: $(SETUP) $(BROWSER) $(AXE) chromium  ## notebooks and the web page in a real browser; installs Debian's Chromium if missing
 	$(BIN)/grisq data synthetic tiny
 	$(BIN)/python -m pytest tests/browser --ignore=tests/browser/test_book.py --durations=10
 
@@ -110,6 +111,9 @@ documents: $(SETUP)  ## write the numbers of the stored runs into docs/results.m
 drawings: $(SETUP)  ## draw figures/architecture and figures/figure1_tiny, after a change of code, notebooks or sizes
 	$(BIN)/python scripts/drawings.py
 
+address: $(SETUP)  ## write the repository's address into the files that need it: make address REPOSITORY=https://github.com/...
+	$(BIN)/python scripts/address.py "$(REPOSITORY)"
+
 BENCHMARKS := scoring deformable_attention model systems reader reading scale gpu_memory paper_size prediction
 benchmarks: $(SETUP)  ## the tables of benchmarks/README.md, on this machine; OPTIONS=--quick only shows that they run
 	for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py $(OPTIONS) || exit 1; done
@@ -121,9 +125,14 @@ $(MUTANTS): $(SETUP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
 	touch $@
 
-book: $(SETUP) $(BOOK)  ## the course as HTML in build/book, from the stored outputs; DEMO=folder adds the demo in the browser
+book: export DEMO := $(DEMO)
+book: $(SETUP) $(BOOK) $(addsuffix /index.html,$(DEMO))  ## the course as HTML in build/book, from the stored outputs; DEMO= leaves out the model
 	$(BIN)/python -m sphinx -q -W --keep-going -c book -d build/book-doctrees . build/book
 	@echo "Open build/book/index.html."
+
+# The bundled model as a page. Its two JavaScript programs come from the npm registry, once.
+build/demo/index.html: $(SETUP) data/models/tiny/model.safetensors $(wildcard grisq/inference/web/*.py grisq/inference/web/static/*)
+	$(BIN)/grisq export --web $(@D) || { echo "For a book without the model in the browser: make book DEMO=" >&2; exit 1; }
 
 slides: $(SETUP) $(BOOK)  ## the lectures as reveal.js pages in build/slides, from the cells with a slide type
 	PYTHONPATH=book $(BIN)/python -m binding.slides build/slides

@@ -4,6 +4,7 @@ Nothing is run and nothing is fetched, neither while it is built nor while it is
 """
 
 import sys
+import tomllib
 from pathlib import Path
 
 BOOK = Path(__file__).parent
@@ -12,9 +13,10 @@ sys.path[:0] = [str(BOOK), str(ROOT)]
 
 import grisq  # noqa: E402
 
-# The address of the repository's page, such as "https://HOST/OWNER/NAME". Until it is set, links to files that are no
-# pages lead to a copy, or are shown as code, and no page has a button that leads to the repository.
-repository = ""
+# Without an address (`make address`), links to files that are not pages lead to a copy, or are shown as code, and no
+# page has buttons to the repository, Binder or Colab.
+_about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+repository = _about.get("urls", {}).get("Repository", "")
 
 project = "grisq"
 author = "the grisq authors"
@@ -72,6 +74,11 @@ html_theme_options = {
     "use_repository_button": bool(repository),
     "use_issues_button": bool(repository),
     "repository_url": repository,
+    "repository_branch": "main",
+    "launch_buttons": {"binderhub_url": "https://mybinder.org", "colab_url": "https://colab.research.google.com"}
+    if repository
+    else {},
+    "extra_footer": "<p>Text and figures: CC BY 4.0. Code: MIT. Sprites: Twemoji, CC BY 4.0.</p>",
     "navbar_persistent": [],  # the search field stands in the sidebar
     "toc_title": "On this page",
     "navigation_with_keys": False,

@@ -15,6 +15,7 @@ from binding import (
     course,
     demo,
     docstrings,
+    drawings,
     fields,
     fill,
     lectures,
@@ -32,6 +33,7 @@ from binding.project import Pages
 from grisq.runtime.errors import InputError
 
 WRITERS = {
+    "architecture": drawings.architecture_with_links,
     "demo": demo.demo_link,
     "paper-map": paper_map.paper_map,
     "sessions": lectures.sessions_table,

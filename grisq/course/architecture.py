@@ -35,7 +35,7 @@ _THICK = 2.2  # line around an output
 
 
 class Links(NamedTuple):
-    """Where a box leads: addresses with `{path}`, or `{module}` and `{name}`, of its code, and with `{notebook}`."""
+    """Where a box leads: addresses with `{path}`, or `{package}` and `{name}`, of its code, and with `{notebook}`."""
 
     code: str = ""
     notebook: str = ""
@@ -43,7 +43,7 @@ class Links(NamedTuple):
     def to(self, code: str) -> str:
         """The address of a class or function by its full name; empty without links."""
         module = code.rpartition(".")[0]
-        return self.code.format(path=module.replace(".", "/"), module=module, name=code)
+        return self.code.format(path=module.replace(".", "/"), package=module.rpartition(".")[0], name=code)
 
 
 IN_FIGURES = Links("../{path}.py", "../notebooks/{notebook}.ipynb")  # as seen from the folder figures/

@@ -142,7 +142,7 @@ def axe() -> Callable[..., list[str]]:
     """A function that runs axe-core on the page of a browser and lists what is a serious barrier, or a critical one."""
     path = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
     if not path.is_file():
-        pytest.fail(f"{path} is missing: `make test-book` installs it with npm.", pytrace=False)
+        pytest.fail(f"{path} is missing: `make test-browser` installs it with npm.", pytrace=False)
     script = path.read_text(encoding="utf-8")
 
     def check(browser: webdriver.Chrome, within: str = "html") -> list[str]:

@@ -7,7 +7,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import nbformat
 import pytest
+from selenium.webdriver import Keys
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import text_to_be_present_in_element
 from selenium.webdriver.support.wait import WebDriverWait
 
 from grisq.runtime.paths import NOTEBOOKS, ROOT
@@ -93,6 +95,22 @@ def test_a_page_fits_a_telephone(book, browser, name):
     open_page(browser, f"{book}/{pages()[name]}")
     width = browser.execute_script("return document.documentElement.scrollWidth")
     assert width <= NARROW["width"]
+
+
+def test_the_front_page_leads_to_the_model_which_answers_and_has_no_serious_barrier(book, browser, axe):
+    """Whether its answers are those of torch is tested where the page is."""
+    open_page(browser, f"{book}/index.html")
+    browser.find_element(By.CSS_SELECTOR, ".demo-link a").click()
+    patience = WebDriverWait(browser, SECONDS)
+    for scheme in ("light", "dark"):
+        prefer(browser, scheme)
+        patience.until(text_to_be_present_in_element((By.ID, "status"), "“"), "no first answer")
+        browser.execute_script("document.getElementById('text').value = ''")
+        browser.find_element(By.ID, "text").send_keys(f"the {scheme} dog", Keys.ENTER)
+        patience.until(text_to_be_present_in_element((By.ID, "status"), f"“the {scheme} dog”"), "no answer")
+        assert axe(browser) == []
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    assert [address for address in loaded if not address.startswith((book, "data:", "blob:"))] == []
 
 
 def test_the_search_finds_a_term_and_a_class(book, browser):

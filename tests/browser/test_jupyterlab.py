@@ -29,9 +29,10 @@ return {
 """
 
 
-def test_the_first_notebook_runs_and_shows_its_pictures(lab, browser):
+def test_a_notebook_runs_and_shows_its_pictures_without_a_serious_barrier(lab, browser, axe):
     run(lab, browser, "01_dataset_statistics.ipynb")
     wait(browser, "five pictures", lambda: look(browser)["pictures"] >= 5)
+    assert axe(browser, ".jp-NotebookPanel-notebook") == []
 
 
 @pytest.fixture

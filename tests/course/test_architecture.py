@@ -114,8 +114,8 @@ def test_links_lead_to_files_of_the_checkout_or_where_one_likes():
     addresses = [link.get("href") for link in drawn.iter(f"{SPACE}a")]
     assert all((FIGURES / address).resolve().is_file() for address in addresses)
     assert len(addresses) == len(BOXES) + 2 * len(PARTS)
-    book = architecture(links=Links("api/{module}.html#{name}", "{notebook}.html")).svg
-    assert 'href="api/grisq.models.pixel_decoder.html#grisq.models.pixel_decoder.PixelDecoder"' in book
+    book = architecture(links=Links("api/{package}.html#{name}", "{notebook}.html")).svg
+    assert 'href="api/grisq.models.html#grisq.models.pixel_decoder.PixelDecoder"' in book
     assert f'href="{where(PARTS["answer"])[1]}.html"' in book
     assert "<a " not in architecture().svg
 
