@@ -24,6 +24,13 @@ SCENARIO_MARKERS = {"no-target": "X", "single-target": "o", "multi-target": "s"}
 SCENARIO_HATCHES = {"no-target": "xx", "single-target": "", "multi-target": "//"}
 # Colors of bars and lines that are about anything else: splits, metrics, protocols, parts of a model.
 OTHER_COLORS = tuple(OKABE_ITO[name] for name in ("sky blue", "reddish purple", "yellow", "orange", "black"))
+# Color and line of each metric that is drawn as a curve, the same in every notebook.
+METRIC_STYLES = {
+    "gIoU": {"color": OKABE_ITO["black"], "linestyle": "-"},
+    "cIoU": {"color": OKABE_ITO["orange"], "linestyle": "--"},
+    "N-acc": {"color": OKABE_ITO["sky blue"], "linestyle": "-."},
+    "T-acc": {"color": OKABE_ITO["reddish purple"], "linestyle": ":"},
+}
 # Color and marker of each attention head.
 HEAD_STYLES = tuple(
     (OKABE_ITO[name], marker)
@@ -43,7 +50,7 @@ def use() -> None:
             "font.size": 10,
             "axes.spines.top": False,
             "axes.spines.right": False,
-            "axes.prop_cycle": mpl.cycler(color=list(OKABE_ITO.values())[1:]),
+            "axes.prop_cycle": mpl.cycler(color=OTHER_COLORS),
             "hatch.linewidth": 0.6,
             "image.interpolation": "none",  # SVG and PDF hold a picture's own pixels, not enlarged ones
             "svg.hashsalt": "grisq",  # element ids that do not change from run to run
