@@ -12,6 +12,9 @@ DEMO ?= build/demo
 CHROMIUM := chromium chromium-driver fonts-liberation
 NOTEBOOKS := $(sort $(wildcard notebooks/[0-9][0-9]_*.ipynb))
 
+UNIT := PYTHONWARNDEFAULTENCODING=1 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest tests -n auto --dist loadfile \
+	--durations=10
+
 export JUPYTER_PLATFORM_DIRS := 1
 export TOKENIZERS_PARALLELISM := false
 export HF_HUB_OFFLINE ?= 1
@@ -22,7 +25,7 @@ here to be looked into, not to be used. Sprites in its training pictures: Twemoj
 contributors, CC BY 4.0. Made again by: make model
 
 .DEFAULT_GOAL := help
-.PHONY: help setup reproduce results test test-browser test-cluster test-book chromium lint unit notebooks notebook-outputs model \
+.PHONY: help setup reproduce results test test-slow test-browser test-cluster test-book chromium lint unit notebooks notebook-outputs model \
 	encoders documents drawings address benchmarks mutants book slides lab constraints clean
 
 help:  ## list the targets
@@ -51,7 +54,10 @@ lint: $(SETUP)  ## ruff: format and rules
 	$(BIN)/ruff check .
 
 unit: $(SETUP)  ## unit tests, a process with one thread for each core
-	PYTHONWARNDEFAULTENCODING=1 OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest tests -n auto --dist loadfile --durations=10
+	$(UNIT) -m "not slow"
+
+test-slow: $(SETUP)  ## unit tests that take half a minute each: exports of every system, a killed training, the GPU check without a GPU
+	$(UNIT) -m slow
 
 notebooks: $(SETUP)  ## nbval: every notebook runs, and its outputs are those committed
 	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 $(NOTEBOOKS)
@@ -105,7 +111,7 @@ model: $(SETUP)  ## train the model in data/models/tiny again (50 minutes on one
 		--set train.eval_samples=1500 --set train.checkpoint_every=480 --run runs/tiny-long --keep-memory
 	$(BIN)/grisq pack runs/tiny-long --data data/synthetic/tiny --out data/models/tiny --note "$(MODEL_NOTE)"
 
-documents: $(SETUP)  ## write the numbers of the stored runs into docs/results.md and docs/systems.md
+documents: $(SETUP)  ## write the numbers of the stored runs into docs/, and the tables of book/teaching.md and glossary.md
 	$(BIN)/python scripts/documents.py
 
 drawings: $(SETUP)  ## draw figures/architecture and figures/figure1_tiny, after a change of code, notebooks or sizes

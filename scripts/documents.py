@@ -1,10 +1,12 @@
-"""Write the numbers of the stored runs into docs/results.md and docs/systems.md: `make documents`.
+"""Write what code knows into documents: `make documents`.
 
-Two places hold measured numbers that every new run changes: the table of all runs, found by its header, and the
-line "Published" of each system's page with the line "Here" below it. A test holds both to what this writes.
+docs/results.md and docs/systems.md hold measured numbers that every new run changes: the table of all runs, found by
+its header, and the line "Published" of each system's page with the line "Here" below it. Pages of the book hold tables
+of sessions, exercises, presets and runs. Tests hold all of them to what this writes.
 """
 
 import re
+import sys
 from collections.abc import Iterable
 
 from grisq.course.tables import MISSING, number, spread
@@ -15,6 +17,11 @@ from grisq.experiments.selection import Results, collect, runs_of, seeds_of
 from grisq.experiments.tables import built_systems, mean_and_spread, reference_runs
 from grisq.runtime.paths import RESULTS, ROOT
 
+sys.path.append(str(ROOT / "book"))
+from binding.fill import store
+from binding.written_tables import WRITERS
+
+PAGES = (ROOT / "book" / "teaching.md", ROOT / "book" / "glossary.md")
 RESULTS_PAGE, SYSTEMS = ROOT / "docs" / "results.md", ROOT / "docs" / "systems.md"
 _HEADER = "| run (seeds) | val gIoU |"
 _TRUTH = ("val", "gIoU", "rela-truth")
@@ -107,6 +114,8 @@ def main() -> None:
     stored = collect(RESULTS, "tiny")
     for path, fill in ((RESULTS_PAGE, fill_results), (SYSTEMS, fill_systems)):
         path.write_text(fill(path.read_text(encoding="utf-8"), stored), encoding="utf-8")
+    for path in PAGES:
+        path.write_text(store(path.read_text(encoding="utf-8"), WRITERS), encoding="utf-8")
 
 
 if __name__ == "__main__":

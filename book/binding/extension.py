@@ -18,29 +18,21 @@ from binding import (
     drawings,
     fields,
     fill,
-    lectures,
-    paper_map,
     pictures,
     raw_links,
-    reference_tables,
     signatures,
     slides,
     tables,
+    written_tables,
 )
 from binding.link_transform import Links
 from binding.pages import contents
 from binding.project import Pages
 from grisq.runtime.errors import InputError
 
-WRITERS = {
+WRITERS = written_tables.WRITERS | {
     "architecture": drawings.architecture_with_links,
     "demo": demo.demo_link,
-    "paper-map": paper_map.paper_map,
-    "sessions": lectures.sessions_table,
-    "exercises": lectures.exercises_table,
-    "presets": reference_tables.presets_table,
-    "runs": reference_tables.runs_table,
-    "references": reference_tables.references_table,
     "decks": slides.decks_list,
 }
 _held_back: dict[str, list[str]] = {}  # the text of attributes by their names

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from binding import course, lectures, paper_map, reference_tables
-from binding.fill import fill, is_filled, table
+from binding.fill import fill, is_filled, store, table
 from binding.notebook import Exercise, read_notebook
 from binding.pages import notebooks, read_contents
 from grisq.config import PRESETS
@@ -32,6 +32,15 @@ def test_a_line_is_filled_and_an_unknown_one_refused(tmp_path):
     (tmp_path / "a.md").write_text("<!-- fill: y -->\n", encoding="utf-8")
     (tmp_path / "b.md").write_text("no\n", encoding="utf-8")
     assert [is_filled(tmp_path / name) for name in ("a.md", "b.md")] == [True, False]
+
+
+def test_a_stored_text_is_written_anew_and_replaced_by_the_build():
+    page = "a\n<!-- fill: x -->\n\nold\n\n<!-- end of x -->\nb\n<!-- fill: y -->\nc\n"
+    writers = {"x": lambda: "new", "y": lambda: "built"}
+    stored = store(page, writers)
+    assert stored == page.replace("old", "new")
+    assert store(stored, writers) == stored
+    assert fill(stored, writers, "p") == "a\nnew\nb\nbuilt\nc\n"
 
 
 def test_a_cell_does_not_end_its_table():

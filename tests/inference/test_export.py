@@ -96,6 +96,7 @@ def test_a_program_without_torch_and_grisq_gives_the_same_mask(written, mini, tm
     assert ((resized > 0).numpy() == expected.raw_mask).mean() > 0.999
 
 
+@pytest.mark.slow
 def test_torch_export_too_and_without_heads_where_there_are_none(trained, reader, tmp_path):
     model = trained(system="lavt")
     folder = export(model, tmp_path / "pt2", form="pt2")

@@ -109,6 +109,7 @@ def test_evaluation_by_two_is_evaluation_by_one(two, mini_root, tmp_path):
     assert mine == pytest.approx(report["results"]["val"]["protocols"]["rela"], rel=0.01)
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_run_which_resumes_from_its_last_checkpoint(small, two, mini_root, tmp_path):
     folder = tmp_path / "run"
     arguments = ("train", "--data", mini_root, "--run", folder, *settings(small))

@@ -3,6 +3,8 @@
 import re
 import sys
 
+import pytest
+
 from grisq.experiments.registry import EXPERIMENTS
 from grisq.experiments.selection import collect
 from grisq.runtime.paths import RESULTS, ROOT
@@ -18,6 +20,13 @@ def test_the_documents_hold_the_numbers_of_the_stored_runs():
     for path, fill in ((documents.RESULTS_PAGE, documents.fill_results), (documents.SYSTEMS, documents.fill_systems)):
         text = path.read_text(encoding="utf-8")
         assert text == fill(text, stored), f"{path.name} is not what `make documents` writes"
+
+
+@pytest.mark.parametrize("path", documents.PAGES, ids=lambda path: path.name)
+def test_the_pages_of_the_book_hold_the_tables_that_code_writes(path):
+    text = path.read_text(encoding="utf-8")
+    assert text == documents.store(text, documents.WRITERS), f"{path.name} is not what `make documents` writes"
+    assert "| --- |" in text
 
 
 def test_a_table_has_every_run_once_and_nothing_else_changes(stored):

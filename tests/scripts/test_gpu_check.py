@@ -19,6 +19,7 @@ def run(arguments: list[str]) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, *arguments], capture_output=True, encoding="utf-8", env=environment)
 
 
+@pytest.mark.slow
 def test_the_dry_mode_runs_every_phase(tmp_path):
     done = run([str(SCRIPTS / "check.py"), "--dry", "--out", str(tmp_path)])
     assert done.returncode == 0, done.stderr[-2000:]

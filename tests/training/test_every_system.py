@@ -54,6 +54,7 @@ def test_it_answers_about_a_picture(trained):
     assert one.presence is not None
 
 
+@pytest.mark.slow
 def test_it_is_exported_and_answers_as_before(trained, reader, mini, tmp_path):
     loaded = checkpoint.load(trained / "whole" / "last")
     if loaded.model.config.system == "lisa":
