@@ -2,7 +2,11 @@
 
 A cell takes part if its metadata say so, `{"slideshow": {"slide_type": TYPE}}`, which JupyterLab's property inspector
 writes: `slide` begins a slide, `subslide` one below it, `fragment` a piece that appears later, `-` goes on, `notes` are
-the speaker's. All other cells stay out. A cell with the tag `hide-input` or `remove-input` shows its outputs alone.
+the speaker's. All other cells stay out.
+
+Code is shown where it is the point: in a cell that prints, or that has no output. A cell that displays something, a
+picture, a table, a listing, shows that without its code, and one with pictures shows nothing else. So does a cell with
+the tag `hide-input` or `remove-input`.
 """
 
 import base64
@@ -19,7 +23,6 @@ from nbconvert.preprocessors import Preprocessor
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from binding.alt_text import descriptions
 from binding.lectures import Deck, read_decks
 from binding.links import is_relative
 from grisq.runtime.errors import InputError
@@ -33,15 +36,18 @@ VENDOR = ROOT / "book" / "vendor"
 
 
 class _ForTheWall(Preprocessor):
-    """Leave out what a lecture has no use for: a widget without its kernel, and a picture's description as text."""
+    """Leave out what a lecture has no use for: code that is not the point, prints beside a picture, dead widgets."""
 
     def preprocess_cell(self, cell: NotebookNode, resources: dict, index: int) -> tuple[NotebookNode, dict]:
-        described = descriptions(cell)
-        kept = [output for output in cell.get("outputs", []) if output.get("text", "").strip() not in described]
-        for output in kept:
-            output.get("data", {}).pop("application/vnd.jupyter.widget-view+json", None)
-        if "outputs" in cell:
-            cell.outputs = kept
+        if cell.cell_type != "code":
+            return cell, resources
+        shown = [output for output in cell.outputs if "data" in output]
+        pictures = [output for output in shown if "image/png" in output.data]
+        if shown or _HIDDEN_INPUT & set(cell.metadata.get("tags", [])):
+            cell.metadata.transient = {"remove_source": True}
+        cell.outputs = pictures or cell.outputs
+        for output in shown:
+            output.data.pop("application/vnd.jupyter.widget-view+json", None)  # there is no kernel to draw it
         return cell, resources
 
 
@@ -79,11 +85,11 @@ def standing_alone(cell: NotebookNode, folder: Path) -> NotebookNode:
 
 def compose(deck: Deck) -> NotebookNode:
     """Put the slides of a deck's notebooks behind a title slide; the notebook has no cells if none has a slide type."""
-    slides = [
-        standing_alone(cell, path.parent)
-        for path in deck.notebooks
-        for cell in slide_cells(nbformat.read(path, as_version=4))
-    ]
+    slides = []
+    for number, path in enumerate(deck.notebooks):
+        for cell in slide_cells(nbformat.read(path, as_version=4)):
+            cell.id = f"{number}-{cell.id}"[:64]  # two notebooks may use the same one
+            slides.append(standing_alone(cell, path.parent))
     if not slides:
         return nbformat.v4.new_notebook()
     title = nbformat.v4.new_markdown_cell(f"# {deck.title}", metadata={"slideshow": {"slide_type": "slide"}})
@@ -114,8 +120,7 @@ def write_deck(deck: Deck, out: Path, assets: str) -> Path | None:
                     "template_name": "course",
                     "reveal_url_prefix": f"{assets}/reveal",
                     "exclude_anchor_links": True,
-                },
-                "TagRemovePreprocessor": {"enabled": True, "remove_input_tags": _HIDDEN_INPUT},
+                }
             }
         ),
         preprocessors=[_ForTheWall],

@@ -1,7 +1,6 @@
 """Slides: what has a slide type becomes one, in order, and the page needs nothing from elsewhere."""
 
 import base64
-import json
 import re
 
 import nbformat
@@ -19,12 +18,18 @@ def cell(kind, source, slide=None, *, outputs=(), tags=()):
     return content | ({"outputs": list(outputs), "execution_count": 1} if kind == "code" else {})
 
 
+PRINTED = {"output_type": "stream", "name": "stdout", "text": "printed words\n"}
 PICTURE = {
     "output_type": "display_data",
     "data": {"image/png": "iVBORw0KGgo=", "text/plain": "a picture"},
     "metadata": {"image/png": {"alt": 'Two "dogs"'}},
 }
-PRINTED = {"output_type": "stream", "name": "stdout", "text": 'Two "dogs"\n'}
+TABLE = {
+    "output_type": "execute_result",
+    "execution_count": 1,
+    "data": {"text/html": "<table></table>"},
+    "metadata": {},
+}
 WIDGET = {
     "output_type": "display_data",
     "data": {"application/vnd.jupyter.widget-view+json": {"model_id": "x"}, "text/plain": "stands here"},
@@ -37,8 +42,8 @@ def deck(notebook, tmp_path):
     first = [
         cell("markdown", "Hidden words"),
         cell("markdown", "## Shown first\n\nWith $e_0$.", "slide"),
-        cell("code", "shown_code()", "-", outputs=[WIDGET]),
-        cell("code", "secret_code()", "fragment", outputs=[PICTURE, PRINTED], tags=["hide-input"]),
+        cell("code", "shown_code()", "-"),
+        cell("code", "secret_code()", "fragment", outputs=[PICTURE, PRINTED]),
         cell("markdown", "Say this", "notes"),
         cell("markdown", "Skipped words", "skip"),
     ]
@@ -53,13 +58,42 @@ def test_a_deck_shows_its_cells_in_order(deck, tmp_path):
         page.index(text) for text in ("Both of them</h1>", "Shown first", "shown_code", "Say this", "Shown second")
     ]
     assert places == sorted(places)
-    for hidden in ("Hidden words", "Skipped words", "secret_code", "model_id"):
+    for hidden in ("Hidden words", "Skipped words", "secret_code"):
         assert hidden not in page
     assert page.count("<section>") + page.count("<section ") >= 5
     assert BeautifulSoup(page, "html.parser").img["alt"] == 'Two "dogs"'
-    assert "stands here" in page
-    assert "Two" not in BeautifulSoup(page, "html.parser").get_text()  # it is the picture's description
     assert re.search(r'class="fragment"[^§]*<img', page)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "tags", "shown"),
+    [
+        ([], [], {"some_code"}),
+        ([PRINTED], [], {"some_code", "printed words"}),
+        ([PRINTED], ["hide-input"], {"printed words"}),
+        ([PRINTED, TABLE], [], {"printed words", "<table>"}),
+        ([WIDGET], [], {"stands here"}),
+        ([PICTURE, PRINTED], [], {"<img"}),
+        ([PRINTED, PICTURE, TABLE, WIDGET, PICTURE], [], {"<img"}),
+    ],
+)
+def test_code_is_shown_where_nothing_but_text_comes_of_it(notebook, tmp_path, outputs, tags, shown):
+    """A picture stands alone: what is printed beside it describes it for readers who do not see it."""
+    notebook(tmp_path / "01_a.ipynb", [], [cell("code", "some_code()", "slide", outputs=outputs, tags=tags)])
+    page = slides.write_deck(Deck("a", "A", (tmp_path / "01_a.ipynb",)), tmp_path, ".").read_text(encoding="utf-8")
+    found = page[page.index('<div class="slides">') :]
+    assert {
+        text for text in ("some_code", "printed words", "<table>", "stands here", "<img", "model_id") if text in found
+    } == shown
+    assert found.count("<img") == outputs.count(PICTURE)
+
+
+def test_cells_of_two_notebooks_may_have_the_same_id(notebook, tmp_path):
+    paths = tuple(tmp_path / name for name in ("01_a.ipynb", "02_b.ipynb"))
+    for path in paths:
+        notebook(path, [], [cell("markdown", "Same words", "slide")])
+    ids = [each.id for each in slides.compose(Deck("a", "A", paths)).cells]
+    assert len(set(ids)) == len(ids) == 3
 
 
 def test_a_page_loads_its_assets_alone(deck, tmp_path):
@@ -113,6 +147,11 @@ def test_an_answer_stays_folded_away(notebook, tmp_path):
 
 
 @pytest.mark.parametrize("deck", read_decks(), ids=lambda deck: deck.name)
-def test_the_slide_types_of_the_course_are_real_ones(deck):
+def test_a_deck_of_the_course_is_a_lecture_on_all_of_its_notebooks(deck):
+    kinds = {}
     for path in deck.notebooks:
-        slides.slide_cells(nbformat.reads(json.dumps(json.loads(path.read_text(encoding="utf-8"))), as_version=4))
+        cells = slides.slide_cells(nbformat.reads(path.read_text(encoding="utf-8"), as_version=4))
+        kinds[path.name] = [cell.metadata.slideshow.slide_type for cell in cells]
+    assert [name for name, found in kinds.items() if found[:1] != ["slide"]] == []
+    number = 1 + sum(kind in ("slide", "subslide") for found in kinds.values() for kind in found)  # and the title
+    assert 20 <= number <= 45

@@ -4,6 +4,7 @@ import functools
 import sys
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -13,6 +14,10 @@ from selenium.webdriver.support.expected_conditions import text_to_be_present_in
 from selenium.webdriver.support.wait import WebDriverWait
 
 from grisq.runtime.paths import NOTEBOOKS, ROOT
+
+sys.path.append(str(ROOT / "book"))
+from binding import slides
+from binding.lectures import Deck, read_decks
 
 BOOK = ROOT / "build" / "book"
 # One page of each type; every notebook comes on top.
@@ -32,6 +37,40 @@ TYPES = {
 }
 SECONDS = 60
 NARROW = {"width": 400, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+PROJECTOR = {"width": 1280, "height": 720, "deviceScaleFactor": 1, "mobile": False}
+# Every slide, with its answers folded and unfolded: which one needs more room than it has, covers the arrows, shows a
+# picture too small to see, or a formula that is none.
+MISFITS = """
+const done = arguments[0], found = [];
+const look = (slide, where) => {
+    const all = (selector) => [...slide.querySelectorAll(selector)];
+    const note = (what) => found.push(`${where}: ${what}: ${slide.innerText.slice(0, 60)}`);
+    for (const part of [slide, ...all('pre, table')]) {
+        const holds = part.scrollHeight <= part.clientHeight && part.scrollWidth <= part.clientWidth;
+        if (!holds) note(`${part.tagName} cut off`);
+    }
+    const {left, right, top, bottom} = slide.getBoundingClientRect();
+    const arrows = document.querySelector('.controls button.enabled').getBoundingClientRect();
+    if (left < 0 || right > innerWidth || top < 0 || bottom > arrows.top) note('outside the screen');
+    if (all('img').some(picture => !picture.naturalWidth || picture.clientHeight < 200)) note('a small picture');
+    const raw = all('p, li').some(text => text.innerText.includes('$'));
+    if (raw || all('[data-mml-node="merror"]').length) note('a wrong formula');
+};
+(async () => {
+    for (const slide of Reveal.getSlides()) {
+        const {h, v} = Reveal.getIndices(slide);
+        Reveal.slide(h, v);
+        look(slide, `${h}.${v}`);
+        const answers = [...slide.querySelectorAll('details')];
+        if (!answers.length) continue;
+        answers.forEach(answer => answer.open = true);
+        await new Promise(resolve => setTimeout(resolve, 50));
+        look(slide, `${h}.${v} unfolded`);
+    }
+    Reveal.slide(0, 0);
+    done(found);
+})();
+"""
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -132,19 +171,29 @@ def test_the_reader_can_change_to_the_dark(book, browser):
     assert seen["light"] != seen["dark"]
 
 
-def test_slides_fill_the_screen_and_have_no_serious_barrier(tmp_path, browser, axe):
-    """A made deck: the notebooks decide by their slide types whether the course has one."""
-    sys.path.append(str(ROOT / "book"))
-    from binding import slides
-    from binding.lectures import Deck
+@pytest.fixture
+def open_deck(tmp_path, browser):
+    """A function that writes a deck and opens it on a projector's screen."""
 
-    texts = ["## A formula\n\n$e_0 = x$", "## Further down"]
+    def write_and_open(deck: Deck) -> None:
+        page = slides.write_deck(deck, tmp_path, slides.VENDOR.as_uri())
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", PROJECTOR)
+        browser.get(page.as_uri())
+        ready = "return window.Reveal?.isReady() && document.querySelector('mjx-container svg') !== null"
+        WebDriverWait(browser, SECONDS).until(lambda _: browser.execute_script(ready), "the slides are not ready")
+
+    return write_and_open
+
+
+def made_deck(folder: Path, *texts: str) -> Deck:
+    """A deck with a slide for each text."""
     cells = [nbformat.v4.new_markdown_cell(text, metadata={"slideshow": {"slide_type": "slide"}}) for text in texts]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "01_a.ipynb")
-    page = slides.write_deck(Deck("deck", "A deck", (tmp_path / "01_a.ipynb",)), tmp_path, slides.VENDOR.as_uri())
-    browser.get(page.as_uri())
-    ready = "return window.Reveal?.isReady() && document.querySelector('mjx-container svg') !== null"
-    WebDriverWait(browser, SECONDS).until(lambda _: browser.execute_script(ready), "the slides are not ready")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "01_a.ipynb")
+    return Deck("deck", "A deck", (folder / "01_a.ipynb",))
+
+
+def test_slides_fill_the_screen_and_load_nothing_from_elsewhere(tmp_path, browser, open_deck):
+    open_deck(made_deck(tmp_path, "## A formula\n\n$e_0 = x$", "## Further down"))
     assert browser.execute_script("return Reveal.getTotalSlides()") == 3
     browser.execute_script("Reveal.next()")
     place = browser.execute_script(
@@ -155,4 +204,37 @@ def test_slides_fill_the_screen_and_have_no_serious_barrier(tmp_path, browser, a
     assert place["height"] > 20
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
     assert [address for address in loaded if not address.startswith(("file:", "data:"))] == []
-    assert axe(browser) == []
+
+
+def test_a_long_slide_is_set_smaller_and_one_that_is_too_long_is_found(tmp_path, browser, open_deck):
+    sizes = (
+        "return Reveal.getSlides().map(slide => parseFloat(getComputedStyle(slide.querySelector('p, h1')).fontSize))"
+    )
+    folded = "Short.\n\n<details><summary>Answer</summary>\n\n" + "long " * 1200 + "\n\n</details>"
+    open_deck(made_deck(tmp_path, "$x$", "word " * 400, "word " * 1200, folded))
+    found = browser.execute_async_script(MISFITS)
+    assert [line.split(":")[:2] for line in found] == [
+        ["3.0", " SECTION cut off"],
+        ["4.0 unfolded", " SECTION cut off"],
+    ]
+    _, short, long, *_ = browser.execute_script(sizes)
+    assert 0.7 * short <= long < short
+
+
+@pytest.mark.parametrize("deck", read_decks(), ids=lambda deck: deck.name)
+def test_every_slide_of_the_course_fits_the_screen(browser, open_deck, deck):
+    open_deck(deck)
+    assert browser.execute_async_script(MISFITS) == []
+
+
+@pytest.mark.parametrize("deck", read_decks(), ids=lambda deck: deck.name)
+def test_the_first_slide_and_those_with_code_have_no_serious_barrier(browser, axe, open_deck, deck):
+    open_deck(deck)
+    with_code = "return Reveal.getSlides().flatMap((slide, i) => i == 0 || slide.querySelector('pre') ? [i] : [])"
+    places = browser.execute_script(with_code)
+    assert len(places) > 1
+    for place in places:
+        browser.execute_script(
+            f"const at = Reveal.getIndices(Reveal.getSlides()[{place}]); Reveal.slide(at.h, at.v, 99)"
+        )
+        assert axe(browser) == []
