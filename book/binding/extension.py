@@ -18,6 +18,7 @@ from binding import (
     drawings,
     fields,
     fill,
+    folded,
     pictures,
     raw_links,
     signatures,
@@ -50,6 +51,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("doctree-read", describe_pictures)
     app.connect("autodoc-process-docstring", prepare_docstring, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", restore_attribute, priority=600)
+    app.connect("autodoc-process-signature", prepare_signature)
     app.connect("html-page-context", finish_page)
     app.connect("build-finished", plainly(copy_folders))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
@@ -88,12 +90,12 @@ def always_again(app: Sphinx, env: BuildEnvironment, *changes: set[str]) -> list
 
 
 def prepare_source(app: Sphinx, page: str, source: list[str]) -> None:
-    """Fill in a page's own lines; tell MyST-NB about the descriptions of pictures."""
+    """Fill in a page's own lines; tell MyST-NB about the descriptions of pictures and about folded cells."""
     path = contents().by_docname().get(page)
     if path is None:
         return
     if path.suffix == ".ipynb":
-        source[0] = alt_text.with_alt_text(source[0])
+        source[0] = folded.with_folds(alt_text.with_alt_text(source[0]))
         return
     own = {"course": lambda: course.parts(contents()), "trees": lambda: course.trees(contents())}
     source[0] = fill.fill(source[0], WRITERS | own, str(path.relative_to(contents().root)))
@@ -121,6 +123,13 @@ def prepare_docstring(app: Sphinx, kind: str, name: str, thing: object, options:
     if kind == "attribute":  # in which napoleon takes "a: b" for a type and its meaning
         _held_back[name] = lines.copy()
         lines.clear()
+
+
+def prepare_signature(
+    app: Sphinx, kind: str, name: str, thing: object, options: object, signature: str | None, returned: str | None
+) -> tuple[str | None, str | None]:
+    """Make the defaults in a signature readable for Sphinx."""
+    return signatures.readable(signature), returned
 
 
 def restore_attribute(app: Sphinx, kind: str, name: str, thing: object, options: object, lines: list[str]) -> None:

@@ -17,8 +17,8 @@ PRESETS = ("paper", "tiny")
 _KINDS = {
     "picture": (tint(OKABE_ITO["sky blue"], 0.3), 0),
     "words": (tint(OKABE_ITO["yellow"], 0.5), 12),
-    "both": (tint(OKABE_ITO["bluish green"], 0.45), 4),
-    "answer": (tint(OKABE_ITO["vermillion"], 0.3), 4),
+    "both": (tint(OKABE_ITO["reddish purple"], 0.35), 4),
+    "answer": (tint(OKABE_ITO["orange"], 0.4), 4),
     "learned": ("#FFFFFF", 12),
     "training": ("#FFFFFF", 0),
     "frame": ("#F7F7F7", 8),

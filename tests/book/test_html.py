@@ -1,6 +1,7 @@
 """Finished pages: header cells with a scope, signatures as lines."""
 
 from binding.signatures import as_lines
+from binding.signatures import readable as readable_signature
 from binding.tables import readable
 
 TABLE = (
@@ -28,3 +29,8 @@ def test_a_signature_is_no_list():
     page = f"<dl><dt>f(\n<dl>\n{argument.format('a')}\n{argument.format('b')}\n</dl>\n)</dt><dd>x</dd></dl>"
     line = '<span class="sig-line"><em class="sig-param">{}</em>,</span>'
     assert as_lines(page) == f"<dl><dt>f(\n{line.format('a')}\n{line.format('b')}\n\n)</dt><dd>x</dd></dl>"
+
+
+def test_a_default_without_a_value_is_readable_python():
+    assert readable_signature("(extras: dict[str, Tensor] = <factory>)") == "(extras: dict[str, Tensor] = ...)"
+    assert readable_signature(None) is None

@@ -3,7 +3,8 @@
 import { round } from "./letterbox.js";
 
 const FADE = 0.6; // how far the rest fades, as in grisq/inference/overlay.py
-const MASK_COLOR = [213, 94, 0]; // Okabe-Ito's vermillion
+// Colors of outlines, as in grisq/inference/prediction.py: black where the model said nothing, or does not count.
+export const OUTLINE = { one: [0, 114, 178], several: [0, 158, 115], other: [0, 0, 0] };
 const [SMALL, LARGE] = [640, 1280]; // pixels of the longest side: smaller pictures are enlarged, larger ones reduced
 
 /** The size at which a picture is drawn. */
@@ -24,15 +25,15 @@ export function drawPicture(canvas, bitmap) {
 
 /** Draw a mask (height, width) on a transparent canvas of that size; an empty mask leaves it transparent.
 
-    The rest of the picture is covered by `fade`, a color of three numbers. */
-export function drawMask(canvas, mask, width, height, fade) {
+    The outline has the color `line`, and the rest of the picture is covered by `fade`: each is three numbers. */
+export function drawMask(canvas, mask, width, height, line, fade) {
   [canvas.width, canvas.height] = [width, height];
   if (!mask.includes(1)) return;
   const reach = Math.max(1, round(Math.max(width, height) / 150));
   const steps = stepsToMask(mask, width, height);
   const image = new ImageData(width, height);
   const [outline, rest] = [
-    [...MASK_COLOR, 255],
+    [...line, 255],
     [...fade, 255 * FADE],
   ];
   steps.forEach((distance, place) => {

@@ -1,6 +1,6 @@
 /* The page: what is chosen and typed goes to the model, and what it answers is shown. */
 
-import { drawMask, drawnSize, drawPicture } from "./drawing.js";
+import { OUTLINE, drawMask, drawnSize, drawPicture } from "./drawing.js";
 import { ExpressionError } from "./expression.js";
 import { positiveIn } from "./letterbox.js";
 import { get, Model } from "./model.js";
@@ -172,7 +172,7 @@ function decide() {
   const number = several ? "several" : "one";
   showWords();
   const outlined = present || at("before").checked ? said.share : 0;
-  drawAnswer(outlined > 0);
+  drawAnswer(outlined > 0, present && said.plurality !== null ? number : "other");
   const heading = present ? (said.plurality === null ? "Something" : several ? "Several" : "One") : "Nothing";
   say(heading, describe(present, number));
 }
@@ -232,11 +232,11 @@ function wordRow({ text, weight, pieces }) {
   return row;
 }
 
-function drawAnswer(outlined) {
+function drawAnswer(outlined, answer) {
   const canvas = at("mask");
   const [width, height] = drawnSize(said.picture.bitmap);
   const mask = outlined ? said.drawn : new Uint8Array(width * height);
-  drawMask(canvas, mask, width, height, FADE_TO[dark.matches ? "dark" : "light"]);
+  drawMask(canvas, mask, width, height, OUTLINE[answer], FADE_TO[dark.matches ? "dark" : "light"]);
   at("caption").textContent = outlined
     ? `Outlined: what “${said.text}” means to the model. The rest is faded.`
     : `Nothing is outlined for “${said.text}”.`;
