@@ -59,8 +59,8 @@ unit: $(SETUP)  ## unit tests, a process with one thread for each core
 test-slow: $(SETUP)  ## unit tests that take half a minute each: exports of every system, a killed training, the GPU check without a GPU
 	$(UNIT) -m slow
 
-notebooks: $(SETUP)  ## nbval: every notebook runs, and its outputs are those committed
-	$(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 $(NOTEBOOKS)
+notebooks: $(SETUP)  ## nbval: every notebook runs, one on each core, and its outputs are those committed
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m pytest --nbval --nbval-cell-timeout=600 -n auto --dist loadscope $(NOTEBOOKS)
 
 test-cluster: $(SETUP) $(CLUSTER)  ## predict and score on a Ray cluster of two workers on this machine; installs Ray
 	$(BIN)/python -m pytest tests/cluster --durations=10
