@@ -11,6 +11,7 @@ from torch import Tensor
 
 from grisq.analysis.trace import Trace
 from grisq.course.style import OKABE_ITO
+from grisq.course.tiles import wrapped
 from grisq.data.sample import Sample
 
 
@@ -65,7 +66,7 @@ def listening_figure(sample: Sample, tokens: Sequence[str], traced: Trace, stage
     top = max(float(each.max()) for each in heard.values())
     columns = 1 + len(tokens)
     figure, axes = plt.subplots(len(stages), columns, figsize=(1.9 * columns, 1.9 * len(stages)), squeeze=False)
-    picture_axis(axes[0, 0], sample, title=sample.text)
+    picture_axis(axes[0, 0], sample, title=wrapped(f"asked: {sample.text}"))
     for below in axes[1:, 0]:
         below.set_axis_off()
     for line, (stage, maps) in zip(axes, heard.items()):

@@ -111,6 +111,8 @@ def windows_figure(plain: Sequence, shifted: Sequence, pieces: Sequence, shift: 
     window_axis(axes[2], shifted, letters=letters, title="shifted windows, on the map")
     window_axis(axes[3], np.roll(shifted, **after), letters=np.roll(letters, **after), title="the same, after the roll")
     window_axis(axes[4], _pairs(pieces, shifted), title="shifted: who attends to whom")
+    for axis in axes[[1, 4]]:
+        axis.set(xlabel="to which position", ylabel="from which position")
     return figure
 
 

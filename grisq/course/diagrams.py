@@ -8,7 +8,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from grisq.course.style import OKABE_ITO
 from grisq.runtime.errors import InputError
 
-_FILL = {"picture": "sky blue", "words": "yellow", "both": "bluish green", "answer": "vermillion"}
+_FILL = {"picture": "sky blue", "words": "yellow", "both": "reddish purple", "answer": "orange"}
 _WIDTH, _HEIGHT = 1.45, 0.66
 
 
@@ -221,7 +221,7 @@ DIAGRAMS = {
 
 
 def draw_system(axis: Axes, system: str) -> None:
-    """Draw a system: blue has seen the picture, yellow the words, green both; orange boxes are outputs.
+    """Draw a system: blue has seen the picture, yellow the words, purple both; orange boxes are outputs.
 
     Raises: InputError for a system without a drawing.
     """

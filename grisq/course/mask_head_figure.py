@@ -70,7 +70,7 @@ def mask_head_figure(config: ModelConfig) -> Figure:
 def _draw(axis: Axes, grid: Grid, left: float, middle: float, side: float) -> None:
     height, width, channels = grid.shape
     bottom = middle - side / 2
-    color = OKABE_ITO["vermillion" if channels == 2 else "bluish green"]
+    color = OKABE_ITO["orange" if channels == 2 else "reddish purple"]
     axis.add_patch(Rectangle((left, bottom), side, side, facecolor=color, alpha=0.35))
     axis.add_patch(Rectangle((left, bottom), side, side, fill=False, linewidth=1))
     axis.text(left + side / 2, bottom - 0.08, f"{height}×{width}×{channels}", ha="center", va="top", fontsize=9)

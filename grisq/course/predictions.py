@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from grisq.course.style import rgb
+from grisq.course.style import OKABE_ITO, rgb
 from grisq.course.tiles import Tile, expression_tile, image_grid
 from grisq.course.verdict import color_of, verdict
 from grisq.data.grefcoco import GRefCOCO
@@ -55,7 +55,8 @@ def prediction_grid(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], l
 def asked_again_grid(predictions: Sequence[Prediction], changes: Sequence[str]) -> Figure:
     """Draw one picture asked several times: each mask under its words and its IoU with the first one's.
 
-    Masks are drawn as they are before the presence decision.
+    Masks are drawn as they are before the presence decision: in the color of the kind that is answered, and in black
+    where the answer is "nothing".
 
     Args:
         predictions: of one picture; the first is what the others are compared with.
@@ -67,8 +68,10 @@ def asked_again_grid(predictions: Sequence[Prediction], changes: Sequence[str]) 
         union = (said.raw_mask | first).sum()
         iou = (said.raw_mask & first).sum() / union if union else 1.0
         title = f"{change}:\n{said.text}\nIoU {iou:.2f}, presence {said.presence:.2f}"
-        tiles.append(Tile(np.asarray(said.overlay(raw=True)), title))
-    return image_grid(tiles, min(6, len(tiles)))
+        color = color_of(said.answer) if said.present else OKABE_ITO["black"]
+        tiles.append(Tile(overlay(np.asarray(said.picture), said.raw_mask, rgb(color)), title))
+    width, height = predictions[0].picture.size
+    return image_grid(tiles, min(6, len(tiles)), tall=min(1, height / width))
 
 
 def rows_of_each_scenario(data: GRefCOCO, split: str, n: int, seed: int) -> list[int]:

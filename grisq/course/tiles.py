@@ -41,7 +41,9 @@ def recipe_tile(renderer: RecipeDataset, recipe: Recipe) -> Tile:
     return Tile(overlay(sample.image, sample.mask, rgb(color)), sample.text, color)
 
 
-def image_grid(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: Sequence[str] = ()) -> Figure:
+def image_grid(
+    tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: Sequence[str] = (), tall: float = 1
+) -> Figure:
     """Draw tiles in a grid.
 
     Args:
@@ -49,10 +51,11 @@ def image_grid(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: 
         columns: tiles in a line.
         size: of a picture, inches.
         rows: labels at the left of the lines.
+        tall: height of the place for a picture over its width; less than one where all pictures are wide.
     """
     titles = [wrapped(tile.title) for tile in tiles]
     lines = [titles[start : start + columns] for start in range(0, len(titles), columns)]
-    height = sum(size + 0.1 + 0.15 * max(1 + title.count("\n") for title in line) for line in lines)
+    height = sum(size * tall + 0.1 + 0.15 * max(1 + title.count("\n") for title in line) for line in lines)
     figure, axes = plt.subplots(len(lines), columns, figsize=(size * columns, height), squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()

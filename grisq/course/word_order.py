@@ -21,7 +21,9 @@ from grisq.inference.segmenter import Segmenter
 from grisq.runtime.errors import InputError
 
 ANSWERS = ("on the left object", "on the right object", "elsewhere", "nothing")
-_COLORS = (OKABE_ITO["sky blue"], OKABE_ITO["orange"], "0.8", "white")
+_COLORS = (OKABE_ITO["reddish purple"], OKABE_ITO["yellow"], "0.8", "white")
+_NORMAL_95 = 1.96  # standard errors to either side of a share
+_WIDE = 12  # percent; the interval has no place in a bar that is narrower
 _LEAST_IOU = 0.25  # with one of the two objects, for a mask to lie on it
 
 
@@ -131,11 +133,12 @@ def relations(data: GRefCOCO, split: str) -> dict[str, int]:
     return dict(found)
 
 
-def answers_figure(answers: pd.DataFrame, right: Mapping[str, str], labels: Mapping[str, str]) -> Figure:
-    """Draw the shares of the answers as a bar for each order.
+def answers_figure(answers: pd.DataFrame, pairs: int, right: Mapping[str, str], labels: Mapping[str, str]) -> Figure:
+    """Draw the shares of the answers as a bar for each order, with half the width of their 95 % intervals.
 
     Args:
         answers: of `answers_by_order`.
+        pairs: how many were asked about.
         right: the right one of `ANSWERS` for each order; it gets a tick.
         labels: of the orders.
     """
@@ -143,12 +146,19 @@ def answers_figure(answers: pd.DataFrame, right: Mapping[str, str], labels: Mapp
     start = np.zeros(len(answers))
     for (answer, shares), color in zip(answers.items(), _COLORS):
         bars = axis.barh(range(len(answers)), shares, left=start, color=color, edgecolor="black", linewidth=0.6)
-        texts = [f"{share:.0f}" + (" ✓" if right[order] == answer else "") for order, share in shares.items()]
-        shown = [text if share >= 3 else "" for text, share in zip(texts, shares)]
-        axis.bar_label(bars, shown, label_type="center", fontsize=8)
+        texts = [_text(share, pairs, right[order] == answer) for order, share in shares.items()]
+        axis.bar_label(bars, texts, label_type="center", fontsize=8)
         bars.set_label(answer)
         start += shares.to_numpy()
     axis.set_yticks(range(len(answers)), [labels[order] for order in answers.index])
     axis.set(xlabel="% of the pairs", xlim=(0, 100), ylim=(len(answers) - 0.5, -0.5))
     figure.legend(loc="outside right center", frameon=False, title="the mask is")
     return figure
+
+
+def _text(share: float, pairs: int, right: bool) -> str:
+    """What is written in a bar: `88 ± 6 ✓`."""
+    if share < 3:
+        return ""
+    half = _NORMAL_95 * (share * (100 - share) / pairs) ** 0.5
+    return f"{share:.0f}" + (f" ± {half:.0f}" if share >= _WIDE else "") + (" ✓" if right else "")

@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from grisq.course import predictions
+from grisq.course.style import rgb
 from grisq.course.verdict import color_of, verdict
 from grisq.inference.prediction import Prediction
 from grisq.inference.segmenter import Segmenter
@@ -68,7 +69,7 @@ def test_a_picture_asked_again_says_how_much_of_the_first_mask_is_there():
     left[2:6, 2:6] = right[2:6, 4:8] = True
     empty, picture = np.zeros_like(left), Image.new("RGB", (10, 10), "gray")
     said = [
-        Prediction(picture, text, empty, mask, presence, None)
+        Prediction(picture, text, empty, mask, presence, 0.1)
         for text, mask, presence in (("red cup", left, 0.9), ("cup red", right, 0.4), ("cup", empty, 0.1))
     ]
     figure = predictions.asked_again_grid(said, ["as it is", "backwards", "shorter"])
@@ -78,4 +79,7 @@ def test_a_picture_asked_again_says_how_much_of_the_first_mask_is_there():
     assert titles[2].endswith("IoU 0.00, presence 0.10")
     drawn = np.asarray(figure.axes[1].images[0].get_array())
     assert (drawn != np.asarray(picture)).any()  # the mask shows although the model says "nothing"
+    outlines = [np.asarray(axis.images[0].get_array())[1, 3 + 2 * place] for place, axis in enumerate(figure.axes[:2])]
+    assert outlines[0].tolist() == list(rgb(color_of(said[0].answer)))
+    assert outlines[1].tolist() == [0, 0, 0]  # not in the color of "nothing"
     plt.close(figure)

@@ -38,6 +38,13 @@ def test_titles_of_a_line_stand_side_by_side_whatever_the_shape_of_the_pictures(
     plt.close(figure)
 
 
+def test_wide_pictures_need_no_square():
+    tiles = [Tile(np.zeros((50, 100, 3), np.uint8), "words")] * 2
+    square, wide = (image_grid(tiles, 2, tall=tall).get_figheight() for tall in (1, 0.5))
+    assert np.isclose(square - wide, 1.9 / 2)
+    plt.close("all")
+
+
 def test_only_lines_with_long_titles_are_high():
     short, long = Tile(np.zeros((9, 9, 3), np.uint8), "words"), Tile(np.zeros((9, 9, 3), np.uint8), "words " * 20)
     lines = [image_grid(tiles, 1).get_figheight() for tiles in ([short], [long], [short, long])]

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -79,9 +80,17 @@ def test_the_bars_add_up_and_the_right_answer_has_a_tick(mini, pairs):
 
     answers = word_order.answers_by_order(blind, mini, pairs, ORDERS)
     right = dict.fromkeys(ORDERS, "elsewhere") | {"none": "nothing"}
-    figure = word_order.answers_figure(answers, right, {name: name for name in ORDERS})
+    figure = word_order.answers_figure(answers, len(pairs), right, {name: name for name in ORDERS})
     (axis,) = figure.axes
     widths = np.array([bar.get_width() for bar in axis.patches]).reshape(4, -1)
     np.testing.assert_allclose(widths.sum(0), 100)
-    assert [text.get_text() for text in axis.texts if text.get_text()] == ["100", "100", "100", "100 ✓"]
+    assert [text.get_text() for text in axis.texts if text.get_text()] == ["100 ± 0"] * 3 + ["100 ± 0 ✓"]
+    plt.close(figure)
+
+
+def test_a_share_is_written_with_half_of_its_interval():
+    answers = pd.DataFrame([[88.0, 2.0, 3.0, 7.0]], index=["order"], columns=word_order.ANSWERS)
+    figure = word_order.answers_figure(answers, 100, {"order": "on the left object"}, {"order": "an order"})
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["88 ± 6 ✓", "", "3", "7"]  # 1.96 * sqrt(0.88 * 0.12 / 100) is 6.4 points
     plt.close(figure)
