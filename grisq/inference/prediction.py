@@ -13,8 +13,9 @@ from grisq.inference.overlay import overlay_picture
 from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_file, write_text
 
-MASK_COLOR = (213, 94, 0)  # Okabe-Ito's vermillion
-RAW_COLOR = (0, 0, 0)  # before the decision a mask is no answer yet, so its outline has the color of none
+# Outlines have the color of the answer, as in the figures of the course; a mask that is not the answer has a black one.
+OUTLINES = {"one": (0, 114, 178), "several": (0, 158, 115)}
+NO_ANSWER = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,12 @@ class Prediction(Answer):
         return f"{self.text!r}: present ({certainty}){number}, {100 * self.mask.mean():.1f} % of the picture"
 
     def overlay(self, *, raw: bool = False) -> Image.Image:
-        """Draw the target's outline and fade the rest; `raw` ignores the presence decision; its outline is black."""
-        mask, color = (self.raw_mask, RAW_COLOR) if raw else (self.mask, MASK_COLOR)
+        """Draw the target's outline, blue for one and green for several, and fade the rest.
+
+        Args:
+            raw: the mask before the presence decision, with a black outline.
+        """
+        mask, color = (self.raw_mask, NO_ANSWER) if raw else (self.mask, OUTLINES.get(self.answer, NO_ANSWER))
         return overlay_picture(self.picture, mask, color)
 
     def to_coco(self, image_id: int | str | None = None) -> dict:

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from grisq.evaluation.scoring.report import OfSplit, Report
 
-_MINE, _OTHER = "#0072B2", "#D55E00"  # Okabe-Ito's blue and vermillion
+_MINE, _OTHER = "#000000", "#CC79A7"  # black and Okabe-Ito's reddish purple; its other colors mean kinds
 _CURVE = {"giou": ("gIoU", "#000000", "-"), "n_acc": ("N-acc", "#D55E00", "--"), "t_acc": ("T-acc", "#0072B2", ":")}
 
 
