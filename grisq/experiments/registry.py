@@ -83,7 +83,7 @@ _FIGURE_4 = ("Figure 4",)
 _RUNS = (
     Experiment("baseline", "baseline", _NO_QUERY | _PLAIN, ("Table 2",)),
     Experiment("query", "+ target query", _QUERY | _PLAIN, ("Table 2",), label="query"),
-    Experiment("plurality", "+ plurality", _PLAIN, ("Table 2", "Figure 4"), label="plurality"),
+    Experiment("plurality", "+ plurality", _PLAIN, ("Table 2", "Figure 4"), label="ours, not augmented"),
     Experiment(
         "no-target", "+ no-target augmentation", {"augment.tau_multi": 0.0}, ("Table 2",), label="no-target augm."
     ),
