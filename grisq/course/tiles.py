@@ -52,8 +52,13 @@ def image_grid(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: 
     """
     titles = [wrapped(tile.title) for tile in tiles]
     lines = [titles[start : start + columns] for start in range(0, len(titles), columns)]
-    height = sum(size + 0.1 + 0.15 * max(1 + title.count("\n") for title in line) for line in lines)
-    figure, axes = plt.subplots(len(lines), columns, figsize=(size * columns, height), squeeze=False)
+    shapes = [tile.image.shape for tile in tiles]
+    tallest = [max(h / w for h, w, _ in shapes[start : start + columns]) for start in range(0, len(tiles), columns)]
+    tall = [size * min(1, each) for each in tallest]  # a line of wide pictures leaves no white below them
+    height = sum(each + 0.1 + 0.15 * max(1 + title.count("\n") for title in line) for each, line in zip(tall, lines))
+    figure, axes = plt.subplots(
+        len(lines), columns, figsize=(size * columns, height), height_ratios=tall, squeeze=False
+    )
     for axis in axes.flat:
         axis.set_axis_off()
         axis.set_anchor("N")  # pictures hang from their titles, so that the titles of a line stand side by side
