@@ -216,9 +216,9 @@ _RULE_LABELS = {  # of the rules about presence in `grisq.experiments.comparison
 REFERENCES: Mapping[str, str] = MappingProxyType(
     {
         "blind-nothing": "always nothing",
-        "blind-words": "all objects, presence by words alone",
-        "blind-all": "all objects",
-        "blind-category": "all objects of the named categories",
+        "blind-words": "oracle outlines of all objects, presence by words",
+        "blind-all": "oracle outlines of all objects",
+        "blind-category": "oracle outlines of the named categories",
     }
 )
 
