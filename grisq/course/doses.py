@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import ipywidgets as widgets
+import matplotlib.pyplot as plt
 from IPython.display import display
+from matplotlib.figure import Figure
 
 from grisq.augment.plan import expected_shares, shares_after
 from grisq.config import AugmentConfig
@@ -59,6 +61,26 @@ class Doses:
             for kind, color in SCENARIO_COLORS.items()
         ]
         self.bars.value = "".join(lines) + f"<div>mosaics in {self.batch} samples: {self.mosaics:.2f}</div>"
+
+    def still(self) -> Figure:
+        """Draw the sliders and the bars as they stand, for readers without a kernel."""
+        figure, (left, right) = plt.subplots(1, 2, figsize=(8, 2.2), width_ratios=(1, 1.2))
+        sliders = {"τ no": (self.tau_no.value, 1), "τ mul": (self.tau_multi.value, 1)}
+        sliders["processes"] = (self.processes.value, max(self.processes.options))
+        for place, (value, most) in enumerate(sliders.values()):
+            left.plot([0, 1], [place, place], color="0.7", linewidth=3, solid_capstyle="round")
+            left.plot(value / most, place, "o", color="0.2", markersize=10)
+            left.text(1.06, place, f"{value:g}", va="center")
+        left.set(xlim=(-0.05, 1.2), ylim=(len(sliders) - 0.5, -0.5), xticks=[], title=f"data: {self.whose.value}")
+        left.set_yticks(range(len(sliders)), sliders)
+        before, kinds = self.shares[self.whose.value], list(SCENARIO_COLORS)
+        right.barh(kinds, [100 * self.after[kind] for kind in kinds], color=list(SCENARIO_COLORS.values()), height=0.5)
+        for place, kind in enumerate(kinds):
+            text = f"{100 * before[kind]:.1f} → {100 * self.after[kind]:.1f} %"
+            right.text(100 * self.after[kind] + 1, place, text, va="center", fontsize=9)
+        mosaics = f"mosaics in {self.batch} samples: {self.mosaics:.2f}"
+        right.set(xlim=(0, 100), ylim=(len(kinds) - 0.5, -0.5), xlabel="% of training samples", title=mosaics)
+        return figure
 
     def show(self) -> None:
         """Put it on the page; where widgets do not work, as on paper, a sentence stands there."""

@@ -7,6 +7,7 @@ this suits practice and participation, not an exam.
 
 import ast
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -63,16 +64,22 @@ def _assignment(number: str, notebooks: Path) -> nbformat.NotebookNode:
 
 
 def _question(number: str, notebooks: Path) -> tuple[str, str]:
-    """Title of the notebook, and the exercise that has a check, without the line on where its solution is."""
-    path = next(notebooks.glob(f"{number}_*.ipynb"), None)
+    """Title of the notebook, and the exercise before the cell that checks it, without the line on its solution."""
+    path = next(notebooks.glob(f"{number[:2]}_*.ipynb"), None)
     cells = [] if path is None else nbformat.read(path, as_version=4).cells
+    asked = ""
     for cell in cells:
-        if cell.cell_type == "markdown" and "## Exercise" in cell.source:
-            paragraphs = cell.source.split("## Exercise", 1)[1].strip().split("\n\n")
+        if cell.cell_type == "markdown":
+            asked = cell.source
+        elif f'exercises.check("{number}"' in cell.source:
+            paragraphs = re.split(r"## Exercises?", asked)[-1].strip().split("\n\n")
             kept = [text for text in paragraphs if not text.startswith("★★★")]
             text = "\n\n".join(kept).split(" Solution: `print(")[0]
             return cells[0].source.split("\n", 1)[0], text
-    raise InputError(f"{notebooks} has no notebook {number}_*.ipynb with a section Exercise: give the course's folder.")
+    raise InputError(
+        f"{notebooks} has no notebook {number[:2]}_*.ipynb with a section Exercise and its check {number}: "
+        "give the course's folder."
+    )
 
 
 def _imports(number: str) -> str:

@@ -1,6 +1,6 @@
 """The figures of notebook 14, each drawn from numbers that the notebook computes: how a right number can mislead.
 
-A run has one color and marker in all of them; none of these colors stands for a kind of expression.
+A run has one look in all of them, in the color of what decides on its presence, as everywhere in the course.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from grisq.course.charts import legend_below, reach
-from grisq.course.style import OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS
+from grisq.course.style import SCENARIO_COLORS, SCENARIO_MARKERS
+from grisq.course.system_figures import DECIDED_BY
 from grisq.evaluation.intervals import Difference
 from grisq.evaluation.metrics import giou_at_share
 from grisq.experiments.registry import label_of
 
 _LOOKS = {  # color and marker by run
-    "mattnet": (OKABE_ITO["reddish purple"], "D"),
-    "lavt": (OKABE_ITO["orange"], "o"),
-    "ours": (OKABE_ITO["black"], "s"),
-    "plurality": (OKABE_ITO["sky blue"], "^"),
+    "mattnet": DECIDED_BY["the scores of objects"],
+    "lavt": DECIDED_BY["size of the mask"],
+    "ours": DECIDED_BY["a head"],
+    "plurality": (DECIDED_BY["a head"][0], "v"),
 }
+_HOLLOW = {"plurality"}  # ours without augmentation: the same color, an open marker and a dashed line
 _BLIND_LINES = {"blind-nothing": ":", "blind-category": "--"}
 _OTHERS, _COIN = "0.75", {"color": "0.6", "linestyle": ":", "label": "a coin"}
 
@@ -32,8 +34,8 @@ def giou_over_share(parts: Mapping[str, tuple[float, float]], marks: Mapping[str
     """Draw the gIoU that the same answers would have at every share of no-target expressions.
 
     Args:
-        parts: N-acc and IoU of targeted expressions, percent, by run. Answers without a model are broken lines, and
-            runs without a color of their own are thin gray ones.
+        parts: N-acc and IoU of targeted expressions, percent, by run. Answers without a model are dashed or dotted,
+            and runs without a color of their own are thin gray ones.
         marks: shares in percent to draw a line at, by name.
     """
     figure, axis = plt.subplots(figsize=(9, 4))
@@ -62,11 +64,10 @@ def presence_tradeoff(
         published: T-acc and N-acc of the run as it is.
     """
     figure, axis = plt.subplots(figsize=(7.5, 3.6))
-    for number, (run, n_acc) in enumerate(curves.items()):
-        color, marker = _LOOKS[run]
-        line = ("-", "-", "--")[number % 3]  # the last of three that lie on each other is broken
-        axis.plot(t_acc, n_acc, line, color=color)
-        axis.plot(*published[run], marker, color=color, linestyle=line, markersize=9, label=label_of(run))
+    for run, n_acc in curves.items():
+        look = _look(run)
+        axis.plot(t_acc, n_acc, color=look["color"], linestyle=look["linestyle"])
+        axis.plot(*published[run], markersize=9, label=label_of(run), **look)
     axis.plot([0, 100], [100, 0], **_COIN)
     axis.set(xlabel="T-acc, %", ylabel="N-acc, %", xlim=(t_acc.min(), 101), ylim=(0, 100))
     return _with_legend(figure, axis)
@@ -105,7 +106,7 @@ def chosen_steps(evaluations: Mapping[str, Sequence[pd.DataFrame]]) -> Figure:
                 axis.plot(best["step"], best[column], "o", color=color, markersize=7)
         axis.set(title=label_of(run), xlabel="step", ylim=(0, 85))
     axes[0, 0].set(ylabel="%")
-    titles = ("gIoU on no-target and multi-target alone; dot: best step", "IoU of single targets; dot: at that step")
+    titles = ("gIoU on no-target and multi-target only; dot: best step", "IoU of single targets; dot: at that step")
     looks = [{"color": color, "marker": "o", "label": title} for color, title in zip(columns.values(), titles)]
     legend_below(figure, [Line2D([], [], **look) for look in looks])
     return figure
@@ -132,24 +133,34 @@ def single_pairs(found: Mapping[str, tuple[np.ndarray, Difference]]) -> Figure:
     return figure
 
 
-def ranking_by_edit(tables: Mapping[str, pd.DataFrame], edits: Sequence[str]) -> Figure:
-    """Draw how many counterfactual pairs of each edit are ranked right.
+def ranking_by_edit(
+    tables: Mapping[str, pd.DataFrame], edits: Sequence[str], intervals: Mapping[tuple[str, str], tuple[float, float]]
+) -> Figure:
+    """Draw how many counterfactual pairs of each edit are ranked right, with intervals.
 
     Args:
         tables: of each run, as `grisq.evaluation.counterfactual.table` makes them.
         edits: their order from the top.
+        intervals: low and high, percent, by run and edit.
     """
-    figure, axis = plt.subplots(figsize=(7.5, 3))
+    figure, axis = plt.subplots(figsize=(7.5, 3.6))
     for number, (run, found) in enumerate(tables.items()):
-        color, marker = _LOOKS[run]
-        heights = np.arange(len(edits)) + 0.12 * (number - (len(tables) - 1) / 2)
-        look = {"color": color, "marker": marker, "markersize": 8, "linestyle": "", "label": label_of(run)}
-        axis.plot(found.loc[[*edits], "ranking accuracy"], heights, **look)
+        heights = np.arange(len(edits)) + 0.17 * (number - (len(tables) - 1) / 2)
+        values = found.loc[[*edits], "ranking accuracy"].to_numpy()
+        reached = np.abs(np.array([intervals[run, edit] for edit in edits]).T - values)
+        look = _look(run) | {"markersize": 7, "linestyle": "", "label": label_of(run)}
+        axis.errorbar(values, heights, xerr=reached, elinewidth=1, **look)
     axis.axvline(50, **_COIN)
     pairs = next(iter(tables.values()))["pairs"]
     axis.set_yticks(range(len(edits)), [f"{edit} ({pairs[edit]:.0f} pairs)" for edit in edits])
     axis.set(ylim=(len(edits) - 0.5, -0.5), xlabel="pairs with the higher presence where the target is, %")
     return _with_legend(figure, axis)
+
+
+def _look(run: str) -> dict[str, str]:
+    color, marker = _LOOKS[run]
+    look = {"color": color, "marker": marker, "linestyle": "--" if run in _HOLLOW else "-"}
+    return look | ({"markerfacecolor": "white"} if run in _HOLLOW else {})
 
 
 def _with_legend(figure: Figure, axis: Axes) -> Figure:

@@ -15,6 +15,9 @@ from grisq.inference.prediction import Prediction
 from grisq.inference.segmenter import Segmenter
 from grisq.runtime.errors import InputError
 
+_IN_A_LINE = 6  # pictures side by side: more are too small to see
+_EMPTY = Tile(np.full((1, 1, 3), 255, np.uint8), "")
+
 
 def ask(segmenter: Segmenter, data: GRefCOCO, row: int) -> Prediction:
     """Predict a row's expression in its picture."""
@@ -33,7 +36,7 @@ def _outlined(prediction: Prediction) -> np.ndarray:
 
 
 def prediction_grid(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], labels: tuple[str, str]) -> Figure:
-    """Draw two lines of pictures: the annotation, and below it the prediction under its verdict.
+    """Draw two lines of pictures: the annotation, and below it the prediction under its verdict; two more after six.
 
     Colors tell the kind, annotated above and answered below; marks tell right from wrong.
 
@@ -43,13 +46,19 @@ def prediction_grid(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], l
         rows: of the data set, a column each.
         labels: of the two lines.
     """
-    tiles = [expression_tile(data, row) for row in rows]
-    for row in rows:
-        said = ask(segmenter, data, row)
-        target = data.mask(row) if data.target_counts[row] else None
-        title = verdict(said.answer, said.presence, said.mask, target)
-        tiles.append(Tile(_outlined(said), title, color_of(said.answer)))
-    return image_grid(tiles, len(rows), rows=labels)
+    columns, tiles = min(len(rows), _IN_A_LINE), []
+    for start in range(0, len(rows), columns):
+        part = rows[start : start + columns]
+        empty = [_EMPTY] * (columns - len(part))
+        tiles += [expression_tile(data, row) for row in part] + empty
+        tiles += [_judged(ask(segmenter, data, row), data, row) for row in part] + empty
+    return image_grid(tiles, columns, rows=labels * (len(tiles) // columns // 2))
+
+
+def _judged(said: Prediction, data: GRefCOCO, row: int) -> Tile:
+    target = data.mask(row) if data.target_counts[row] else None
+    title = verdict(said.answer, said.presence, said.mask, target)
+    return Tile(_outlined(said), title, color_of(said.answer))
 
 
 def asked_again_grid(predictions: Sequence[Prediction], changes: Sequence[str]) -> Figure:
@@ -70,8 +79,7 @@ def asked_again_grid(predictions: Sequence[Prediction], changes: Sequence[str]) 
         title = f"{change}:\n{said.text}\nIoU {iou:.2f}, presence {said.presence:.2f}"
         color = color_of(said.answer) if said.present else OKABE_ITO["black"]
         tiles.append(Tile(overlay(np.asarray(said.picture), said.raw_mask, rgb(color)), title))
-    width, height = predictions[0].picture.size
-    return image_grid(tiles, min(6, len(tiles)), tall=min(1, height / width))
+    return image_grid(tiles, min(6, len(tiles)))
 
 
 def rows_of_each_scenario(data: GRefCOCO, split: str, n: int, seed: int) -> list[int]:

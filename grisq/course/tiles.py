@@ -41,9 +41,7 @@ def recipe_tile(renderer: RecipeDataset, recipe: Recipe) -> Tile:
     return Tile(overlay(sample.image, sample.mask, rgb(color)), sample.text, color)
 
 
-def image_grid(
-    tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: Sequence[str] = (), tall: float = 1
-) -> Figure:
+def image_grid(tiles: Sequence[Tile], columns: int, *, size: float = 1.9, rows: Sequence[str] = ()) -> Figure:
     """Draw tiles in a grid.
 
     Args:
@@ -51,12 +49,16 @@ def image_grid(
         columns: tiles in a line.
         size: of a picture, inches.
         rows: labels at the left of the lines.
-        tall: height of the place for a picture over its width; less than one where all pictures are wide.
     """
     titles = [wrapped(tile.title) for tile in tiles]
     lines = [titles[start : start + columns] for start in range(0, len(titles), columns)]
-    height = sum(size * tall + 0.1 + 0.15 * max(1 + title.count("\n") for title in line) for line in lines)
-    figure, axes = plt.subplots(len(lines), columns, figsize=(size * columns, height), squeeze=False)
+    shapes = [tile.image.shape for tile in tiles]
+    tallest = [max(h / w for h, w, _ in shapes[start : start + columns]) for start in range(0, len(tiles), columns)]
+    tall = [size * min(1, each) for each in tallest]  # a line of wide pictures leaves no white below them
+    height = sum(each + 0.1 + 0.15 * max(1 + title.count("\n") for title in line) for each, line in zip(tall, lines))
+    figure, axes = plt.subplots(
+        len(lines), columns, figsize=(size * columns, height), height_ratios=tall, squeeze=False
+    )
     for axis in axes.flat:
         axis.set_axis_off()
         axis.set_anchor("N")  # pictures hang from their titles, so that the titles of a line stand side by side

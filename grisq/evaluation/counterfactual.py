@@ -180,3 +180,25 @@ def table(outcomes: PairOutcomes) -> pd.DataFrame:
             "ranking accuracy": found.ranking_accuracy,
         }
     return pd.DataFrame.from_dict(lines, orient="index").rename_axis("edit")
+
+
+def ranking_interval(
+    trainings: Sequence[PairOutcomes], edit: str, *, draws: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """95 % interval of the ranking accuracy of an edit's pairs, percent, with pictures and trainings drawn again.
+
+    Args:
+        trainings: outcomes of the same pairs, one for each training of a system.
+        edit: which pairs.
+        draws: bootstrap draws.
+        seed: of the draws.
+    """
+    rng, chosen = np.random.default_rng(seed), np.array(trainings[0].edit, dtype=object) == edit
+    gain = np.array([np.subtract(each.original, each.edited)[chosen] for each in trainings])
+    right = (gain > 0) + 0.5 * (gain == 0)  # (trainings, pairs)
+    _, picture = np.unique(np.array(trainings[0].image)[chosen], return_inverse=True)
+    pictures = picture.max() + 1
+    drawn = rng.multinomial(pictures, np.full(pictures, 1 / pictures), draws)[:, picture]  # (draws, pairs)
+    again = rng.multinomial(len(right), np.full(len(right), 1 / len(right)), draws) / len(right)  # (draws, trainings)
+    low, high = np.percentile(100 * ((again @ right) * drawn).sum(1) / drawn.sum(1), [2.5, 97.5])
+    return float(low), float(high)

@@ -58,9 +58,8 @@ class Protocol:
             "head_or_empty": "presence head or empty mask",
             "truth": "ground truth",
         }
-        return (
-            f"{self.name}: at {size}, no-target by {who[self.presence]}, missed targets score {self.false_positive_iou}"
-        )
+        earned = {"zero": "missed targets score zero", "real": "a missed target keeps the IoU of its mask"}
+        return f"{self.name}: at {size}, no-target by {who[self.presence]}, {earned[self.false_positive_iou]}"
 
 
 PROTOCOLS = {

@@ -1,3 +1,4 @@
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -45,6 +46,18 @@ def test_on_paper_a_sentence_stands_in_its_place(doses, monkeypatch):
     doses.show()
     assert "application/vnd.jupyter.widget-view+json" in seen[0]
     assert seen[0]["text/plain"].startswith("Sliders stand here")
+
+
+def test_a_still_picture_shows_what_the_sliders_say(doses):
+    doses.tau_no.value = 0.5
+    left, right = doses.still().axes
+    assert [line.get_xdata()[0] for line in left.lines[1::2]] == pytest.approx(
+        [0.5, doses.tau_multi.value, 1 / max(doses.processes.options)]
+    )
+    widths = [bar.get_width() for bar in right.patches]
+    assert widths == pytest.approx([100 * doses.after[kind] for kind in SCENARIOS])
+    assert f"{doses.mosaics:.2f}" in right.get_title()
+    plt.close("all")
 
 
 def test_no_data_set_is_one_sentence():

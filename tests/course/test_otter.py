@@ -52,6 +52,14 @@ def test_the_markers_hide_the_body_alone(written):
         assert source.endswith("    # END SOLUTION")
 
 
+def test_two_exercises_of_a_notebook_have_their_own_questions(written):
+    asked = {path.stem: nbformat.read(path, as_version=4).cells[4].source for path in written}
+    assert "paired_interval(" in asked["grisq14"]
+    assert "paired_interval(" not in asked["grisq14b"]
+    assert "Three results paragraphs" in asked["grisq14b"]
+    assert not any("exercises.solution" in text for text in asked.values())
+
+
 def test_a_question_that_is_missing_is_named(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match=r"has no notebook 00_\*\.ipynb with a section Exercise"):

@@ -77,6 +77,9 @@ def test_every_pair_is_a_dot_and_the_mean_has_its_interval():
 
 def test_edits_stand_in_the_order_asked_for():
     table = pd.DataFrame({"pairs": [4, 9], "ranking accuracy": [50.0, 90.0]}, index=["moved", "removed"])
-    (axis,) = pitfall_figures.ranking_by_edit({"ours": table, "lavt": table}, ["removed", "moved"]).axes
+    intervals = {(run, edit): (45, 95) for run in ("ours", "lavt") for edit in ("removed", "moved")}
+    (axis,) = pitfall_figures.ranking_by_edit({"ours": table, "lavt": table}, ["removed", "moved"], intervals).axes
     assert axis.lines[0].get_xdata().tolist() == [90, 50]
+    drawn = axis.containers[0].lines[2][0].get_segments()
+    assert [segment[:, 0].tolist() for segment in drawn] == [pytest.approx([45, 95])] * 2
     assert [label.get_text() for label in axis.get_yticklabels()] == ["removed (9 pairs)", "moved (4 pairs)"]

@@ -64,6 +64,18 @@ def test_predictions_stand_below_the_annotation_under_their_verdict(mini, segmen
     plt.close(figure)
 
 
+def test_after_six_columns_two_more_lines_begin(segmenter, mini):
+    rows = [int(row) for row in mini.rows("val")[:8]]
+    figure = predictions.prediction_grid(segmenter, mini, rows, ("annotated", "predicted"))
+    titles = [axis.get_title().replace("\n", " ") for axis in figure.axes]
+    assert len(titles) == 24
+    assert titles[:6] + titles[12:14] == [mini.expression(row).text for row in rows]
+    assert titles[14:18] == titles[20:] == [""] * 4
+    labels = [text.get_text() for axis in figure.axes for text in axis.texts]
+    assert labels == ["annotated", "predicted"] * 2
+    plt.close(figure)
+
+
 def test_a_picture_asked_again_says_how_much_of_the_first_mask_is_there():
     left, right = np.zeros((2, 10, 10), bool)
     left[2:6, 2:6] = right[2:6, 4:8] = True

@@ -41,6 +41,31 @@ def test_cells_by_hand():
     assert (found["removed"].accuracy, found["removed"].ranking_accuracy) == (0, 50)
 
 
+def outcomes_of(right):
+    """Pairs about pictures of their own, ranked right or wrong as given."""
+    many = range(len(right))
+    gains = [0.9 if each else 0.1 for each in right]
+    same = [True for _ in many]
+    return PairOutcomes(
+        "hash", list(many), ["moved" for _ in many], ["" for _ in many], gains, [0.5] * len(right), same, same
+    )
+
+
+def test_an_interval_of_one_training_is_that_of_a_share():
+    right = [True] * 60 + [False] * 40
+    low, high = counterfactual.ranking_interval([outcomes_of(right)], "moved")
+    wide = 1.96 * 100 * (0.6 * 0.4 / 100) ** 0.5
+    assert (low, high) == (pytest.approx(60 - wide, abs=1), pytest.approx(60 + wide, abs=1))
+
+
+def test_trainings_that_disagree_widen_an_interval():
+    mixed, whole = [True, False] * 50, [[True] * 100, [False] * 100]
+    alike = counterfactual.ranking_interval([outcomes_of(mixed)] * 2, "moved")
+    apart = counterfactual.ranking_interval([outcomes_of(each) for each in whole], "moved")
+    assert apart == (0, 100)
+    assert alike[1] - alike[0] < 25
+
+
 def test_one_answer_for_everything_has_no_pair_and_a_coin_a_quarter():
     rng = np.random.default_rng(0)
     pairs = [Pair(2 * i, 2 * i + 1, i, "color", "") for i in range(4000)]

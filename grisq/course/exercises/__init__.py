@@ -1,7 +1,8 @@
 """Checks for the notebooks' exercises: they answer at once, and never with a traceback.
 
 Each exercise is a module of its own with one function that solves it, shown by `solution` after trying, and the inputs
-that a reader's answer is tried on. A new one needs its file `exNN.py` and nothing else.
+that a reader's answer is tried on. A new one needs its file `exNN.py` and nothing else; a notebook's second one, "14b",
+stands in the same file.
 """
 
 import importlib
