@@ -39,8 +39,9 @@ def test_titles_of_a_line_stand_side_by_side_whatever_the_shape_of_the_pictures(
 
 
 def test_wide_pictures_need_no_square():
-    tiles = [Tile(np.zeros((50, 100, 3), np.uint8), "words")] * 2
-    square, wide = (image_grid(tiles, 2, tall=tall).get_figheight() for tall in (1, 0.5))
+    square, wide = (
+        image_grid([Tile(np.zeros((height, 100, 3), np.uint8), "words")] * 2, 2).get_figheight() for height in (100, 50)
+    )
     assert np.isclose(square - wide, 1.9 / 2)
     plt.close("all")
 
