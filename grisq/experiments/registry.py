@@ -83,7 +83,7 @@ _FIGURE_4 = ("Figure 4",)
 _RUNS = (
     Experiment("baseline", "baseline", _NO_QUERY | _PLAIN, ("Table 2",)),
     Experiment("query", "+ target query", _QUERY | _PLAIN, ("Table 2",), label="query"),
-    Experiment("plurality", "+ plurality", _PLAIN, ("Table 2", "Figure 4"), label="plurality"),
+    Experiment("plurality", "+ plurality", _PLAIN, ("Table 2", "Figure 4"), label="ours, not augmented"),
     Experiment(
         "no-target", "+ no-target augmentation", {"augment.tau_multi": 0.0}, ("Table 2",), label="no-target augm."
     ),
@@ -216,9 +216,9 @@ _RULE_LABELS = {  # of the rules about presence in `grisq.experiments.comparison
 REFERENCES: Mapping[str, str] = MappingProxyType(
     {
         "blind-nothing": "always nothing",
-        "blind-words": "all objects, presence by words alone",
-        "blind-all": "all objects",
-        "blind-category": "all objects of the named categories",
+        "blind-words": "oracle outlines of all objects, presence by words",
+        "blind-all": "oracle outlines of all objects",
+        "blind-category": "oracle outlines of the named categories",
     }
 )
 

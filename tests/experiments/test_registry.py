@@ -136,7 +136,7 @@ def test_runs_have_labels_of_their_own():
     """A ladder's "+ plurality" says nothing where it stands alone."""
     assert label_of("no-target") == "no-target augm."
     assert label_of("rela@truth") == "ReLA, true presence"
-    assert label_of("blind-all") == "all objects"
+    assert label_of("blind-all") == "oracle outlines of all objects"
     assert not any(label_of(name).startswith("+") for name in EXPERIMENTS)
     assert describe_pair("ours", "rela") == "ours over ReLA"
     assert describe_pair("rela@truth", "rela@masks") == "ReLA: true presence over perfect masks"
