@@ -25,7 +25,7 @@ FIGURE_4 = {
 # The 2 x 2 of query and augmentation: run without and with augmentation, color, marker and line.
 TWO_BY_TWO = {
     "pooled presence head": (("baseline", "baseline-augmented"), OKABE_ITO["orange"], "s", "--"),
-    "target query": (("query", "query-augmented"), OKABE_ITO["blue"], "o", "-"),
+    "target query": (("query", "query-augmented"), OKABE_ITO["reddish purple"], "o", "-"),
 }
 
 

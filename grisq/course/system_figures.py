@@ -22,9 +22,9 @@ from grisq.experiments.tables import measured, spread_of
 # What decides that there is no target: color and marker of a system's point.
 DECIDED_BY = {
     "size of the mask": (OKABE_ITO["orange"], "o"),
-    "a head": (OKABE_ITO["blue"], "s"),
-    "a word": (OKABE_ITO["reddish purple"], "^"),
-    "the scores of objects": (OKABE_ITO["bluish green"], "D"),
+    "a head": (OKABE_ITO["reddish purple"], "s"),
+    "a word": ("black", "^"),
+    "the scores of objects": (OKABE_ITO["sky blue"], "D"),
 }
 System = tuple[str, str]  # label, and what decides that there is no target: a key of `DECIDED_BY`
 _WAYS = {"mattnet": "the scores of objects", "rela": "a head", "gsva": "a word", "ours": "a head"}
@@ -111,7 +111,7 @@ def _reference_lines(axis: Axes, stored: Results, styles: Mapping[str, str]) -> 
     """Draw the gIoU of answers without a model, by run; return what the legend shows."""
     return [
         axis.axvline(
-            means(stored, run)["gIoU"], color="0.5", linestyle=style, linewidth=1, label=f"{label_of(run)} (no model)"
+            means(stored, run)["gIoU"], color="0.5", linestyle=style, linewidth=1, label=f"{label_of(run)}: no training"
         )
         for run, style in styles.items()
         if seeds_of(stored, experiment_of(run))
