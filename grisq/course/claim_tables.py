@@ -19,6 +19,7 @@ from grisq.experiments.claims import (
     count_intervals,
 )
 
+_LEAST_P = 1e-6  # smaller ones say no more
 MANY = 3  # more findings than this are counted instead of written out
 
 
@@ -93,14 +94,18 @@ def after_holm(verdicts: Sequence[Verdict], level: float = 0.05) -> pd.DataFrame
             "claim": verdict.claim.title,
             "comparison": finding.describe(),
             "alone": finding.verdict,
-            "p": f"{value:.2g}",
-            "p, corrected": f"{corrected:.2g}",
+            "p": _small(value),
+            "p, corrected": _small(corrected),
             "remains": "yes" if corrected < level else "",
         }
         for value, corrected, (verdict, finding) in sorted(zip(values, holm(values), tried), key=lambda line: line[0])
         if finding.verdict in (HOLDS, CONTRADICTED)
     ]
     return pd.DataFrame(lines)
+
+
+def _small(p: float) -> str:
+    return f"{p:.2g}" if p >= _LEAST_P else f"< {_LEAST_P:g}"
 
 
 def _evidence(verdict: Verdict) -> str:
