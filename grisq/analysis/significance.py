@@ -127,8 +127,9 @@ def _t_interval(value: float, variances: np.ndarray, freedom: np.ndarray, level:
         return Difference(value, math.nan, math.nan)
     if not total > 0:
         return Difference(value, value, value)
-    half = np.sqrt(total) * t.ppf((1 + level) / 2, total**2 / (variances**2 / freedom).sum())
-    return Difference(value, float(value - half), float(value + half))
+    error, effective = float(np.sqrt(total)), float(total**2 / (variances**2 / freedom).sum())
+    half = error * t.ppf((1 + level) / 2, effective)
+    return Difference(value, float(value - half), float(value + half), error, effective)
 
 
 def _shared_variance(drawn: Sequence[np.ndarray]) -> float:
@@ -148,7 +149,8 @@ def _shared_variance(drawn: Sequence[np.ndarray]) -> float:
 
 
 def _within(found: Difference, lowest: float) -> Difference:
-    return Difference(found.value, *(float(np.clip(end, lowest, 100)) for end in (found.low, found.high)))
+    ends = (float(np.clip(end, lowest, 100)) for end in (found.low, found.high))
+    return Difference(found.value, *ends, found.error, found.freedom)
 
 
 def _check(systems: Sequence[np.ndarray], metric: str, same_trainings: bool) -> None:

@@ -101,14 +101,17 @@ def n_acc_at(samples: Samples, t_acc: float | np.ndarray) -> np.ndarray:
     return np.interp(t_acc, 100 * points, 100 * (1 - called_present[strictest]))
 
 
-def presence_auroc(samples: Samples, *, by_mask: bool = False) -> float:
+def presence_auroc(samples: Samples, *, by_mask: bool = False, keep: np.ndarray | None = None) -> float:
     """Compute the area under the ROC curve: how often a target gets a higher presence than no target does.
 
     A coin has 0.5. With `by_mask` the size of the mask replaces the probability, as it does for a model without
-    presence head. Raises InputError if all expressions have a target, or none.
+    presence head. `keep` are the expressions that count, (N,) bool. Raises InputError if all of them have a target, or
+    none.
     """
     score = np.array(samples.predicted if by_mask or samples.presence is None else samples.presence)
     has_target = np.array(samples.target_count) > 0
+    if keep is not None:
+        score, has_target = score[keep], has_target[keep]
     return separation(score[has_target], score[~has_target])
 
 

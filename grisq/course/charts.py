@@ -81,9 +81,9 @@ _NORMAL_95 = 1.96  # standard errors to either side of a mean
 
 # A number of the paper, and one of ours that was drawn from several seeds.
 PAPER_STYLE = {"color": "black", "marker": "D", "fillstyle": "none", "linestyle": "none", "markersize": 6}
-OWN_STYLE = {"color": OKABE_ITO["blue"], "marker": "o", "linestyle": "none"}
-_SEED_STYLE = OWN_STYLE | {"color": OKABE_ITO["sky blue"], "fillstyle": "none", "markersize": 5}
-_OPEN_STYLE = OWN_STYLE | {"color": OKABE_ITO["sky blue"], "markerfacecolor": "white"}
+OWN_STYLE = {"color": OKABE_ITO["reddish purple"], "marker": "o", "linestyle": "none"}
+_SEED_STYLE = OWN_STYLE | {"color": "0.55", "fillstyle": "none", "markersize": 5}
+_OPEN_STYLE = OWN_STYLE | {"markerfacecolor": "white"}
 _CROSS_STYLE = OWN_STYLE | {"color": "0.4", "marker": "x"}
 
 

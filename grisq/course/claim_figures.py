@@ -10,14 +10,16 @@ from matplotlib.lines import Line2D
 
 from grisq.course.charts import PAPER_STYLE, legend_below, reach
 from grisq.course.style import OKABE_ITO
-from grisq.experiments.claims import CONTRADICTED, HOLDS, NOT_RUN, UNDECIDED, Finding, Verdict
+from grisq.experiments.claims import CONTRADICTED, HOLDS, NOT_JUDGED, NOT_RUN, UNDECIDED, Finding, Verdict
 
 # Color and marker of each verdict: to be told apart without color too.
 VERDICT_STYLES = {
-    HOLDS: {"color": OKABE_ITO["blue"], "marker": "o"},
+    HOLDS: {"color": OKABE_ITO["black"], "marker": "o"},
     UNDECIDED: {"color": "#767676", "marker": "o", "markerfacecolor": "white"},
-    CONTRADICTED: {"color": OKABE_ITO["vermillion"], "marker": "s"},
+    CONTRADICTED: {"color": OKABE_ITO["reddish purple"], "marker": "s"},
 }
+_ASIDE_STYLE = {"color": "#767676", "marker": "^", "markerfacecolor": "white"}
+_ASIDE = "here, not judged: the paper's table has ours lower, its text higher"
 _SINGLE_STYLE = {"color": VERDICT_STYLES[UNDECIDED]["color"], "marker": "x"}  # of what rests on a single training
 _PANELS = ("gIoU", "cIoU", "N-acc")
 _REACHED = "points above the claimed value"  # the panel of values that are to be reached
@@ -45,9 +47,9 @@ def forest(verdicts: Sequence[Verdict], *, width: float = 12.0) -> Figure:
     """
     rows = list(_rows(verdicts))
     panels = [panel for panel in (*_PANELS, _REACHED) if any(panel == _panel(f) for row in rows for f in row.findings)]
-    ratios = [4.6, *[1.5] * len(panels), 1.3]
+    ratios = [6.0, *[1.5] * len(panels), 2.0]
     figure, axes = plt.subplots(
-        1, len(ratios), figsize=(width, 1.2 + 0.23 * len(rows)), sharey=True, width_ratios=ratios, squeeze=False
+        1, len(ratios), figsize=(width, 1.2 + 0.28 * len(rows)), sharey=True, width_ratios=ratios, squeeze=False
     )
     names, *drawn, words = axes[0]
     for axis, panel in zip(drawn, panels):
@@ -63,10 +65,13 @@ def forest(verdicts: Sequence[Verdict], *, width: float = 12.0) -> Figure:
     _write(names, words, rows)
     _band(axes[0], rows)
     names.set_ylim(len(rows) - 0.4, -0.6)
-    styles = {f"here: {verdict}": style for verdict, style in VERDICT_STYLES.items()}
+    findings = [finding for row in rows for finding in row.findings if finding.found is not None]
+    seen = {finding.verdict for finding in findings}
+    styles = {f"here: {verdict}": style for verdict, style in VERDICT_STYLES.items() if verdict in seen}
     handles = [Line2D([], [], linestyle="-", label=label, **style) for label, style in styles.items()]
-    drawn = [finding.found for row in rows for finding in row.findings if finding.found is not None]
-    if not all(found.has_interval for found in drawn):
+    if NOT_JUDGED in seen:
+        handles.append(Line2D([], [], linestyle="-", label=_ASIDE, **_ASIDE_STYLE))
+    if not all(finding.has_interval for finding in findings):
         handles.append(Line2D([], [], linestyle="none", label="here: a single training, no interval", **_SINGLE_STYLE))
     legend_below(figure, [*handles, Line2D([], [], label="paper", **PAPER_STYLE)])
     return figure
@@ -98,7 +103,8 @@ def _draw(axis: Axes, place: int, finding: Finding) -> None:
     if finding.found is None:
         return
     value = finding.found.value - (finding.bound or 0)
-    looks = VERDICT_STYLES[finding.verdict] | {"capsize": 2} if finding.found.has_interval else _SINGLE_STYLE
+    of_verdict = VERDICT_STYLES.get(finding.verdict, _ASIDE_STYLE) | {"capsize": 2}
+    looks = of_verdict if finding.found.has_interval else _SINGLE_STYLE
     style = {"markersize": 5, "elinewidth": 1.4} | looks
     axis.errorbar(value, place, xerr=reach(finding.found), linestyle="none", **style)
 
@@ -109,7 +115,7 @@ def _write(names: Axes, words: Axes, rows: Sequence[_Row]) -> None:
         axis.set_xlim(0, 1)
         axis.axis("off")
     for place, row in enumerate(rows):
-        names.text(1, place, row.label, ha="right", va="center", fontsize=8, color="#404040")
+        names.text(1, place, row.label, ha="right", va="center", fontsize=9, color="#404040")
         if row.first:
             overall, note = row.verdict.overall, " (asked here)" if row.verdict.claim.own else ""
             color = VERDICT_STYLES.get(overall, VERDICT_STYLES[UNDECIDED])["color"]

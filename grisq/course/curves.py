@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from grisq.course.charts import legend_below
 from grisq.course.gradient_figures import TERM_STYLES
-from grisq.course.style import OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS
+from grisq.course.style import METRIC_STYLES, OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS
 from grisq.experiments.registry import EXPERIMENTS, for_tuning, label_of
 from grisq.experiments.selection import Results, runs_of
 from grisq.runtime.errors import InputError
@@ -49,13 +49,14 @@ def learning_curves(history: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
     return figure
 
 
-def plurality_curves(axis: Axes, evaluations: Mapping[str, Sequence[float]], *, labeled: bool = True) -> None:
+def plurality_curves(axis: Axes, evaluations: Sequence[Mapping[str, Sequence[float]]]) -> None:
     """Draw the accuracy of the plurality head over the steps, single- and multi-target apart (Fig. 5b).
+
+    The line is the mean over the seeds, the band reaches from the lowest to the highest.
 
     Args:
         axis: to draw on.
-        evaluations: columns of the periodic evaluation, as `Result.history["eval"]`.
-        labeled: whether the lines get an entry in the legend.
+        evaluations: of each seed the columns of its periodic evaluation, as `Result.history["eval"]`.
     """
     # Both are near 100 %, so the first has to show around the second.
     looks = {
@@ -64,8 +65,9 @@ def plurality_curves(axis: Axes, evaluations: Mapping[str, Sequence[float]], *, 
     }
     for scenario, look in looks.items():
         style = {"color": SCENARIO_COLORS[scenario], "marker": SCENARIO_MARKERS[scenario], "linewidth": 1} | look
-        label = scenario if labeled else None
-        axis.plot(evaluations["step"], evaluations[f"plurality {scenario}"], label=label, **style)
+        steps, found = evaluations[0]["step"], np.array([each[f"plurality {scenario}"] for each in evaluations])
+        axis.fill_between(steps, found.min(0), found.max(0), color=style["color"], alpha=0.2, linewidth=0)
+        axis.plot(steps, found.mean(0), label=scenario, **style)
 
 
 def presence_curves(results: Results, names: Sequence[str] | None = None, *, columns: int = 5) -> Figure:
@@ -109,8 +111,8 @@ def presence_curves(results: Results, names: Sequence[str] | None = None, *, col
 
 
 _SEED_LINES = {
-    "a seed": {"color": OKABE_ITO["sky blue"], "linewidth": 0.9},
-    "mean of the seeds": {"color": OKABE_ITO["blue"], "linewidth": 2.4},
+    "a seed": {"color": "0.6", "linewidth": 0.9},
+    "mean of the seeds": {"color": METRIC_STYLES["N-acc"]["color"], "linewidth": 2.4},
 }
 
 

@@ -18,14 +18,14 @@ from grisq.experiments.selection import Results, seeds_of
 # By title: our run, and the paper's bar (system, augmented).
 FIGURE_4 = {
     "ReLA": ("rela", ("rela", False)),
-    "ReLA, augmented": ("rela-augmented", ("rela", True)),
+    "ReLA + augm.": ("rela-augmented", ("rela", True)),
     "ours, not augmented": ("plurality", ("ours", False)),
     "ours": ("ours", ("ours", True)),
 }
 # The 2 x 2 of query and augmentation: run without and with augmentation, color, marker and line.
 TWO_BY_TWO = {
     "pooled presence head": (("baseline", "baseline-augmented"), OKABE_ITO["orange"], "s", "--"),
-    "target query": (("query", "query-augmented"), OKABE_ITO["blue"], "o", "-"),
+    "target query": (("query", "query-augmented"), OKABE_ITO["reddish purple"], "o", "-"),
 }
 
 
@@ -63,15 +63,16 @@ def levels(results: Results, runs: Mapping[str, str], reported: pd.DataFrame) ->
 
 
 def two_by_two(results: Results) -> Figure:
-    """Draw query x augmentation on val: parallel lines mean that the gains add up, the titles give the interaction.
+    """Draw query x augmentation on val: parallel lines mean that the gains add up, the titles give the overlap.
 
-    The interaction is the query's gain with augmentation minus that without it, with its 95 % interval.
+    The overlap is the query's gain without augmentation minus that with it, with its 95 % interval: the interaction,
+    with the sign that the claims have.
     """
     figure, axes = plt.subplots(1, len(METRICS), figsize=(10, 3.2))
     for axis, metric in zip(axes, METRICS):
         for shift, (runs, color, marker, line) in zip((-0.04, 0.04), TWO_BY_TWO.values()):
             _effect(axis, [_level(results, run, metric) for run in runs], shift, color, marker, line)
-        axis.set_title(f"{metric}\n{_interaction(results, metric)}", fontsize=9)
+        axis.set_title(f"{metric}\n{_overlap(results, metric)}", fontsize=9)
         axis.set_xticks((0, 1), ("plain", "augmented"))
         axis.set(xlim=(-0.35, 1.35), ylabel="% on val")
     handles = [
@@ -93,12 +94,12 @@ def _effect(axis, ends: list, shift: float, color: str, marker: str, line: str) 
     axis.plot([place for place, *_ in made], [mean.value for *_, mean in made], color=color, linestyle=line)
 
 
-def _interaction(results: Results, metric: str) -> str:
+def _overlap(results: Results, metric: str) -> str:
     (plain_base, base), (plain_query, query) = (runs for runs, *_ in TWO_BY_TWO.values())
-    weights = {query: 1.0, base: -1.0, plain_query: -1.0, plain_base: 1.0}
+    weights = {plain_query: 1.0, plain_base: -1.0, query: -1.0, base: 1.0}
     if not all(seeds_of(results, run) for run in weights):
-        return "interaction: not run"
-    return f"interaction {contrast_of(results, weights, metric).describe()}"
+        return "overlap: not run"
+    return f"overlap {contrast_of(results, weights, metric).describe()}"
 
 
 def _level(results: Results, run: str, metric: str):

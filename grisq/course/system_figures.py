@@ -85,8 +85,8 @@ def cost_and_quality(
         _point(presence, place, numbers.loc[(name, "AUROC")], way)
     time.set(title="training", xlabel="minutes")
     own.set(title="own presence", xlabel="gIoU, %")
-    true.set(title="true presence: masks alone", xlabel="gIoU, %")
-    presence.set(title="presence alone", xlabel="area under ROC, %")
+    true.set(title="masks, true presence", xlabel="gIoU, %")
+    presence.set(title="presence", xlabel="area under ROC, %")
     _name_lines(time, trained)
     lines = _reference_lines(own, stored, _OWN_REFERENCES) + _reference_lines(true, stored, _TRUE_REFERENCES)
     legend_below(figure, [*_handles(trained), _OWN_THRESHOLD, *lines])
@@ -110,9 +110,7 @@ def _handles(trained: Mapping[str, System]) -> list[Line2D]:
 def _reference_lines(axis: Axes, stored: Results, styles: Mapping[str, str]) -> list[Line2D]:
     """Draw the gIoU of answers without a model, by run; return what the legend shows."""
     return [
-        axis.axvline(
-            means(stored, run)["gIoU"], color="0.5", linestyle=style, linewidth=1, label=f"{label_of(run)} (no model)"
-        )
+        axis.axvline(means(stored, run)["gIoU"], color="0.5", linestyle=style, linewidth=1, label=label_of(run))
         for run, style in styles.items()
         if seeds_of(stored, experiment_of(run))
     ]

@@ -42,6 +42,19 @@ def show(table: pd.DataFrame, caption: str) -> None:
     display(HTML(_html(table, caption)))
 
 
+def show_part(table: pd.DataFrame, caption: str, part: pd.DataFrame) -> None:
+    """Display the part of a table that the text is about, with the caption, and the whole table folded below it.
+
+    Args:
+        table: as `show`.
+        caption: says what the numbers rest on.
+        part: some of its rows and columns.
+    """
+    rows, columns = table.shape
+    summary = f"<summary>The whole table: {rows} rows, {columns} columns</summary>"
+    display(HTML(f"{_html(part, caption)}\n<details>{summary}\n{_html(table)}\n</details>"))
+
+
 def spread(mean: float, deviation: float, digits: int = 1) -> str:
     """Format `39.2 ± 0.8`, or `39.2` where there is one seed only."""
     return number(mean, digits) + ("" if pd.isna(deviation) else f" ± {deviation:.{digits}f}")
@@ -57,8 +70,10 @@ def _joined(column: object) -> str:
     return " ".join(str(part) for part in parts if str(part))
 
 
-def _html(table: pd.DataFrame, caption: str) -> str:
+def _html(table: pd.DataFrame, caption: str = "") -> str:
     body = table.to_html(index=False, na_rep=MISSING, border=0, justify="left")
+    if not caption:
+        return body
     return body.replace(">", f">\n  <caption>{caption}</caption>", 1)
 
 

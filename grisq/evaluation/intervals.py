@@ -24,6 +24,8 @@ class Difference:
     value: float  # points of percent
     low: float  # nan where there is no interval, as for the mean over a single seed
     high: float
+    error: float = math.nan  # standard error, where the interval is a t-interval
+    freedom: float = math.nan  # its degrees of freedom
 
     @property
     def has_interval(self) -> bool:

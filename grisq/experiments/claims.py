@@ -1,4 +1,4 @@
-"""Verdicts on the paper's claims by our runs: the rule of `data/paper/verdict_rule.md`, version 3, applied.
+"""Verdicts on the paper's claims by our runs: the rule of `data/paper/verdict_rule.md`, version 4, applied.
 
 Evidence takes four forms; all numbers are means over seeds with 95 % intervals (`grisq.analysis.significance`):
 
@@ -7,12 +7,14 @@ contrast                a weighted sum of several runs is positive, such as a ma
 explained by presence   a gap in gIoU is there, presence decisions cause a part of it, and that is more than the masks'
 at least                a metric reaches a value
 
-The verdict on a finding, and that on a claim, which needs all of its findings:
+The verdict on a finding, and that on a claim, which needs all of its findings that are judged:
 
 holds          the whole interval lies on the claimed side of zero (of the value)  | every finding holds
 contradicted   the whole interval lies on the other side                           | some finding is contradicted
 undecided      the interval contains zero, or a single seed has none               | otherwise
 not run        a run is missing                                                    | some finding is not run
+
+A finding is "not judged" where the paper's own number lies on the other side of its claim.
 
 Nothing is corrected for the number of intervals: it is counted (`count_intervals`) and stated with the verdicts.
 """
@@ -29,12 +31,14 @@ from grisq.experiments.registry import describe_pair, label_of
 from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of
 
-RULE_VERSION = "3"  # of the rule in data/paper/verdict_rule.md
+RULE_VERSION = "4"  # of the rule in data/paper/verdict_rule.md
 HOLDS, CONTRADICTED, UNDECIDED, NOT_RUN = "holds", "contradicted", "undecided", "not run"
 VERDICTS = (HOLDS, UNDECIDED, CONTRADICTED, NOT_RUN)
+NOT_JUDGED = "not judged"  # of a finding alone
 # How many samples a periodic evaluation had: its columns by scenario.
 _SAMPLES = dict(zip(SCENARIOS, ("n_no_target", "n_single", "n_multi")))
 BY_WEIGHT = (NOT_RUN, CONTRADICTED, UNDECIDED, HOLDS)  # the first of these among the findings is that on the claim
+_WRONG_SIDE = 0.025  # how often a 95 % interval lies on the wrong side if nothing differs
 
 
 @dataclass(frozen=True)
@@ -49,12 +53,15 @@ class Finding:
     part: str = ""  # of a gap
     bound: float | None = None  # a percentage to be reached; None for a difference, whose sign is judged
     seeds: Mapping[str, int] = field(default_factory=dict)  # number of trainings of each experiment compared
+    judged: bool = True  # False where the paper's own number is against its claim
 
     @property
     def verdict(self) -> str:
         """Its verdict by the rule."""
         if self.found is None:
             return NOT_RUN
+        if not self.judged:
+            return NOT_JUDGED
         return verdict_on(self.found, drop=(self.paper or 0) < 0, bound=self.bound or 0.0)
 
     @property
@@ -87,9 +94,14 @@ class Verdict:
     findings: tuple[Finding, ...]
 
     @property
+    def judged(self) -> tuple[Finding, ...]:
+        """The findings that the verdict rests on."""
+        return tuple(finding for finding in self.findings if finding.judged)
+
+    @property
     def overall(self) -> str:
         """The verdict on the claim by the rule; "not run" if there is no finding."""
-        found = {finding.verdict for finding in self.findings} or {NOT_RUN}
+        found = {finding.verdict for finding in self.judged} or {NOT_RUN}
         return next(verdict for verdict in BY_WEIGHT if verdict in found)
 
 
@@ -103,13 +115,18 @@ def judge(claims: Sequence[Claim], results: Results) -> list[Verdict]:
 
 def count_intervals(verdicts: Sequence[Verdict]) -> int:
     """Count the intervals behind the verdicts: a few of many exclude their bound by chance."""
-    return sum(finding.has_interval for verdict in verdicts for finding in verdict.findings)
+    return sum(finding.has_interval for verdict in verdicts for finding in verdict.judged)
 
 
 def count_decided(verdicts: Sequence[Verdict]) -> int:
     """Count the intervals that lie on one side of their bound, on whichever."""
     decided = (HOLDS, CONTRADICTED)
     return sum(finding.verdict in decided for verdict in verdicts for finding in verdict.findings)
+
+
+def contradicted_by_chance(intervals: int) -> tuple[float, float]:
+    """How often a claim with so many intervals is contradicted if nothing differs: at most, and if independent."""
+    return min(1.0, _WRONG_SIDE * intervals), 1 - (1 - _WRONG_SIDE) ** intervals
 
 
 def verdict_on(found: Difference, *, drop: bool = False, bound: float = 0.0) -> str:
@@ -129,7 +146,8 @@ def _findings(evidence: Evidence, results: Results) -> list[Finding]:
     for metric, paper in evidence.metrics.items():
         for part, found in _differences(evidence, metric, results if all(seeds.values()) else None):
             reported = paper if part in ("", GAP) else None
-            findings.append(Finding(what, evidence.split, metric, reported, found, part, seeds=seeds))
+            judged = metric not in evidence.aside
+            findings.append(Finding(what, evidence.split, metric, reported, found, part, seeds=seeds, judged=judged))
     return findings
 
 

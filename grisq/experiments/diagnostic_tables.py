@@ -10,6 +10,7 @@ import pandas as pd
 
 from grisq.analysis.thresholds import OwnThreshold, at_own_threshold, giou_at, presence_auroc
 from grisq.evaluation import counterfactual as pairs
+from grisq.evaluation.outcomes import Samples
 from grisq.evaluation.recall import GROUPS, recall
 from grisq.experiments.comparison import compare, means
 from grisq.experiments.paper import METRICS
@@ -56,13 +57,19 @@ def oracle_presence_and_masks(results: Results, names: Sequence[str]) -> pd.Data
     return indexed(lines, ["run", "variant", "metric"])
 
 
-def threshold_free_presence(results: Results, names: Sequence[str]) -> pd.DataFrame:
+def threshold_free_presence(results: Results, names: Sequence[str], kinds: np.ndarray | None = None) -> pd.DataFrame:
     """Presence on val without the threshold of 0.5 (see `grisq.analysis.thresholds`).
 
     Lines (run, measure): gIoU at 0.5 and at each run's own threshold, N-acc and T-acc there, that threshold, and areas
     under the ROC curve of the presence and of the mask's size. Columns seeds, mean, std; nan for a run without head.
+
+    Args:
+        results: by experiment and seed.
+        names: of the runs.
+        kinds: of every row of the data set, "near" and "far" where there is no target, as in the synthetic sets; with
+            them the area of the presence is given against each of the two, too.
     """
-    lines = {}
+    lines, asked = {}, () if kinds is None else ("near", "far")
     for name in names:
         samples = samples_of(results, name)
         headed = [each for each in samples if each.presence is not None]
@@ -72,10 +79,16 @@ def threshold_free_presence(results: Results, names: Sequence[str]) -> pd.DataFr
             **{f"{metric}, own threshold": values for metric, values in _metrics_at(own).items()},
             "own threshold": [np.mean(each.chosen) for each in own],
             "AUROC, presence": [presence_auroc(each) for each in headed],
+            **{f"AUROC, {kind} no-target": [_against(each, kinds, kind) for each in headed] for kind in asked},
             "AUROC, mask size": [presence_auroc(each, by_mask=True) for each in samples],
         }
         lines |= {(name, measure): spread_of(values) for measure, values in measures.items()}
     return indexed(lines, ["run", "measure"])
+
+
+def _against(samples: Samples, kinds: np.ndarray, kind: str) -> float:
+    """Area under the ROC curve of all expressions with a target against the no-target ones of a kind."""
+    return presence_auroc(samples, keep=(np.array(samples.target_count) > 0) | (kinds[samples.row] == kind))
 
 
 def thresholds(results: Results, names: Sequence[str]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ class Evidence(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     when: Literal["first", "end"] | None = None  # which periodic evaluation, for "at least"
     weights: dict[str, float] | None = None  # of the runs in a contrast
     what: str | None = None  # a contrast in words
+    aside: tuple[str, ...] = ()  # metrics in which the paper's own number is against its claim: shown, not judged
 
     def __post_init__(self):
         needed = {"at least": ("system", "when"), "contrast": ("weights", "what")}

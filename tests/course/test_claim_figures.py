@@ -2,11 +2,12 @@
 
 import math
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from grisq.course import claim_figures
+from grisq.course import claim_figures, style
 from grisq.evaluation.intervals import Difference
 from grisq.experiments import claims, paper
 from grisq.experiments.claims import Finding, Verdict
@@ -15,7 +16,8 @@ from grisq.experiments.paper import Claim
 
 @pytest.fixture(autouse=True)
 def _close():
-    yield
+    with mpl.rc_context():
+        yield
     plt.close("all")
 
 
@@ -56,7 +58,7 @@ def drawn(axis):
 def test_every_finding_stands_in_its_panel_with_its_interval_and_verdict():
     giou, n_acc, reached = claim_figures.forest(VERDICTS).axes[1:-1]
     assert [axis.get_title() for axis in (giou, n_acc, reached)] == ["gIoU", "N-acc", "plurality"]
-    styles = {name: (style["color"], style["marker"]) for name, style in claim_figures.VERDICT_STYLES.items()}
+    styles = {name: (look["color"], look["marker"]) for name, look in claim_figures.VERDICT_STYLES.items()}
     assert drawn(giou) == [
         (0, 3, 1, 5, *styles[claims.HOLDS]),
         (1, 1, -1, 3, *styles[claims.UNDECIDED]),
@@ -96,7 +98,7 @@ def test_lines_have_titles_comparisons_and_overall_verdicts():
 
 
 def test_verdicts_differ_by_more_than_color():
-    looks = [(style["marker"], style.get("markerfacecolor")) for style in claim_figures.VERDICT_STYLES.values()]
+    looks = [(look["marker"], look.get("markerfacecolor")) for look in claim_figures.VERDICT_STYLES.values()]
     assert len(set(looks)) == len(claims.VERDICTS) - 1  # nothing is drawn for what was not run
 
 
@@ -108,10 +110,28 @@ def test_the_papers_claims_are_drawn_without_any_run():
     assert np.isfinite(figure.axes[0].get_ylim()).all()
 
 
-def test_titles_of_the_papers_claims_leave_room_for_the_comparison():
-    figure = claim_figures.forest(claims.judge(paper.claims(), {}))
-    lengths: dict[float, int] = {}
-    for text in figure.axes[0].texts:
-        place = text.get_position()[1]
-        lengths[place] = lengths.get(place, 0) + len(text.get_text())
-    assert max(lengths.values()) <= 64  # of 65 that fit at this width
+def test_what_is_not_judged_looks_like_no_verdict_and_the_legend_says_why():
+    aside = Finding("a over b", "testB", "cIoU", -0.5, Difference(7, 4, 10), seeds={"a": 3, "b": 3}, judged=False)
+    figure = claim_figures.forest([verdict("first", aside)])
+    ((*_, marker),) = drawn(figure.axes[1])
+    assert marker not in [look["marker"] for look in claim_figures.VERDICT_STYLES.values()]
+    assert "the paper's table has ours lower" in figure.legends[0].get_texts()[0].get_text()
+    assert [text.get_text() for text in figure.axes[-1].texts] == [claims.NOT_RUN]  # nothing was judged
+
+
+def test_no_text_runs_into_another():
+    style.use()
+    verdicts = claims.judge(paper.claims(), {})
+    compared = [
+        each for each in verdicts if not each.claim.own and each.claim.place.startswith(("Sec. 4.3", "Sec. 4.4"))
+    ]
+    for half in (compared, [each for each in verdicts if each not in compared]):  # as the notebook draws them
+        figure = claim_figures.forest(half)
+        figure.canvas.draw()
+        by_line: dict[float, list] = {}
+        for text in figure.axes[0].texts:
+            by_line.setdefault(text.get_position()[1], []).append(text.get_window_extent())
+        pairs = [sorted(boxes, key=lambda box: box.x0) for boxes in by_line.values() if len(boxes) == 2]
+        assert len(pairs) == len(half)
+        assert all(title.x1 + 15 < comparison.x0 for title, comparison in pairs)
+        assert all(text.get_window_extent().x1 <= figure.bbox.x1 for text in figure.axes[-1].texts)

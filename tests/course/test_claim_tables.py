@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from grisq.course import claim_tables
@@ -43,17 +45,40 @@ def test_of_many_findings_one_that_decides_is_described(verdicts):
 
 
 def test_the_note_counts_intervals_and_those_that_decide(verdicts):
-    n = sum(finding.has_interval for each in verdicts for finding in each.findings)
+    n = sum(finding.has_interval for each in verdicts for finding in each.judged)
     decided = sum(
         finding.found.low > (finding.bound or 0) or finding.found.high < (finding.bound or 0)
         for each in verdicts
-        for finding in each.findings
+        for finding in each.judged
         if finding.has_interval
     )
     note = claim_tables.intervals_note(verdicts)
-    assert f"{n} intervals are drawn, uncorrected: {decided} exclude zero" in note
+    assert f"{n} intervals are judged, uncorrected: {decided} exclude zero" in note
     assert f"about {n / 20:.0f} would by chance" in note
     assert f"version {claims.RULE_VERSION} of the rule" in note
+
+
+def test_contradicted_claims_say_how_often_chance_would_do_it():
+    """Nine intervals: 9 x 2.5 %; one that is not judged does not count."""
+    numbers = [Difference(-2, -3, -1), *[Difference(1, -1, 3)] * 8, Difference(-5, -6, -4)]
+    findings = tuple(claims.Finding("a over b", "val", "m", 1.0, each, seeds={"a": 3}) for each in numbers)
+    findings = (*findings[:-1], replace(findings[-1], judged=False))
+    (line,) = claim_tables.contradictions_by_chance([claims.Verdict(paper.claims()[0], findings)]).to_dict("records")
+    assert (line["intervals"], line["on the other side"]) == (9, 1)
+    assert (line["by chance, at most"], line["if independent"]) == ("22.5 %", "20.4 %")
+
+
+def test_holm_leaves_the_surest_alone(verdicts):
+    table = claim_tables.after_holm(verdicts)
+    assert len(table) == claims.count_decided(verdicts)
+    alone, corrected = (table[name].str.removeprefix("< ").astype(float) for name in ("p", "p, corrected"))
+    assert alone.is_monotonic_increasing
+    assert (alone < 0.05).all()
+    assert (corrected >= alone).all()
+    assert ((table["remains"] == "yes") == (corrected < 0.05)).all()
+    first = alone[alone > 1e-6].index[0]  # smaller ones are not written out
+    expected = alone[first] * (claims.count_intervals(verdicts) - first)
+    assert corrected[first] == pytest.approx(expected, rel=0.05)
 
 
 def test_verdicts_are_counted_apart_for_the_paper_and_for_our_questions(verdicts):

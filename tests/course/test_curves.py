@@ -30,11 +30,14 @@ def test_a_head_that_is_missing_leaves_its_panel_empty():
 
 
 def test_plurality_is_drawn_for_one_and_for_several():
-    evaluations = {"step": [10, 20], "plurality single-target": [50.0, 99.0], "plurality multi-target": [0.0, 98.0]}
+    one = {"step": [10, 20], "plurality single-target": [50.0, 99.0], "plurality multi-target": [0.0, 98.0]}
+    other = {"step": [10, 20], "plurality single-target": [60.0, 97.0], "plurality multi-target": [0.0, 100.0]}
     figure, axis = plt.subplots()
-    curves.plurality_curves(axis, evaluations)
-    curves.plurality_curves(axis, evaluations, labeled=False)
-    assert [line.get_ydata().tolist() for line in axis.lines[:2]] == [[50, 99], [0, 98]]
+    curves.plurality_curves(axis, [one, other])
+    assert [line.get_ydata().tolist() for line in axis.lines] == [[55, 98], [0, 99]]
+    single, multi = (band.get_paths()[0].get_extents() for band in axis.collections)
+    assert (single.ymin, single.ymax) == (50, 99)
+    assert (multi.ymin, multi.ymax) == (0, 100)
     assert axis.lines[0].get_color() == SCENARIO_COLORS["single-target"]
     assert axis.get_legend_handles_labels()[1] == ["single-target", "multi-target"]
     plt.close(figure)

@@ -67,9 +67,9 @@ def test_the_two_by_two_connects_the_means_of_a_presence_head(make_two_by_two):
         means = [comparison.means(results, run)["gIoU"] for run in runs]
         assert lines[style].get_ydata() == pytest.approx(means)
     found = comparison.contrast_of(
-        results, {"query-augmented": 1, "baseline-augmented": -1, "query": -1, "baseline": 1}, "gIoU"
+        results, {"query-augmented": -1, "baseline-augmented": 1, "query": 1, "baseline": -1}, "gIoU"
     )
-    assert axis.get_title() == f"gIoU\ninteraction {found.describe()}"
+    assert axis.get_title() == f"gIoU\noverlap {found.describe()}"
     seeds = [value for line in axis.lines if line.get_fillstyle() == "none" for value in line.get_ydata()]
     assert len(seeds) == 4 * 2
     assert len(figure.legends) == 1
@@ -78,7 +78,7 @@ def test_the_two_by_two_connects_the_means_of_a_presence_head(make_two_by_two):
 def test_the_two_by_two_says_what_was_not_run(make_two_by_two):
     results = {key: each for key, each in make_two_by_two().items() if "-augmented" not in key[0]}
     for axis in paper_figures.two_by_two(results).axes:
-        assert axis.get_title().endswith("interaction: not run")
+        assert axis.get_title().endswith("overlap: not run")
         assert len(axis.containers) == 2
     assert not any(axis.containers for axis in paper_figures.two_by_two({}).axes)
 

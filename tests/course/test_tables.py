@@ -36,3 +36,16 @@ def test_spread_without_a_second_seed_is_a_mean():
     assert tables.spread(39.24, 0.81) == "39.2 ± 0.8"
     assert tables.spread(39.24, np.nan) == "39.2"
     assert tables.spread(np.nan, np.nan) == "–"
+
+
+def test_a_part_is_shown_and_the_whole_is_folded(table, monkeypatch):
+    shown = []
+    monkeypatch.setattr(tables, "display", lambda html: shown.append(html.data))
+    tables.show_part(table, "A caption.", table.iloc[:1])
+    (html,) = shown
+    before, folded = html.split("<details>")
+    assert before.count("<caption>A caption.</caption>") == 1
+    assert ("39.2 ± 0.8" in before, "41.0" in before) == (True, False)
+    assert "<summary>The whole table: 2 rows, 3 columns</summary>" in folded
+    assert "41.0" in folded
+    assert "caption" not in folded

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from grisq.evaluation.intervals import Difference
@@ -92,6 +93,39 @@ def test_the_papers_sign_is_the_claimed_one(results):
     assert judged(results, difference("poor", "good", gIoU=2.5)).overall == claims.CONTRADICTED
     assert judged(results, difference("poor", "good", gIoU=-2.5)).overall == claims.HOLDS  # the paper reports a drop
     assert judged(results, difference("good", "poor", gIoU=None)).overall == claims.HOLDS
+
+
+def test_where_the_papers_own_number_is_against_its_claim_nothing_is_judged(results):
+    """By the sign of the paper's number the first would be contradicted."""
+    evidence = Evidence("difference", "good", "val", {"gIoU": -0.5, "cIoU": 1.0}, reference="poor", aside=("gIoU",))
+    verdict = judged(results, evidence)
+    assert [finding.verdict for finding in verdict.findings] == [claims.NOT_JUDGED, claims.HOLDS]
+    assert verdict.overall == claims.HOLDS
+    assert claims.count_intervals([verdict]) == claims.count_decided([verdict]) == 1
+    only = Evidence("difference", "good", "val", {"gIoU": -0.5}, reference="poor", aside=("gIoU",))
+    assert judged(results, only).overall == claims.NOT_RUN
+
+
+def test_what_is_left_out_of_the_papers_claims_is_what_its_table_has_against_the_text():
+    """Of the comparisons of Table 1, whose claim is "better": exactly those in which ours is lower."""
+    left_out, lower = set(), set()
+    for claim in paper.claims():
+        for each in claim.evidence if claim.place == "Sec. 4.3, Table 1" else ():
+            left_out |= {(each.reference, each.split, metric) for metric in each.aside}
+            lower |= {(each.reference, each.split, metric) for metric, points in each.metrics.items() if points < 0}
+    assert left_out == lower == {("lisa", "testB", "cIoU"), ("gsva", "testB", "cIoU")}
+    assert not any(
+        each.aside for claim in paper.claims() if claim.place != "Sec. 4.3, Table 1" for each in claim.evidence
+    )
+
+
+def test_chance_contradicts_a_claim_with_many_intervals():
+    """2.5 % of the intervals lie on the wrong side if nothing differs; 100,000 claims of nine independent ones."""
+    most, independent = claims.contradicted_by_chance(9)
+    wrong = np.random.default_rng(0).random((100_000, 9)) < 0.025
+    assert most == pytest.approx(0.225)
+    assert independent == pytest.approx(wrong.any(1).mean(), abs=0.005)
+    assert claims.contradicted_by_chance(60)[0] == 1
 
 
 def test_equal_systems_and_single_seeds_decide_nothing(results):

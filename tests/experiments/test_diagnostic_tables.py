@@ -106,6 +106,19 @@ def test_a_run_without_head_has_no_threshold_of_presence(results):
     assert table.loc[("ours", "T-acc, own threshold"), "mean"] <= 100
 
 
+def test_the_area_against_a_kind_of_no_target_is_scikit_learns(results):
+    from sklearn.metrics import roc_auc_score
+
+    samples = results["ours", 0].samples["val"]
+    kinds = np.random.default_rng(0).choice(["near", "far"], max(samples.row) + 1)
+    table = diagnostic_tables.threshold_free_presence({("ours", 0): results["ours", 0]}, ["ours"], kinds)
+    targeted = np.array(samples.target_count) > 0
+    for kind in ("near", "far"):
+        asked = targeted | (kinds[samples.row] == kind)
+        expected = roc_auc_score(targeted[asked], np.array(samples.presence)[asked])
+        assert table.loc[("ours", f"AUROC, {kind} no-target"), "mean"] == pytest.approx(expected)
+
+
 def test_pairs_of_the_runs_that_have_them(results):
     table = diagnostic_tables.counterfactual(results, ["lavt", "ours"])["mean"]
     assert list(table.index.unique("run")) == ["ours"]
