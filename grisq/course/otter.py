@@ -83,9 +83,11 @@ def _question(number: str, notebooks: Path) -> tuple[str, str]:
 
 
 def _imports(number: str) -> str:
-    """What the solution's module imports, without what registers it."""
-    module = ast.parse(inspect.getsource(sys.modules[EXERCISES[number].solution.__module__]))
+    """What the solution's module imports, without what registers it, and the classes that it defines."""
+    name = EXERCISES[number].solution.__module__
+    module = ast.parse(inspect.getsource(sys.modules[name]))
     lines = [ast.unparse(node) for node in module.body if isinstance(node, ast.Import | ast.ImportFrom)]
+    lines += [f"from {name} import {node.name}" for node in module.body if isinstance(node, ast.ClassDef)]
     return "\n".join(line for line in lines if "exercises.registry" not in line)
 
 
