@@ -31,11 +31,12 @@ METRIC_STYLES = {
     "N-acc": {"color": OKABE_ITO["sky blue"], "linestyle": "-."},
     "T-acc": {"color": OKABE_ITO["reddish purple"], "linestyle": ":"},
 }
-# Color and marker of each attention head.
+# Color and marker of each attention head. Five colors are left besides those of the scenarios; grays are the others.
 HEAD_STYLES = tuple(
-    (OKABE_ITO[name], marker)
-    for name, marker in zip(
-        ("orange", "sky blue", "bluish green", "reddish purple", "blue", "yellow", "vermillion", "black"), "os^DvpPh"
+    zip(
+        [OKABE_ITO[name] for name in ("orange", "sky blue", "reddish purple", "black", "yellow")]
+        + ["#7F7F7F", "#4D4D4D", "#B3B3B3"],
+        "os^DvpPh",
     )
 )
 

@@ -14,6 +14,7 @@ from grisq.runtime.errors import InputError
 from grisq.runtime.files import atomic_file, write_text
 
 MASK_COLOR = (213, 94, 0)  # Okabe-Ito's vermillion
+RAW_COLOR = (0, 0, 0)  # before the decision a mask is no answer yet, so its outline has the color of none
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,9 @@ class Prediction(Answer):
         return f"{self.text!r}: present ({certainty}){number}, {100 * self.mask.mean():.1f} % of the picture"
 
     def overlay(self, *, raw: bool = False) -> Image.Image:
-        """Draw the target's outline and fade the rest; `raw` ignores the presence decision."""
-        return overlay_picture(self.picture, self.raw_mask if raw else self.mask, MASK_COLOR)
+        """Draw the target's outline and fade the rest; `raw` ignores the presence decision; its outline is black."""
+        mask, color = (self.raw_mask, RAW_COLOR) if raw else (self.mask, MASK_COLOR)
+        return overlay_picture(self.picture, mask, color)
 
     def to_coco(self, image_id: int | str | None = None) -> dict:
         """Return an entry of COCO's results format.

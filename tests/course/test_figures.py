@@ -86,6 +86,18 @@ def test_source_is_the_packages_own():
     listing = show_source(save).data
     assert listing.startswith("`grisq.course.figures.save`\n```python\ndef save(")
     assert listing.endswith("```")
+    folded = show_source(save, folded=True).data
+    assert folded.startswith(
+        "<details><summary><code>grisq.course.figures.save</code></summary>\n\n```python\ndef save("
+    )
+    assert folded.endswith("```\n\n</details>")  # blank lines, or the listing would not be read as Markdown
+
+
+def test_the_colors_of_scenarios_mean_nothing_else():
+    others = {*style.OTHER_COLORS, *(color for color, _ in style.HEAD_STYLES)}
+    others |= {look["color"] for look in style.METRIC_STYLES.values()}
+    assert not others & set(style.SCENARIO_COLORS.values())
+    assert len(set(style.HEAD_STYLES)) == len({color for color, _ in style.HEAD_STYLES}) == 8
 
 
 def test_colors_are_read_from_their_names():

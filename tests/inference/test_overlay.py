@@ -8,6 +8,7 @@ from PIL import Image
 
 from grisq.inference import overlay as module
 from grisq.inference.overlay import overlay, overlay_picture
+from grisq.inference.prediction import Prediction
 
 RED = (255, 0, 0)
 
@@ -35,6 +36,13 @@ def test_nothing_meant_leaves_the_picture_as_it_is():
 def test_the_outline_of_a_large_picture_is_wider():
     image, mask = square(600)
     assert (overlay(image, mask, RED)[2, 5:9] == RED).all()
+
+
+def test_before_the_decision_the_outline_is_black():
+    image, mask = square()
+    said = Prediction(Image.fromarray(image), "words", mask & False, mask, 0.2, None)
+    assert np.array_equal(np.asarray(said.overlay(raw=True)), overlay(image, mask, (0, 0, 0)))
+    assert np.array_equal(np.asarray(said.overlay()), image)
 
 
 def naive(image, mask, color):
