@@ -10,15 +10,12 @@ from matplotlib.lines import Line2D
 
 from grisq.course.charts import legend_below
 from grisq.course.gradient_figures import TERM_STYLES
-from grisq.course.style import METRIC_STYLES, OKABE_ITO, SCENARIO_COLORS, SCENARIO_MARKERS
+from grisq.course.style import METRIC_STYLES, SCENARIO_COLORS, SCENARIO_MARKERS
 from grisq.experiments.registry import EXPERIMENTS, for_tuning, label_of
 from grisq.experiments.selection import Results, runs_of
 from grisq.runtime.errors import InputError
 
-_METRIC_STYLES = {
-    "gIoU": {"color": "black", "marker": "o", "markersize": 5},
-    "cIoU": {"color": OKABE_ITO["reddish purple"], "marker": "s", "markersize": 5, "linestyle": "--"},
-}
+_METRIC_MARKERS = {"gIoU": "o", "cIoU": "s"}
 
 
 def learning_curves(history: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
@@ -33,8 +30,9 @@ def learning_curves(history: Mapping[str, Mapping[str, Sequence[float]]]) -> Fig
     for term, style in TERM_STYLES.items():
         losses.plot(train["step"], train[term], label=term, color=style["color"], linestyle=style["linestyle"])
     losses.set(title="loss terms, before λ", yscale="log")
-    for metric, style in _METRIC_STYLES.items():
-        masks.plot(evaluations["step"], evaluations[metric], label=metric, **style)
+    for metric, marker in _METRIC_MARKERS.items():
+        look = METRIC_STYLES[metric] | {"marker": marker, "markersize": 5}
+        masks.plot(evaluations["step"], evaluations[metric], label=metric, **look)
     masks.set(title="masks, part of val, %", ylim=(0, 102))
     for axis, head in zip(heads, ("presence", "plurality")):
         for scenario, color in SCENARIO_COLORS.items():

@@ -31,13 +31,18 @@ def show(figure: Figure, alt: str) -> None:
 
     The notebook stores the picture with 256 colors, which takes a third of the space for a grid of photographs.
     """
-    drawn, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=figure.dpi, metadata=_NO_DATES["png"])
+    bundle = {"image/png": small_png(figure, figure.dpi), "text/plain": alt}
     plt.close(figure)
-    _with_palette(Image.open(drawn).convert("RGB")).save(small, "png", optimize=True)
-    bundle = {"image/png": small.getvalue(), "text/plain": alt}
     display(bundle, raw=True, metadata={"image/png": {"alt": alt}})
     print(alt)
+
+
+def small_png(figure: Figure, dpi: float) -> bytes:
+    """Draw a figure as a PNG of 256 colors."""
+    drawn, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi, metadata=_NO_DATES["png"])
+    _with_palette(Image.open(drawn).convert("RGB")).save(small, "png", optimize=True)
+    return small.getvalue()
 
 
 def _with_palette(picture: Image.Image) -> Image.Image:

@@ -8,13 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from grisq.course.charts import legend_below
-from grisq.course.style import OKABE_ITO
 from grisq.course.tables import number
 from grisq.experiments.fresh_run import METRICS, Place
 from grisq.experiments.results import Result
 
-_STORED = {"color": OKABE_ITO["sky blue"], "linewidth": 0.9}
-_FRESH = {"color": OKABE_ITO["vermillion"], "linewidth": 2, "linestyle": "--", "marker": "o", "markersize": 3}
+_STORED = {"color": "0.6", "linewidth": 0.9}
+_FRESH = {"color": "black", "linewidth": 2, "linestyle": "--", "marker": "o", "markersize": 3}
 
 
 def placement_table(places: Sequence[Place]) -> pd.DataFrame:
@@ -35,11 +34,16 @@ def placement_table(places: Sequence[Place]) -> pd.DataFrame:
     )
 
 
-def curves_over_seeds(fresh: Result, stored: Sequence[Result]) -> Figure:
+def curves_over_seeds(fresh: Result, stored: Sequence[Result], label: str = "trained now") -> Figure:
     """Draw four metrics of the periodic evaluation over the steps: thin lines are stored seeds, the dashed one is new.
 
     The stored run of the same seed is left out, as in `place_among_seeds`: on the same type of processor it would lie
     exactly below the new one.
+
+    Args:
+        fresh: the run that stands out.
+        stored: the seeds.
+        label: of the fresh run, in the legend before its seed.
     """
     figure, axes = plt.subplots(1, len(METRICS), figsize=(12, 2.8), sharex=True)
     for axis, metric in zip(axes, METRICS):
@@ -47,6 +51,6 @@ def curves_over_seeds(fresh: Result, stored: Sequence[Result]) -> Figure:
             evaluations = each.history["eval"]
             axis.plot(evaluations["step"], evaluations[metric], **(_FRESH if each is fresh else _STORED))
         axis.set(title=f"{metric}, part of val, %", xlabel="step")
-    legend = {"stored, another seed": _STORED, f"trained now, seed {fresh.seed}": _FRESH}
+    legend = {"stored, another seed": _STORED, f"{label}, seed {fresh.seed}": _FRESH}
     legend_below(figure, [Line2D([], [], label=label, **style) for label, style in legend.items()])
     return figure

@@ -11,22 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from grisq.analysis.operating_points import operating_points
+from grisq.course.figures import small_png
 from grisq.course.predictions import ask
-from grisq.course.style import OKABE_ITO, SCENARIO_COLORS
+from grisq.course.style import METRIC_STYLES
 from grisq.course.tiles import wrapped
 from grisq.data.grefcoco import GRefCOCO
 from grisq.inference.segmenter import Segmenter
 
-METRIC_STYLES = {
-    "N-acc": {"color": SCENARIO_COLORS["no-target"], "linestyle": "--"},
-    "T-acc": {"color": "black", "linestyle": ":"},
-    "gIoU": {"color": OKABE_ITO["reddish purple"], "linestyle": "-"},
-}
+_METRICS = ("N-acc", "T-acc", "gIoU")  # in the order of `OperatingPoints`
 GRID = np.linspace(0, 1, 201)
 _NEXT = 2  # expressions to either side of the threshold
 _NOT_ALIVE = (
-    "A widget stands here while the notebook runs: a slider for the presence threshold, its place on the curves, and "
-    "the four expressions whose answer changes next."
+    "A widget stands here while the notebook runs. This is what it shows at a threshold of {:.2f}: the place on the "
+    "curves, {}, and the expressions whose answer changes next, two on either side."
 )
 
 
@@ -60,15 +57,16 @@ class ThresholdSlider:
 
     def update(self, *_) -> None:
         """Draw again at the slider's threshold."""
-        threshold = self.threshold.value
+        threshold, file = self.threshold.value, io.BytesIO()
         here = operating_points(self.presence, self.iou, self.target, np.array([threshold]))
-        numbers = dict(zip(METRIC_STYLES, (values[0] for values in here)))
+        numbers = dict(zip(_METRICS, (values[0] for values in here)))
         self.label.value = ", ".join(f"{name} {value:.1f} %" for name, value in numbers.items())
         first_above = int(np.searchsorted(self.presence[self.order], threshold))
         places = self.order[max(0, first_above - _NEXT) : first_above + _NEXT]
         self.nearest = [int(row) for row in self.rows[places]]
-        figure, file = self._drawn(threshold, places), io.BytesIO()
+        figure = self._drawn(threshold, places)
         figure.savefig(file, format="png", dpi=80)
+        self._still = small_png(figure, dpi=80)
         plt.close(figure)
         self.image.value = file.getvalue()
 
@@ -92,9 +90,11 @@ class ThresholdSlider:
         return figure
 
     def show(self) -> None:
-        """Put the widget on the page; where widgets do not work, as on paper, a sentence stands there."""
+        """Put the widget on the page; where widgets do not work, as on paper, it is a still picture of them."""
         bundle = widgets.VBox([self.threshold, self.label, self.image])._repr_mimebundle_()
-        display(bundle | {"text/plain": _NOT_ALIVE}, raw=True)
+        alt = _NOT_ALIVE.format(self.threshold.value, self.label.value)
+        still = {"image/png": self._still, "text/plain": alt}
+        display(bundle | still, raw=True, metadata={"image/png": {"alt": alt}})
 
 
 def curves_axis(axis: Axes, points: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
@@ -104,7 +104,7 @@ def curves_axis(axis: Axes, points: tuple[np.ndarray, np.ndarray, np.ndarray]) -
         axis: to draw on.
         points: of `operating_points` at the thresholds of `GRID`.
     """
-    for (name, style), values in zip(METRIC_STYLES.items(), points):
-        axis.plot(GRID, values, label=name, **style)
+    for name, values in zip(_METRICS, points):
+        axis.plot(GRID, values, label=name, **METRIC_STYLES[name])
     axis.set(xlabel="presence threshold", ylabel="%", xlim=(0, 1), ylim=(0, 102))
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize=8)

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from grisq.course.charts import legend_below
-from grisq.course.style import OKABE_ITO
+from grisq.course.style import METRIC_STYLES, OKABE_ITO
 from grisq.experiments.registry import label_of
 from grisq.experiments.results import Result
 from grisq.experiments.selection import Results, runs_of
@@ -45,7 +45,8 @@ def step_curves(axis: Axes, curves: Mapping[str, tuple[Sequence[float], Sequence
 def rate_figure(trials: Sequence[Trial], system: str, label: str) -> Figure:
     """Draw what the learning rate does: left for all systems, right for one system, masks and presence apart.
 
-    On the left the score is relative to the system's best, so that systems of different quality can be compared.
+    On the left the score is relative to the system's best, so that systems of different quality can be compared; the
+    names of the others stand at the lowest rate.
 
     Args:
         trials: every rate that was tried.
@@ -59,26 +60,51 @@ def rate_figure(trials: Sequence[Trial], system: str, label: str) -> Figure:
         by_system.setdefault(trial.system, []).append(trial)
     if system not in by_system:
         raise InputError(f"No learning rate was tried for {system!r}: run grisq experiments run --all first.")
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.2))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.8), width_ratios=(3, 2))
+    ends: dict[str, tuple[float, float]] = {}
     for name in sorted(by_system, key=lambda each: each == system):  # the one that stands out is drawn last
         tried = sorted(by_system[name], key=lambda trial: trial.lr)
         best = max(trial.score for trial in tried)
         rates = [trial.lr for trial in tried]
         left.plot(rates, [trial.score - best for trial in tried], **(_ONE if name == system else _OTHERS))
+        ends[name] = (tried[0].lr, tried[0].score - best)
+    _name_ends(left, {label_of(name): end for name, end in ends.items() if name != system})
     chosen = sorted(by_system[system], key=lambda trial: trial.lr)
-    looks = zip(("IoU single", "N-acc"), _LINES[1:], "sD")
-    for metric, look, marker in looks:
-        right.plot([trial.lr for trial in chosen], [trial.metrics[metric] for trial in chosen], marker=marker, **look)
+    looks = {"IoU single": {"color": "0.45", "marker": "s"}, "N-acc": METRIC_STYLES["N-acc"] | {"marker": "D"}}
+    for metric, look in looks.items():
+        right.plot([trial.lr for trial in chosen], [trial.metrics[metric] for trial in chosen], **look)
     left.set(title="score, relative to the system's best", ylabel="points")
     right.set(title=label, ylabel="%", ylim=(0, None))
     for axis in (left, right):
         axis.set(xscale="log", xlabel="highest learning rate")
         axis.set_xticks([trial.lr for trial in chosen], [f"{trial.lr:g}" for trial in chosen])
         axis.minorticks_off()
-    labels = {label: _ONE, "another system": _OTHERS}
-    labels |= {"IoU single": _LINES[1] | {"marker": "s"}, "N-acc": _LINES[2] | {"marker": "D"}}
+    labels = {label: _ONE, "another system": _OTHERS} | looks
     legend_below(figure, [Line2D([], [], label=label, **style) for label, style in labels.items()])
     return figure
+
+
+def _name_ends(axis: Axes, ends: Mapping[str, tuple[float, float]]) -> None:
+    """Write names left of the points (x, y), at least a line apart, with a thin line to the point of each."""
+    low, high = axis.get_ylim()
+    names = sorted(ends, key=lambda name: ends[name][1])
+    apart, y = (high - low) / 13, -np.inf
+    for name in names:
+        y = max(y + apart, ends[name][1])
+        axis.annotate(
+            name,
+            ends[name],
+            (-22, y),
+            textcoords=("offset points", "data"),
+            ha="right",
+            va="center",
+            fontsize=8,
+            arrowprops={"arrowstyle": "-", "color": "0.75", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2},
+        )
+    axis.margins(x=0.05)
+    axis.spines["left"].set_visible(False)
+    axis.yaxis.tick_right()
+    axis.yaxis.set_label_position("right")
 
 
 def clipping_figure(results: Results, names: Sequence[str], clip: float) -> Figure:

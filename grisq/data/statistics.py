@@ -146,23 +146,28 @@ class Ceiling(NamedTuple):
 
     expressions: int  # those whose text occurs at least twice
     right: float  # percent of them that the best function of the text predicts correctly
+    from_others: float  # percent that the other expressions with the same text predict correctly
     always: float  # percent that the same answer every time predicts correctly
 
 
 def text_ceiling(texts: Sequence[str], labels: np.ndarray) -> Ceiling:
     """Measure how well any function of the text alone can predict the labels of these very expressions.
 
-    The best it can do is each text's most frequent label. Texts that occur once decide nothing and are left out.
+    The best it can do is each text's most frequent label, which it has to know. `from_others` knows less: it predicts
+    each label as the majority of the other expressions with that text, and as the most frequent label of all where they
+    are divided. Texts that occur once decide nothing and are left out.
 
     Args:
         texts: N expressions; upper and lower case are the same.
         labels: (N,) bool.
     """
     frame = pd.DataFrame({"text": [text.lower().strip() for text in texts], "label": labels})
-    groups = frame.groupby("text")["label"].agg(["size", "sum"])
-    groups = groups[groups["size"] > 1]
-    best = groups["sum"].combine(groups["size"] - groups["sum"], max).sum()
-    total, labeled = int(groups["size"].sum()), int(groups["sum"].sum())
-    if not total:
-        return Ceiling(0, math.nan, math.nan)
-    return Ceiling(total, float(100 * best / total), 100 * max(labeled, total - labeled) / total)
+    groups = frame.groupby("text")["label"]
+    frame = frame.assign(size=groups.transform("size"), sum=groups.transform("sum"))[groups.transform("size") > 1]
+    if frame.empty:
+        return Ceiling(0, math.nan, math.nan, math.nan)
+    label, size = frame["label"].to_numpy(bool), frame["size"].to_numpy()
+    mean, of_others = (frame["sum"] / size).to_numpy(), ((frame["sum"] - label) / (size - 1)).to_numpy()
+    guess = np.where(of_others == 0.5, label.mean() > 0.5, of_others > 0.5)
+    shares = np.maximum(mean, 1 - mean).mean(), (guess == label).mean(), max(label.mean(), 1 - label.mean())
+    return Ceiling(len(frame), *(float(100 * share) for share in shares))

@@ -84,7 +84,7 @@ def load_bert(bert: BertModel, config: TextConfig) -> None:
         family = AutoConfig.from_pretrained(name).model_type
         if family != "bert":
             raise InputError(f"{name} is a {family} model and the text encoder is a BERT: set {_BERT_SETTING} to one.")
-        with _quiet():
+        with _quiet(name):
             found, report = BertModel.from_pretrained(
                 name,
                 add_pooling_layer=False,
@@ -137,7 +137,7 @@ def read_weights(what: str, setting: str, name: str, from_hub: Callable[[str], n
     """
     name = local_copy(name)
     try:
-        with _quiet():
+        with _quiet(name):
             return load_state_dict(name) if Path(name).is_file() else from_hub(name).state_dict()
     except Exception as error:  # errors of hub, network and file from three libraries
         raise _unavailable(what, setting, name, error) from None
@@ -168,14 +168,21 @@ def fill(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without transformers' report on missing tensors, which `_check_fit` turns into one sentence."""
-    before = logging.get_verbosity()
+def _quiet(name: str) -> Iterator[None]:
+    """Without transformers' report on missing tensors, which `_check_fit` turns into one sentence.
+
+    Where nothing is downloaded, without its bar either, which is over at once.
+    """
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
+    if Path(name).exists():
+        logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
 
 
 def _without_prefix(weights: dict[str, Tensor], first: str) -> tuple[dict[str, Tensor], str]:

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
+from scipy.sparse.csgraph import connected_components
 from scipy.stats import ttest_ind
 from sklearn.metrics import matthews_corrcoef
 
@@ -123,9 +124,14 @@ def by_the_protocol(mask, target, presence, threshold):
     return float(score(mask, target, **said, protocol=PROTOCOLS["rela"]).iou)
 
 
-def by_sets(train_images, val_images):
-    known = set(train_images.tolist())
-    return 100 * sum(image in known for image in val_images.tolist()) / len(val_images)
+def by_connected_components(image_ids, alike, chosen):
+    ids = sorted({*image_ids.tolist(), *chosen, *(each for pair in alike for each in pair)})
+    links = np.zeros((len(ids), len(ids)))
+    for one, other in alike:
+        links[ids.index(one), ids.index(other)] = 1
+    group = dict(zip(ids, connected_components(links, directed=False)[1]))
+    taken = {group[each] for each in chosen}
+    return np.array([group[each] in taken for each in image_ids.tolist()])
 
 
 def by_welchs_test(ours, theirs):
@@ -208,7 +214,7 @@ TRUTHS = {
     "13": by_the_truth_about_one_kind_at_a_time,
     "14": by_the_package_on_its_own_resamples,
     "14b": by_the_headings,
-    "15": by_sets,
+    "15": by_connected_components,
 }
 
 
@@ -296,6 +302,18 @@ def test_a_mean_of_the_parts_means_is_not_the_gradient_of_the_batch(capsys):
 
     exercises.check("10", mean_of_means)
     assert "exercises.inputs('10')[1]" in capsys.readouterr().out  # equal parts do not show it
+
+
+def test_one_pass_over_the_pairs_misses_a_chain(capsys):
+    def one_pass(image_ids, alike, chosen):
+        taken = set(chosen)
+        for pair in alike:
+            if taken & {*pair}:
+                taken |= {*pair}
+        return np.isin(image_ids, [*taken])
+
+    exercises.check("15", one_pass)
+    assert "exercises.inputs('15')[0]" in capsys.readouterr().out
 
 
 def test_an_answer_that_works_in_place_spoils_nothing(capsys):

@@ -47,9 +47,19 @@ def test_moving_it_draws_another_picture(slider):
     assert slider.image.value == before
 
 
-def test_it_is_shown_alive_and_as_a_sentence_on_paper(slider, monkeypatch):
+def test_it_is_shown_alive_and_as_a_still_picture_on_paper(slider, monkeypatch):
     seen = []
-    monkeypatch.setattr("grisq.course.threshold_slider.display", lambda bundle, raw: seen.append(bundle))
+    monkeypatch.setattr(
+        "grisq.course.threshold_slider.display", lambda bundle, **options: seen.append((bundle, options))
+    )
+    slider.threshold.value = 0.7
     slider.show()
-    assert "application/vnd.jupyter.widget-view+json" in seen[0]
-    assert seen[0]["text/plain"].startswith("A widget stands here")
+    bundle, options = seen[0]
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert "at a threshold of 0.70" in bundle["text/plain"]
+    assert slider.label.value in bundle["text/plain"]
+    still, alive = (
+        np.asarray(Image.open(io.BytesIO(each)).convert("RGB")) for each in (bundle["image/png"], slider.image.value)
+    )
+    assert np.abs(still.astype(int) - alive).mean() < 3
+    assert options["metadata"]["image/png"]["alt"] == bundle["text/plain"]

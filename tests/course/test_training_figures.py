@@ -1,8 +1,10 @@
+import itertools
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from grisq.course import training_figures
 from grisq.experiments.tuning import Trial
@@ -37,9 +39,21 @@ def test_rates_are_compared_with_each_systems_best():
     assert (list(ours.get_xdata()), list(ours.get_ydata())) == ([1e-3, 2e-3], [0, -4])
     assert [list(line.get_ydata()) for line in right.lines] == [[11, 10], [22, 20]]  # IoU single, N-acc
     assert right.get_title() == "ours"
+    assert [(text.get_text(), text.xy) for text in left.texts] == [("ReLA", (1e-3, 0))]
     assert [label.get_text() for label in left.get_xticklabels()] == ["0.001", "0.002"]
     with pytest.raises(InputError, match="'lavt'"):
         training_figures.rate_figure(trials, "lavt", "LAVT")
+
+
+def test_names_of_curves_that_start_together_stand_apart():
+    systems = ("grisq", "rela", "lavt", "cris", "vlt", "lts", "mattnet")
+    trials = [trial(name, lr, score) for name in systems for lr, score in ((1e-3, 30.0), (2e-3, 40.0))]
+    figure = training_figures.rate_figure(trials, "grisq", "ours")
+    figure.canvas.draw()
+    boxes = sorted((Text.get_window_extent(name) for name in figure.axes[0].texts), key=lambda box: box.y0)
+    assert len(boxes) == 6
+    assert all(below.y1 <= above.y0 + 1 for below, above in itertools.pairwise(boxes))
+    assert boxes[-1].y1 < figure.bbox.y1
 
 
 def test_clipped_steps_of_all_seeds_are_counted():

@@ -72,3 +72,9 @@ def test_the_ceiling_of_text_is_that_of_the_best_rule_over_all_rules(rows):
         assert found.right == pytest.approx(100 * best / len(kept))
         labels = [label for _, label in kept]
         assert found.always == pytest.approx(100 * max(labels.count(True), labels.count(False)) / len(kept))
+        right = 0
+        for place, (kind, label) in enumerate(kept):
+            others = [each for other, (name, each) in enumerate(kept) if name == kind and other != place]
+            yes, no = others.count(True), others.count(False)
+            right += label == (yes > no if yes != no else labels.count(True) > labels.count(False))
+        assert found.from_others == pytest.approx(100 * right / len(kept))

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 from grisq.config import preset
 from grisq.data.tokenizer import SPECIAL, ExpressionTokenizer
+from grisq.models import pretrained
 from grisq.models.grisq import GRISQ
 from grisq.models.layers.swin import build_swin
 from grisq.models.packaged_weights import local_copy
@@ -158,11 +159,14 @@ def test_bert_files_are_loaded_whatever_stands_before_the_names(
         assert torch.equal(loaded[name], tensor), name
 
 
-def test_a_loaded_bert_gives_transformers_own_features(model_config, bert_config, tmp_path):
+def test_a_loaded_bert_gives_transformers_own_features(model_config, bert_config, tmp_path, capfd):
     bert = BertModel(bert_config).eval()
     bert.save_pretrained(tmp_path)
     model = with_bert(model_config, tmp_path).eval()
+    capfd.readouterr()
     model.load_pretrained()
+    assert capfd.readouterr().err == ""  # no bar for a folder on this machine
+    assert pretrained.logging.is_progress_bar_enabled()
     ids, mask = torch.randint(5, 200, (2, 7)), torch.ones(2, 7, dtype=torch.bool)
     expected = bert(input_ids=ids, attention_mask=mask).last_hidden_state
     torch.testing.assert_close(model.text_encoder(ids, mask), expected)
