@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 
 from grisq.evaluation.scoring.report import OfSplit, Report
 
-_MINE, _OTHER = "#000000", "#CC79A7"  # black and Okabe-Ito's reddish purple; its other colors mean kinds
-_CURVE = {"giou": ("gIoU", "#000000", "-"), "n_acc": ("N-acc", "#D55E00", "--"), "t_acc": ("T-acc", "#0072B2", ":")}
+_MINE, _OTHER = "#000000", "#E69F00"  # black and orange: the colors of the course's kinds stay theirs
+_CURVE = {"giou": ("gIoU", "#000000", "-"), "n_acc": ("N-acc", "#56B4E9", "-."), "t_acc": ("T-acc", "#CC79A7", ":")}
 
 
 def report_figure(report: Report, protocol: str | None = None) -> Figure:
