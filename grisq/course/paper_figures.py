@@ -1,18 +1,27 @@
 """The paper's figures drawn from stored results: every seed, the mean with its interval, and the paper's number."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from grisq.course.charts import legend_below, level_points, reach
+from grisq.course.charts import difference_points, legend_below, level_points, reach
 from grisq.course.style import OKABE_ITO
 from grisq.evaluation.metrics import metrics_of
 from grisq.experiments import paper
-from grisq.experiments.comparison import contrast_of, experiment_of, level_of, tallies
+from grisq.experiments.comparison import (
+    MARGIN,
+    PRESENCE,
+    contrast_of,
+    decompose_gap,
+    experiment_of,
+    level_of,
+    tallies,
+)
 from grisq.experiments.paper import METRICS
+from grisq.experiments.registry import describe_pair
 from grisq.experiments.selection import Results, seeds_of
 
 # By title: our run, and the paper's bar (system, augmented).
@@ -42,6 +51,27 @@ def figure5a(results: Results) -> Figure:
     """Draw Fig. 5a: gIoU on val of ReLA's masks under three presence decisions, and of ours."""
     bars = paper.figure5a()
     return levels(results, bars["run"].to_dict(), bars[["gIoU"]].astype(float))
+
+
+def gap_parts(results: Results, pairs: Sequence[tuple[str, str]]) -> Figure:
+    """Draw where gaps in gIoU on val come from: a panel for the gap and for each part of it, a line for each pair.
+
+    Args:
+        results: by experiment and seed.
+        pairs: system and reference; those of which one was not run are left out.
+    """
+    found = {
+        describe_pair(*pair): decompose_gap(results, *pair)
+        for pair in pairs
+        if all(seeds_of(results, name) for name in pair)
+    }
+    parts = [part for each in [*found.values()][:1] for part in each if part not in (PRESENCE, MARGIN)]
+    size = {"figsize": (11, 0.42 * len(found) + 1.3), "sharex": True, "sharey": True, "squeeze": False}
+    figure, axes = plt.subplots(1, max(1, len(parts)), **size)
+    for axis, part in zip(axes[0], parts):
+        difference_points(axis, {pair: each[part] for pair, each in found.items()})
+        axis.set(title=part, xlabel="points of gIoU")
+    return figure
 
 
 def levels(results: Results, runs: Mapping[str, str], reported: pd.DataFrame) -> Figure:

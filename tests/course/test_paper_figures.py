@@ -20,6 +20,18 @@ def seeds_in(axis, place):
     )
 
 
+def test_the_parts_of_a_gap_have_a_panel_each_and_add_up_to_it(stored):
+    pairs = [("ours", "rela"), ("ours", "nobody"), ("ours", "plurality")]
+    figure = paper_figures.gap_parts(stored, pairs)
+    assert figure.axes[0].get_title() == comparison.GAP
+    drawn = np.array([[bars.lines[0].get_xdata()[0] for bars in axis.containers] for axis in figure.axes])
+    assert drawn.shape == (4, 2)
+    np.testing.assert_allclose(drawn[0], drawn[1:].sum(0))
+    wanted = [comparison.decompose_gap(stored, *pair)[comparison.GAP].value for pair in (pairs[0], pairs[2])]
+    assert drawn[0] == pytest.approx(wanted)
+    assert not any(axis.containers for axis in paper_figures.gap_parts({}, pairs).axes)
+
+
 def test_figure_4_has_every_seed_the_means_with_intervals_and_the_papers_values(stored):
     figure = paper_figures.figure4(stored)
     assert [axis.get_title() for axis in figure.axes] == ["gIoU", "cIoU", "N-acc"]
