@@ -70,7 +70,7 @@ def gap_parts(results: Results, pairs: Sequence[tuple[str, str]]) -> Figure:
     figure, axes = plt.subplots(1, max(1, len(parts)), **size)
     for axis, part in zip(axes[0], parts):
         difference_points(axis, {pair: each[part] for pair, each in found.items()})
-        axis.set(title=part, xlabel="points of gIoU")
+        axis.set(title=part.replace(" on ", "\non "), xlabel="points of gIoU")
     return figure
 
 

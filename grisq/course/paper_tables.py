@@ -116,9 +116,8 @@ def about(stored: Results) -> str:
 def threshold_free_presence(stored: Results, names: Sequence[str], kinds: np.ndarray | None = None) -> pd.DataFrame:
     """Format `grisq.experiments.diagnostic_tables.threshold_free_presence`: mean ± std over seeds, a line a run."""
     numbers = diagnostic_tables.threshold_free_presence(stored, names, kinds)
-    digits = {"own threshold": 2, **{name: 3 for _, name in numbers.index if name.startswith("AUROC")}}
     texts = {
-        (name, measure): spread(line["mean"], line["std"], digits.get(measure, 1))
+        (name, measure): spread(line["mean"], line["std"], 2 if measure == "own threshold" else 1)
         for (name, measure), line in numbers.iterrows()
     }
     return _wide(texts, names)

@@ -61,7 +61,8 @@ def threshold_free_presence(results: Results, names: Sequence[str], kinds: np.nd
     """Presence on val without the threshold of 0.5 (see `grisq.analysis.thresholds`).
 
     Lines (run, measure): gIoU at 0.5 and at each run's own threshold, N-acc and T-acc there, that threshold, and areas
-    under the ROC curve of the presence and of the mask's size. Columns seeds, mean, std; nan for a run without head.
+    under the ROC curve of the presence and of the mask's size, in percent. Columns seeds, mean, std; nan for a run
+    without head.
 
     Args:
         results: by experiment and seed.
@@ -78,17 +79,17 @@ def threshold_free_presence(results: Results, names: Sequence[str], kinds: np.nd
             "gIoU at 0.5": [giou_at(each, 0.5) for each in headed],
             **{f"{metric}, own threshold": values for metric, values in _metrics_at(own).items()},
             "own threshold": [np.mean(each.chosen) for each in own],
-            "AUROC, presence": [presence_auroc(each) for each in headed],
+            "AUROC, presence": [100 * presence_auroc(each) for each in headed],
             **{f"AUROC, {kind} no-target": [_against(each, kinds, kind) for each in headed] for kind in asked},
-            "AUROC, mask size": [presence_auroc(each, by_mask=True) for each in samples],
+            "AUROC, mask size": [100 * presence_auroc(each, by_mask=True) for each in samples],
         }
         lines |= {(name, measure): spread_of(values) for measure, values in measures.items()}
     return indexed(lines, ["run", "measure"])
 
 
 def _against(samples: Samples, kinds: np.ndarray, kind: str) -> float:
-    """Area under the ROC curve of all expressions with a target against the no-target ones of a kind."""
-    return presence_auroc(samples, keep=(np.array(samples.target_count) > 0) | (kinds[samples.row] == kind))
+    """Area under the ROC curve, in percent, of all expressions with a target against the no-target ones of a kind."""
+    return 100 * presence_auroc(samples, keep=(np.array(samples.target_count) > 0) | (kinds[samples.row] == kind))
 
 
 def thresholds(results: Results, names: Sequence[str]) -> pd.DataFrame:

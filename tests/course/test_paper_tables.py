@@ -97,12 +97,12 @@ def test_presence_without_the_threshold(stored):
     numbers = diagnostic_tables.threshold_free_presence(stored, ["rela"]).loc["rela"]
     assert table.loc[0, "gIoU at 0.5"] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["gIoU at 0.5"])
     assert table.loc[0, "own threshold"] == "{mean:.2f} ± {std:.2f}".format(**numbers.loc["own threshold"])
-    assert table.loc[0, "AUROC, presence"] == "{mean:.3f} ± {std:.3f}".format(**numbers.loc["AUROC, presence"])
+    assert table.loc[0, "AUROC, presence"] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc["AUROC, presence"])
     kinds = np.random.default_rng(0).choice(["near", "far"], 100_000)
     numbers = diagnostic_tables.threshold_free_presence(stored, ["rela"], kinds).loc["rela"]
     table = paper_tables.threshold_free_presence(stored, ["rela"], kinds)
     for name in ("AUROC, near no-target", "AUROC, far no-target"):
-        assert table.loc[0, name] == "{mean:.3f} ± {std:.3f}".format(**numbers.loc[name])
+        assert table.loc[0, name] == "{mean:.1f} ± {std:.1f}".format(**numbers.loc[name])
 
 
 def test_the_oracle_gains_has_intervals(stored):

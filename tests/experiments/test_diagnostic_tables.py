@@ -102,7 +102,7 @@ def test_every_run_with_a_threshold_of_its_own_on_what_decides(results):
 def test_a_run_without_head_has_no_threshold_of_presence(results):
     table = diagnostic_tables.threshold_free_presence(results, ["bare", "ours"])
     assert np.isnan(table.loc[("bare", "gIoU, own threshold"), "mean"])
-    assert table.loc[("bare", "AUROC, mask size"), "mean"] == 0.5
+    assert table.loc[("bare", "AUROC, mask size"), "mean"] == 50
     assert table.loc[("ours", "T-acc, own threshold"), "mean"] <= 100
 
 
@@ -116,7 +116,7 @@ def test_the_area_against_a_kind_of_no_target_is_scikit_learns(results):
     for kind in ("near", "far"):
         asked = targeted | (kinds[samples.row] == kind)
         expected = roc_auc_score(targeted[asked], np.array(samples.presence)[asked])
-        assert table.loc[("ours", f"AUROC, {kind} no-target"), "mean"] == pytest.approx(expected)
+        assert table.loc[("ours", f"AUROC, {kind} no-target"), "mean"] == pytest.approx(100 * expected)
 
 
 def test_pairs_of_the_runs_that_have_them(results):
