@@ -9,12 +9,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from grisq.course.style import OTHER_COLORS, rgb
+from grisq.course.animation import Frame, drawn, save_gif
+from grisq.course.style import OTHER_COLORS
 from grisq.course.verdict import color_of
-from grisq.inference.overlay import overlay
 from grisq.inference.prediction import Prediction
 from grisq.runtime.errors import InputError
-from grisq.runtime.files import atomic_file
 
 HOLD, TYPE = 2400, 220  # milliseconds that an answer stands, and each word that is typed
 _DPI = 80
@@ -42,22 +41,18 @@ def save_demo_animation(predictions: Sequence[Prediction], path: Path) -> list[I
     """
     if not predictions:
         raise InputError("There is no answer to show: give at least one prediction.")
-    frames, durations = zip(*_frames(predictions))
-    small = [frame.quantize(128, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for frame in frames]
-    with atomic_file(path) as partial:
-        small[0].save(partial, "gif", save_all=True, append_images=small[1:], duration=list(durations), loop=0)
-    return list(frames)
+    return save_gif(_frames(predictions), path, colors=128)
 
 
-def _frames(predictions: Sequence[Prediction]) -> Iterator[tuple[Image.Image, int]]:
+def _frames(predictions: Sequence[Prediction]) -> Iterator[Frame]:
     panel = _Panel(predictions[0])
     for said, following in zip(predictions, [*predictions[1:], predictions[0]]):
         panel.answer(said)
-        yield panel.drawn(), HOLD
+        yield drawn(panel.canvas), HOLD
         words = following.text.split()
         for typed in range(1, len(words) + 1):
             panel.question(following, " ".join(words[:typed]))
-            yield panel.drawn(), TYPE
+            yield drawn(panel.canvas), TYPE
 
 
 class _Panel:
@@ -86,7 +81,7 @@ class _Panel:
 
     def answer(self, said: Prediction) -> None:
         """Show the mask, the bars and the answer, in the color of its kind."""
-        self.image.set_data(overlay(np.asarray(said.picture), said.mask, rgb(color_of(said.answer))))
+        self.image.set_data(np.asarray(said.overlay()))
         values = (said.presence, said.plurality if said.present else None)  # no number of what is not there
         self._show(said.text, values, said.answer, color_of(said.answer))
 
@@ -102,8 +97,3 @@ class _Panel:
             number.set_text("" if value is None else f"{value:.2f}")
         self.said.set_text(answer)
         self.said.set_color(color)
-
-    def drawn(self) -> Image.Image:
-        self.canvas.draw()
-        self.figure.set_layout_engine("none")  # nothing moves after the first frame
-        return Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")

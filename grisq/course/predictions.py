@@ -28,11 +28,7 @@ def ask(segmenter: Segmenter, data: GRefCOCO, row: int) -> Prediction:
 def answer_tile(prediction: Prediction) -> Tile:
     """Draw a prediction under its expression, its answer and the probability of presence, in its kind's color."""
     title = f"{prediction.text}: {prediction.answer} ({prediction.presence:.2f})"
-    return Tile(_outlined(prediction), title, color_of(prediction.answer))
-
-
-def _outlined(prediction: Prediction) -> np.ndarray:
-    return overlay(np.asarray(prediction.picture), prediction.mask, rgb(color_of(prediction.answer)))
+    return Tile(np.asarray(prediction.overlay()), title, color_of(prediction.answer))
 
 
 def prediction_grid(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], labels: tuple[str, str]) -> Figure:
@@ -58,7 +54,7 @@ def prediction_grid(segmenter: Segmenter, data: GRefCOCO, rows: Sequence[int], l
 def _judged(said: Prediction, data: GRefCOCO, row: int) -> Tile:
     target = data.mask(row) if data.target_counts[row] else None
     title = verdict(said.answer, said.presence, said.mask, target)
-    return Tile(_outlined(said), title, color_of(said.answer))
+    return Tile(np.asarray(said.overlay()), title, color_of(said.answer))
 
 
 def asked_again_grid(predictions: Sequence[Prediction], changes: Sequence[str]) -> Figure:
@@ -79,7 +75,7 @@ def asked_again_grid(predictions: Sequence[Prediction], changes: Sequence[str]) 
         title = f"{change}:\n{said.text}\nIoU {iou:.2f}, presence {said.presence:.2f}"
         color = color_of(said.answer) if said.present else OKABE_ITO["black"]
         tiles.append(Tile(overlay(np.asarray(said.picture), said.raw_mask, rgb(color)), title))
-    return image_grid(tiles, min(6, len(tiles)))
+    return image_grid(tiles, min(_IN_A_LINE, len(tiles)))
 
 
 def rows_of_each_scenario(data: GRefCOCO, split: str, n: int, seed: int) -> list[int]:

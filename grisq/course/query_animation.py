@@ -12,11 +12,11 @@ from PIL import Image
 from torch import Tensor
 
 from grisq.analysis.trace import Trace
+from grisq.course.animation import Frame, drawn, save_gif
 from grisq.course.attention import word_axis
 from grisq.course.query_figures import answer_axis, attention_of, typeset, without_padding
 from grisq.course.style import OKABE_ITO
 from grisq.data.sample import Sample
-from grisq.runtime.files import atomic_file
 
 HOLD, FADE = 1800, 120  # milliseconds that a stage stands, and each picture between two stages
 _BETWEEN = 2  # pictures between two stages
@@ -50,12 +50,8 @@ def save_query_animation(
     Raises:
         InputError: the model has no target query, or the file cannot be written.
     """
-    stages = _stages(samples, traced)
-    frames, durations = zip(*_frames(stages, tokens, traced.output.attention[0]))
-    small = [frame.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE) for frame in frames]
-    with atomic_file(path) as partial:
-        small[0].save(partial, "gif", save_all=True, append_images=small[1:], duration=list(durations), loop=0)
-    return list(frames)
+    frames = _frames(_stages(samples, traced), tokens, traced.output.attention[0])
+    return save_gif(frames, path, colors=256)
 
 
 def _stages(samples: Sequence[Sample], traced: Trace) -> list[Stage]:
@@ -89,9 +85,7 @@ def _heated(sample: Sample, weights: np.ndarray) -> np.ndarray:
     return without_padding(sample, (1 - _HEAT) * gray + _HEAT * color)
 
 
-def _frames(
-    stages: Sequence[Stage], tokens: Sequence[Sequence[str]], weights: Tensor
-) -> Iterator[tuple[Image.Image, int]]:
+def _frames(stages: Sequence[Stage], tokens: Sequence[Sequence[str]], weights: Tensor) -> Iterator[Frame]:
     """Every frame with its duration; after a stage a few that fade into the next one, after the last into the first."""
     canvas = _Canvas(stages[0], tokens, weights)
     for stage, following in zip(stages, [*stages[1:], stages[0]]):
@@ -130,6 +124,4 @@ class _Canvas:
         color = OKABE_ITO["sky blue"] if stage.reads_words else "#D0D0D0"
         for bar in (bar for axis in self.words for bar in axis.patches):
             bar.set_color(color)
-        self.canvas.draw()
-        self.figure.set_layout_engine("none")  # nothing moves after the first frame
-        return Image.fromarray(np.asarray(self.canvas.buffer_rgba())).convert("RGB")
+        return drawn(self.canvas)

@@ -20,6 +20,7 @@ from grisq.inference.segmenter import Segmenter
 
 _METRICS = ("N-acc", "T-acc", "gIoU")  # in the order of `OperatingPoints`
 GRID = np.linspace(0, 1, 201)
+_DPI = 80
 _NEXT = 2  # expressions to either side of the threshold
 _NOT_ALIVE = (
     "A widget stands here while the notebook runs. This is what it shows at a threshold of {:.2f}: the place on the "
@@ -61,16 +62,18 @@ class ThresholdSlider:
         here = operating_points(self.presence, self.iou, self.target, np.array([threshold]))
         numbers = dict(zip(_METRICS, (values[0] for values in here)))
         self.label.value = ", ".join(f"{name} {value:.1f} %" for name, value in numbers.items())
-        first_above = int(np.searchsorted(self.presence[self.order], threshold))
-        places = self.order[max(0, first_above - _NEXT) : first_above + _NEXT]
-        self.nearest = [int(row) for row in self.rows[places]]
-        figure = self._drawn(threshold, places)
-        figure.savefig(file, format="png", dpi=80)
-        self._still = small_png(figure, dpi=80)
+        self.nearest = [int(row) for row in self.rows[self._closest(threshold)]]
+        figure = self._drawn(threshold)
+        figure.savefig(file, format="png", dpi=_DPI)
         plt.close(figure)
         self.image.value = file.getvalue()
 
-    def _drawn(self, threshold: float, places: np.ndarray) -> Figure:
+    def _closest(self, threshold: float) -> np.ndarray:
+        """Places of the expressions closest to the threshold, the lowest presence first."""
+        first_above = int(np.searchsorted(self.presence[self.order], threshold))
+        return self.order[max(0, first_above - _NEXT) : first_above + _NEXT]
+
+    def _drawn(self, threshold: float) -> Figure:
         figure, axes = plt.subplots(
             1, 1 + 2 * _NEXT, figsize=(13, 2.8), width_ratios=(2, *[1] * 2 * _NEXT), layout="constrained"
         )
@@ -78,7 +81,7 @@ class ThresholdSlider:
         axes[0].axvline(threshold, color="black", linewidth=1.5)
         for axis in axes[1:]:
             axis.set_axis_off()
-        for axis, place in zip(axes[1:], places):
+        for axis, place in zip(axes[1:], self._closest(threshold)):
             said = self._ask(int(self.rows[place]))
             axis.imshow(np.asarray(said.overlay(raw=True)))
             present = self.presence[place] >= threshold
@@ -93,7 +96,9 @@ class ThresholdSlider:
         """Put the widget on the page; where widgets do not work, as on paper, it is a still picture of them."""
         bundle = widgets.VBox([self.threshold, self.label, self.image])._repr_mimebundle_()
         alt = _NOT_ALIVE.format(self.threshold.value, self.label.value)
-        still = {"image/png": self._still, "text/plain": alt}
+        figure = self._drawn(self.threshold.value)
+        still = {"image/png": small_png(figure, dpi=_DPI), "text/plain": alt}
+        plt.close(figure)
         display(bundle | still, raw=True, metadata={"image/png": {"alt": alt}})
 
 

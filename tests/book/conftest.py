@@ -1,13 +1,8 @@
 """The modules of `book/`, which is no installed package, and made files for them."""
 
 import json
-import sys
 
 import pytest
-
-from grisq.runtime.paths import ROOT
-
-sys.path.append(str(ROOT / "book"))
 
 HEADER = "# {number} · A title\n\n* **You can say at the end**: what $x$ is.\n"
 

@@ -1,9 +1,5 @@
 """The built book in a real browser: it loads nothing from elsewhere, fits a telephone, and has no serious barrier."""
 
-import functools
-import sys
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
@@ -13,11 +9,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import text_to_be_present_in_element
 from selenium.webdriver.support.wait import WebDriverWait
 
-from grisq.runtime.paths import NOTEBOOKS, ROOT
-
-sys.path.append(str(ROOT / "book"))
 from binding import slides
 from binding.lectures import Deck, read_decks
+from grisq.runtime.paths import NOTEBOOKS, ROOT
 
 BOOK = ROOT / "build" / "book"
 # One page of each type; every notebook comes on top.
@@ -73,22 +67,12 @@ const look = (slide, where) => {
 """
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Serves files without a log."""
-
-    def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture(scope="module")
-def book():
+def book(serve):
     """The address of the built book on this machine."""
     if not (BOOK / "index.html").is_file():
         pytest.fail("There is no book: `make test-book` builds it first.", pytrace=False)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=BOOK))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    return serve(BOOK)
 
 
 def pages() -> dict[str, str]:
@@ -107,6 +91,12 @@ def open_page(browser, address: str) -> None:
     WebDriverWait(browser, SECONDS).until(lambda _: browser.execute_script(ready), f"{address} is not ready")
 
 
+def loaded_but_from(browser, *places: str) -> list[str]:
+    """What the page has loaded whose address does not begin with one of these."""
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    return [address for address in loaded if not address.startswith(places)]
+
+
 def prefer(browser, scheme: str) -> None:
     """Let the system be light or dark, and without motion, in the middle of which colors would be measured."""
     wishes = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
@@ -118,8 +108,7 @@ def prefer(browser, scheme: str) -> None:
 def test_a_page_loads_nothing_from_elsewhere_and_has_no_serious_barrier(book, browser, axe, name):
     prefer(browser, "light")
     open_page(browser, f"{book}/{pages()[name]}")
-    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
-    assert [address for address in loaded if not address.startswith((book, "data:"))] == []
+    assert loaded_but_from(browser, book, "data:") == []
     assert axe(browser) == []
     prefer(browser, "dark")
     open_page(browser, f"{book}/{pages()[name]}")
@@ -148,8 +137,7 @@ def test_the_front_page_leads_to_the_model_which_answers_and_has_no_serious_barr
         browser.find_element(By.ID, "text").send_keys(f"the {scheme} dog", Keys.ENTER)
         patience.until(text_to_be_present_in_element((By.ID, "status"), f"“the {scheme} dog”"), "no answer")
         assert axe(browser) == []
-    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
-    assert [address for address in loaded if not address.startswith((book, "data:", "blob:"))] == []
+    assert loaded_but_from(browser, book, "data:", "blob:") == []
 
 
 def test_the_search_finds_a_term_and_a_class(book, browser):
@@ -202,8 +190,7 @@ def test_slides_fill_the_screen_and_load_nothing_from_elsewhere(tmp_path, browse
     window = browser.execute_script("return innerWidth")
     assert 0 <= place["left"] < window / 4
     assert place["height"] > 20
-    loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
-    assert [address for address in loaded if not address.startswith(("file:", "data:"))] == []
+    assert loaded_but_from(browser, "file:", "data:") == []
 
 
 def test_a_long_slide_is_set_smaller_and_one_that_is_too_long_is_found(tmp_path, browser, open_deck):

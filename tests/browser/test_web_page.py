@@ -5,9 +5,6 @@ The JavaScript programs come from the npm registry, or from the folder that GRIS
 
 import json
 import os
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -87,17 +84,9 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def address(folder):
+def address(folder, serve):
     """The folder on a file server on loopback."""
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
+    return f"{serve(folder)}/"
 
 
 @pytest.fixture(scope="session")

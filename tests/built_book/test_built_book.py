@@ -16,13 +16,11 @@ import pytest
 from bs4 import BeautifulSoup
 
 import grisq
-from grisq.experiments import paper
-from grisq.runtime.paths import NOTEBOOKS, ROOT
-
-sys.path.append(str(ROOT / "book"))
 from binding.api import NOT_IMPORTED
 from binding.pages import read_contents
 from binding.source_files import modules
+from grisq.experiments import paper
+from grisq.runtime.paths import NOTEBOOKS, ROOT
 
 BOOK = ROOT / "build" / "book"
 # What a browser fetches by itself; links that a reader follows are no such thing.

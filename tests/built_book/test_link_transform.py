@@ -1,6 +1,5 @@
 """What becomes of links while the book is built, node by node; `tests/book/test_links.py` has where they lead."""
 
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -8,11 +7,9 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import new_document
 
-from grisq.runtime.paths import ROOT
-
-sys.path.append(str(ROOT / "book"))
 from binding.link_transform import Links
 from binding.pages import notebooks
+from grisq.runtime.paths import ROOT
 
 FIRST = notebooks()[0]
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from grisq.course.style import SCENARIO_COLORS
+from grisq.course.style import SCENARIO_COLORS, rgb
 from grisq.course.verdict import color_of, iou, verdict
+from grisq.inference.prediction import NO_ANSWER, OUTLINES
 
 TARGET = np.array([[True, True, True, True], [False] * 4])
 HALF, THIRD = np.array([[True, True, False, False], [False] * 4]), np.array([[True, True, False, False], [True] * 4])
@@ -33,3 +34,8 @@ def test_iou_equals_a_count_by_hand_and_is_zero_for_two_empty_masks():
     assert iou(HALF, TARGET) == 2 / 4
     assert iou(THIRD, TARGET) == 2 / 8
     assert iou(np.zeros_like(TARGET), np.zeros_like(TARGET)) == 0
+
+
+def test_pictures_of_the_segmenter_have_the_colors_of_the_figures():
+    assert {answer: rgb(color_of(answer)) for answer in OUTLINES} == OUTLINES
+    assert rgb(color_of("present")) == NO_ANSWER

@@ -7,14 +7,12 @@ import sys
 import tomllib
 import types
 
+import address
 import nbformat
 import pytest
 
 from grisq.runtime.errors import InputError
 from grisq.runtime.paths import ROOT
-
-sys.path.append(str(ROOT / "scripts"))
-import address
 
 FIRST, SECOND = "https://github.com/someone/somewhere", "https://github.com/another/place.git"
 

@@ -1,16 +1,13 @@
 """docs/results.md and docs/systems.md hold the numbers of the stored runs; `make documents` writes them."""
 
 import re
-import sys
 
+import documents
 import pytest
 
 from grisq.experiments.registry import EXPERIMENTS
 from grisq.experiments.selection import collect
-from grisq.runtime.paths import RESULTS, ROOT
-
-sys.path.append(str(ROOT / "scripts"))
-import documents
+from grisq.runtime.paths import RESULTS
 
 TABLE = "Before.\n\n| run (seeds) | val gIoU | N-acc |\n|---|---|---|\n| an old line | 1 | 2 |\n\nAfter.\n"
 

@@ -4,12 +4,10 @@ import subprocess
 import sys
 import tomllib
 
+import mutants
 import pytest
 
 from grisq.runtime.paths import ROOT
-
-sys.path.append(str(ROOT / "scripts"))
-import mutants
 
 
 def test_every_module_of_the_core_has_tests_that_exist():
